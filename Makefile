@@ -1,0 +1,99 @@
+# evswitch: "make" builds build/evswitch, "make deps demo" shows it, "make deps check" tests it.
+# Every list of files is found, not written: a new src/*.c or tests/unit/*.c is built by being there.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/evswitch
+UDEVDIR    ?= /etc/udev/rules.d
+MODULESDIR ?= /etc/modules-load.d
+UNITDIR    ?= /etc/systemd/user
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo 0.1)
+
+# SAN=1 builds everything apart, with the address and undefined-behaviour sanitizers.
+SAN   ?=
+BUILD ?= build$(if $(SAN),/san)
+
+PKGS     := libevdev libudev libinput inih json-c
+WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wconversion -Wno-sign-conversion \
+	    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 -fno-common $(WARNINGS) $(WERROR) \
+	    $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all \
+	      -fno-omit-frame-pointer,-fstack-protector-strong)
+CPPFLAGS += -D_GNU_SOURCE -Isrc -DEVSWITCH_VERSION='"$(VERSION)"' \
+	    $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
+	    $(shell pkg-config --cflags $(PKGS))
+LDFLAGS  += -Wl,-z,relro,-z,now -pie $(if $(SAN),-fsanitize=address$(,)undefined)
+CFLAGS   += -fPIE
+LDLIBS   += $(shell pkg-config --libs $(PKGS)) -pthread
+,        := ,
+
+SRC  := $(wildcard src/*.c)
+OBJ  := $(SRC:src/%.c=$(BUILD)/obj/%.o)
+CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
+
+# Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
+TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
+TEST_SRC  := $(wildcard tests/unit/*.c tests/real/*.c tests/bench/*.c)
+TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+
+all: $(BUILD)/evswitch
+
+$(BUILD)/evswitch: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(TEST_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(CORE)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+tests: $(BUILD)/evswitch $(TEST_PROG)
+
+# What building, the demonstration and the tests need; sudo is asked only if something is missing.
+deps:
+	@tests/deps
+
+demo: all tests
+	@tests/demo/run $(BUILD)
+
+check:
+	@tests/check $(if $(SAN),--san)
+
+check-nested: all tests
+	@tests/nested/run $(BUILD)
+
+format:
+	clang-format -i $(wildcard src/*.[ch] tests/*/*.[ch])
+
+install: all
+	install -D -m 755 build/evswitch $(DESTDIR)$(BINDIR)/evswitch
+	install -D -m 644 src/evswitch.1 $(DESTDIR)$(MANDIR)/man1/evswitch.1
+	install -D -m 644 src/evswitch.conf.5 $(DESTDIR)$(MANDIR)/man5/evswitch.conf.5
+	install -D -m 644 conf/evswitch.conf $(DESTDIR)$(DOCDIR)/evswitch.conf
+	install -D -m 644 conf/65-evswitch.rules $(DESTDIR)$(UDEVDIR)/65-evswitch.rules
+	install -D -m 644 conf/evswitch-uinput.conf $(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service \
+		> $(DESTDIR)$(UNITDIR)/evswitch.service
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \
+		$(DESTDIR)$(MANDIR)/man5/evswitch.conf.5 $(DESTDIR)$(DOCDIR)/evswitch.conf \
+		$(DESTDIR)$(UDEVDIR)/65-evswitch.rules \
+		$(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf $(DESTDIR)$(UNITDIR)/evswitch.service
+	-rmdir $(DESTDIR)$(DOCDIR)
+
+clean:
+	rm -rf build
+
+.PHONY: all tests deps demo check check-nested format install uninstall clean
+.SECONDARY:
+-include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d)
