@@ -1,0 +1,48 @@
+/* The few things that every module may use: container_of, array sizes, and clean-up of locals. */
+#pragma once
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+
+/* Takes a value out of its owner: the variable no longer owns it and its clean-up does nothing. */
+static inline int steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
+static inline void *steal_ptr_(void *ptr)
+{
+	void *stolen = *(void **)ptr;
+
+	*(void **)ptr = NULL;
+	return stolen;
+}
+
+#define steal_ptr(p) ((__typeof__(*(p)))steal_ptr_(p))
+
+/* Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths. */
+static inline void close_fd(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+static inline void free_ptr_(void *ptr)
+{
+	free(*(void **)ptr);
+}
+
+#define autoclose __attribute__((cleanup(close_fd)))
+#define autofree  __attribute__((cleanup(free_ptr_)))
