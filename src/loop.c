@@ -1,0 +1,147 @@
+/* epoll, timerfd and signalfd behind embedded watches. */
+#include "loop.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "util.h"
+
+int loop_init(struct loop *loop)
+{
+	*loop = (struct loop){ .epoll_fd = epoll_create1(EPOLL_CLOEXEC) };
+	return loop->epoll_fd < 0 ? -errno : 0;
+}
+
+void loop_fini(struct loop *loop)
+{
+	close_fd(&loop->epoll_fd);
+}
+
+int watch_start(struct watch *watch, struct loop *loop, int fd, uint32_t events, watch_fn fn)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = watch };
+
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
+		return -errno;
+	*watch = (struct watch){ .loop = loop, .fd = fd, .fn = fn };
+	return 0;
+}
+
+void watch_stop(struct watch *watch)
+{
+	struct loop *loop = watch->loop;
+
+	if (!loop)
+		return;
+	/* Explicitly: closing fd is not enough where a child or a peer holds a duplicate. */
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	for (int i = loop->next_ready; i < loop->n_ready; i++)
+		if (loop->ready[i].data.ptr == watch)
+			loop->ready[i].data.ptr = NULL;
+	watch->loop = NULL;
+}
+
+int loop_turn(struct loop *loop, int timeout_ms)
+{
+	int n = epoll_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	loop->n_ready = n;
+	for (loop->next_ready = 0; loop->next_ready < loop->n_ready;) {
+		struct epoll_event *ev = &loop->ready[loop->next_ready++];
+		struct watch *watch = ev->data.ptr;
+
+		if (watch)
+			watch->fn(watch, ev->events);
+	}
+	loop->n_ready = 0;
+	return 0;
+}
+
+static void timer_ready(struct watch *watch, uint32_t events)
+{
+	struct timer *timer = container_of(watch, struct timer, watch);
+	uint64_t expirations;
+
+	(void)events;
+	/* It may have been re-armed by an earlier callback of this turn: then nothing is to be read. */
+	if (read(watch->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		timer->fn(timer);
+}
+
+int timer_init(struct timer *timer, struct loop *loop, timer_fn fn)
+{
+	autoclose int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : watch_start(&timer->watch, loop, fd, EPOLLIN, timer_ready);
+
+	if (rc < 0)
+		return rc;
+	timer->fn = fn;
+	steal_fd(&fd);
+	return 0;
+}
+
+static struct timespec timespec_ms(unsigned ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+}
+
+void timer_arm(struct timer *timer, unsigned first_ms, unsigned period_ms)
+{
+	struct itimerspec spec = { .it_value = timespec_ms(first_ms),
+				   .it_interval = timespec_ms(period_ms) };
+
+	timerfd_settime(timer->watch.fd, 0, &spec, NULL);
+}
+
+/* A watch that stands in a loop has an open descriptor that its owner closes with it. */
+static void watch_stop_close(struct watch *watch)
+{
+	if (!watch->loop)
+		return;
+	watch_stop(watch);
+	close_fd(&watch->fd);
+}
+
+void timer_fini(struct timer *timer)
+{
+	watch_stop_close(&timer->watch);
+}
+
+static void signals_ready(struct watch *watch, uint32_t events)
+{
+	struct signals *signals = container_of(watch, struct signals, watch);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) == sizeof(info))
+		signals->fn(signals, (int)info.ssi_signo);
+}
+
+int signals_init(struct signals *signals, struct loop *loop, const int *sigs, signal_fn fn)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	while (*sigs)
+		sigaddset(&set, *sigs++);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+
+	autoclose int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : watch_start(&signals->watch, loop, fd, EPOLLIN, signals_ready);
+
+	if (rc < 0)
+		return rc;
+	signals->fn = fn;
+	steal_fd(&fd);
+	return 0;
+}
+
+void signals_fini(struct signals *signals)
+{
+	watch_stop_close(&signals->watch);
+}

@@ -1,0 +1,74 @@
+/*
+ * The event loop: level-triggered epoll, one thread. A watch is embedded in its owner, which also
+ * owns the descriptor; the loop owns nothing but its epoll instance. Timers and signals are
+ * descriptors too. A callback may stop any watch, its own and those ready in the same turn included.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define LOOP_BATCH 16
+
+struct watch;
+typedef void (*watch_fn)(struct watch *watch, uint32_t events); /* events: EPOLLIN, EPOLLHUP, ... */
+
+struct watch {
+	struct loop *loop; /* NULL while it stands in no loop */
+	int fd;
+	watch_fn fn;
+};
+
+struct loop {
+	int epoll_fd;
+	int n_ready, next_ready;
+	struct epoll_event ready[LOOP_BATCH];
+};
+
+/* 0, or epoll_create1's error. */
+int loop_init(struct loop *loop);
+/* Every watch has been stopped before. Harmless on a loop whose init failed. */
+void loop_fini(struct loop *loop);
+
+/*
+ * Starts to watch 'fd' for 'events' (EPOLLIN, EPOLLOUT; 0 waits for hang-up and error alone). The
+ * watch must not stand in a loop. 0, or epoll_ctl's error.
+ */
+int watch_start(struct watch *watch, struct loop *loop, int fd, uint32_t events, watch_fn fn);
+/* Stops it at once: no callback comes after. Does nothing to a watch that is not started. */
+void watch_stop(struct watch *watch);
+
+/*
+ * One turn: waits up to timeout_ms (-1: without end), then runs the callbacks of all that was ready.
+ * 0, or epoll_wait's error (an interruption is none).
+ */
+int loop_turn(struct loop *loop, int timeout_ms);
+
+/* A timer on CLOCK_MONOTONIC. The owner embeds it; stopped while not armed. */
+struct timer;
+typedef void (*timer_fn)(struct timer *timer);
+
+struct timer {
+	struct watch watch;
+	timer_fn fn;
+};
+
+/* Opens the timer, not armed. 0, or timerfd_create's or epoll_ctl's error. */
+int timer_init(struct timer *timer, struct loop *loop, timer_fn fn);
+/* Fires once after first_ms (0 disarms), then every period_ms (0: no more). */
+void timer_arm(struct timer *timer, unsigned first_ms, unsigned period_ms);
+/* Harmless where init was never called on a zeroed timer, or failed. */
+void timer_fini(struct timer *timer);
+
+/* Blocks the signals in sigs (0 at the end) and calls fn once for each that arrives. */
+struct signals;
+typedef void (*signal_fn)(struct signals *signals, int signo);
+
+struct signals {
+	struct watch watch;
+	signal_fn fn;
+};
+
+int signals_init(struct signals *signals, struct loop *loop, const int *sigs, signal_fn fn);
+void signals_fini(struct signals *signals);
