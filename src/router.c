@@ -1,0 +1,320 @@
+/* Where every event goes, and who holds what. The invariants stand in the header. */
+#include "router.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { AT_HOST, AT_GUEST };
+
+void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
+		 const struct chord *panic, const struct keyset *always, unsigned n_targets)
+{
+	*router = (struct router){ .ops = ops,
+				   .hotkeys = hotkeys,
+				   .panic = panic,
+				   .always = always,
+				   .n_targets = n_targets };
+}
+
+/* The targets are two places: the host, and whichever guest has the focus. No other has keys down. */
+static unsigned place_target(const struct router *router, unsigned place)
+{
+	return place == AT_HOST ? ROUTER_HOST : router->focus;
+}
+
+static struct keyset *held_at(struct router_device *device, unsigned place)
+{
+	return place == AT_HOST ? &device->at_host : &device->at_guest;
+}
+
+static unsigned focus_place(const struct router *router)
+{
+	return router->focus == ROUTER_HOST ? AT_HOST : AT_GUEST;
+}
+
+static void flush(struct router *router, unsigned d, unsigned place, const struct input_event *at)
+{
+	struct frame *out = &router->out[place];
+
+	if (out->n == 0)
+		return;
+	frame_close(out, at);
+	router->ops->send(router, place_target(router, place), d, out);
+	out->n = 0;
+}
+
+/* A frame that ran full is cut where the kernel cuts: by a SYN_REPORT between two events. */
+static void put(struct router *router, unsigned d, unsigned place, const struct input_event *ev,
+		unsigned code)
+{
+	if (!frame_has_room(&router->out[place]))
+		flush(router, d, place, ev);
+	frame_put(&router->out[place], ev, ev->type, code, ev->value);
+}
+
+/* Whether 'code' (after the remap) is down on the port that device d has at this place. */
+static bool is_down_at(struct router *router, unsigned d, unsigned place, unsigned code)
+{
+	unsigned first = place == AT_HOST ? d : 0;
+	unsigned end = place == AT_HOST ? d + 1 : router->n_devices;
+
+	for (unsigned i = first; i < end; i++) {
+		struct router_device *device = &router->device[i];
+
+		if (device->present && remap_any(device->remap, held_at(device, place), code))
+			return true;
+	}
+	return false;
+}
+
+static void press_at(struct router *router, unsigned d, unsigned place, const struct input_event *ev)
+{
+	struct router_device *device = &router->device[d];
+	unsigned code = remap_code(device->remap, ev->code);
+	bool was_down = is_down_at(router, d, place, code);
+
+	keyset_add(held_at(device, place), ev->code);
+	if (!was_down)
+		put(router, d, place, ev, code);
+}
+
+static void release_at(struct router *router, unsigned d, unsigned place,
+		       const struct input_event *ev)
+{
+	struct router_device *device = &router->device[d];
+	unsigned code = remap_code(device->remap, ev->code);
+
+	keyset_remove(held_at(device, place), ev->code);
+	if (!is_down_at(router, d, place, code))
+		put(router, d, place, ev, code);
+}
+
+/* Releases what device d holds at the place; 'keep' (codes after the remap) may be NULL. */
+static void release_held(struct router *router, unsigned d, unsigned place,
+			 const struct keyset *keep, const struct input_event *at)
+{
+	struct router_device *device = &router->device[d];
+	struct keyset *held = held_at(device, place);
+
+	keyset_for_each(raw, held) {
+		struct input_event up = *at;
+
+		if (keep && keyset_has(keep, remap_code(device->remap, raw)))
+			continue;
+		up.type = EV_KEY;
+		up.code = (uint16_t)raw;
+		up.value = 0;
+		release_at(router, d, place, &up);
+	}
+	flush(router, d, place, at);
+}
+
+static void release_everything(struct router *router, unsigned place, const struct keyset *keep,
+			       const struct input_event *at)
+{
+	for (unsigned d = 0; d < router->n_devices; d++)
+		if (router->device[d].present)
+			release_held(router, d, place, keep, at);
+}
+
+/* 'at' lends its time to the releases; device d is the one whose frame is in hand. */
+static void move_focus(struct router *router, unsigned d, unsigned to, const struct input_event *at)
+{
+	unsigned from = router->focus;
+	unsigned place = focus_place(router);
+
+	flush(router, d, AT_HOST, at);
+	flush(router, d, AT_GUEST, at);
+	release_everything(router, place, place == AT_HOST ? router->always : NULL, at);
+	router->focus = to;
+	router->ops->focused(router, from, to);
+}
+
+static int try_target(struct router *router, unsigned d, unsigned to, const struct input_event *at)
+{
+	int rc = to == ROUTER_HOST ? 0 : router->ops->enter(router, to);
+
+	if (rc == 0)
+		move_focus(router, d, to, at);
+	return rc;
+}
+
+static int switch_to(struct router *router, unsigned d, unsigned target,
+		     const struct input_event *at)
+{
+	if (target == router->focus)
+		return 0;
+	if (target != ROUTER_NEXT)
+		return target < router->n_targets ? try_target(router, d, target, at) : -EINVAL;
+	for (unsigned i = 1; i < router->n_targets; i++)
+		if (try_target(router, d, (router->focus + i) % router->n_targets, at) == 0)
+			return 0;
+	return -ENODEV;
+}
+
+static bool panic_completed(const struct router *router, unsigned code)
+{
+	struct keyset raw = { 0 };
+
+	if (!chord_has(router->panic, code))
+		return false;
+	for (unsigned d = 0; d < router->n_devices; d++)
+		keyset_add_all(&raw, &router->device[d].raw);
+	return chord_down(router->panic, &raw);
+}
+
+static int64_t time_us(struct timeval time)
+{
+	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+/* To the host whatever the state, and everything up there too: the user may be fighting a stuck key. */
+static void panic(struct router *router, unsigned d, const struct input_event *ev)
+{
+	int64_t last = time_us(router->panicked_at);
+	bool again = last != 0 && time_us(ev->time) - last <= ROUTER_PANIC_AGAIN_US;
+
+	router->panicked_at = ev->time;
+	if (router->focus != ROUTER_HOST)
+		move_focus(router, d, ROUTER_HOST, ev);
+	flush(router, d, AT_HOST, ev);
+	release_everything(router, AT_HOST, NULL, ev);
+	router->ops->panicked(router, again);
+}
+
+static int hotkey_completed(const struct router *router, unsigned code)
+{
+	struct keyset down = { 0 };
+
+	for (unsigned d = 0; d < router->n_devices; d++) {
+		const struct router_device *device = &router->device[d];
+
+		keyset_for_each(raw, &device->raw)
+			keyset_add(&down, remap_code(device->remap, raw));
+	}
+	return hotkey_match(router->hotkeys, &down, code);
+}
+
+static void press(struct router *router, unsigned d, const struct input_event *ev, bool resync)
+{
+	struct router_device *device = &router->device[d];
+	unsigned code = remap_code(device->remap, ev->code);
+	int action;
+
+	if (keyset_has(&device->raw, ev->code))
+		return;
+	keyset_add(&device->raw, ev->code);
+	if (panic_completed(router, ev->code)) {
+		panic(router, d, ev);
+		return;
+	}
+	action = resync ? -1 : hotkey_completed(router, code);
+	if (action >= 0)
+		switch_to(router, d, (unsigned)action, ev);
+	else
+		press_at(router, d,
+			 keyset_has(router->always, code) ? AT_HOST : focus_place(router), ev);
+}
+
+static void release(struct router *router, unsigned d, const struct input_event *ev)
+{
+	struct router_device *device = &router->device[d];
+
+	keyset_remove(&device->raw, ev->code);
+	if (keyset_has(&device->at_host, ev->code))
+		release_at(router, d, AT_HOST, ev);
+	else if (keyset_has(&device->at_guest, ev->code))
+		release_at(router, d, AT_GUEST, ev);
+}
+
+/* The host's clone repeats by itself; a guest's driver may count on the source's repetitions. */
+static void repeat(struct router *router, unsigned d, const struct input_event *ev)
+{
+	const struct router_device *device = &router->device[d];
+
+	if (keyset_has(&device->at_guest, ev->code))
+		put(router, d, AT_GUEST, ev, remap_code(device->remap, ev->code));
+}
+
+static void route_key(struct router *router, unsigned d, const struct input_event *ev, bool resync)
+{
+	if (ev->code > KEY_MAX)
+		return;
+	if (ev->value == 1)
+		press(router, d, ev, resync);
+	else if (ev->value == 0)
+		release(router, d, ev);
+	else
+		repeat(router, d, ev);
+}
+
+/*
+ * Scan codes stay behind: no desktop reads them, a guest's driver would send them back, and so does
+ * uinput, which would wake us for each.
+ */
+static bool is_scan_code(const struct input_event *ev)
+{
+	return ev->type == EV_MSC && ev->code == MSC_SCAN;
+}
+
+void router_frame(struct router *router, unsigned d, const struct frame *frame)
+{
+	const struct input_event *last = &frame->ev[frame->n - 1];
+
+	for (const struct input_event *ev = frame->ev; ev < last; ev++) {
+		if (ev->type == EV_KEY)
+			route_key(router, d, ev, frame->resync);
+		else if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
+			put(router, d, AT_HOST, ev, ev->code);
+		else if (!is_scan_code(ev))
+			put(router, d, focus_place(router), ev, ev->code);
+	}
+	flush(router, d, AT_HOST, last);
+	flush(router, d, AT_GUEST, last);
+}
+
+int router_switch(struct router *router, unsigned target)
+{
+	static const struct input_event now = { 0 };
+
+	return switch_to(router, 0, target, &now);
+}
+
+void router_add_device(struct router *router, unsigned d, const struct remap *remap)
+{
+	router->device[d] = (struct router_device){ .present = true, .remap = remap };
+	if (d >= router->n_devices)
+		router->n_devices = d + 1;
+}
+
+void router_remove_device(struct router *router, unsigned d)
+{
+	static const struct input_event now = { 0 };
+
+	if (!router->device[d].present)
+		return;
+	release_held(router, d, AT_HOST, NULL, &now);
+	release_held(router, d, AT_GUEST, NULL, &now);
+	router->device[d].present = false;
+	router->device[d].raw = (struct keyset){ 0 };
+}
+
+void router_target_down(struct router *router, unsigned target)
+{
+	if (target == ROUTER_HOST || target != router->focus)
+		return;
+	for (unsigned d = 0; d < router->n_devices; d++)
+		router->device[d].at_guest = (struct keyset){ 0 };
+	router->out[AT_GUEST].n = 0;
+	router->focus = ROUTER_HOST;
+	router->ops->focused(router, target, ROUTER_HOST);
+}
+
+bool router_idle(const struct router *router)
+{
+	for (unsigned d = 0; d < router->n_devices; d++)
+		if (!keyset_empty(&router->device[d].raw))
+			return false;
+	return true;
+}

@@ -1,0 +1,105 @@
+/*
+ * Decides where every event goes: panic chord, remap, hotkeys, focus, and who holds what down. Pure:
+ * no descriptor, no clock (time is the events' own), no allocation. One frame of one device goes in,
+ * frames for targets come out through the callbacks; several devices share the targets.
+ *
+ * Target 0 is the host: there each device has a port of its own (its clone), so what two devices hold
+ * never mixes. A guest has one port for all devices: a key is down there while any of them holds it.
+ *
+ * What holds at the end of every call, and what the random walk checks:
+ *  I1  What is down on a port is what the router believes is down there.
+ *  I2  Nothing but an 'always' key is down on a target without focus.
+ *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync.
+ *  I4  Focus is never on a target that is down.
+ *  I5  An event reaches one target at most.
+ *  I6  From every state the panic chord reaches the host.
+ *  I7  Presses and releases of a code alternate on every port.
+ *  I8  A resync presses only what the kernel says is down, and completes no hotkey.
+ *  I9  Every frame ends with its one SYN_REPORT, and events of one frame stay in order.
+ *  I10 The key that completes a hotkey reaches nobody, nor does its release.
+ *  I11 No transition of a key is lost while its target is up.
+ *  I12 The work of a step is bounded by the number of devices, keys and entries in tables.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/time.h>
+
+#include "frame.h"
+#include "hotkey.h"
+#include "keys.h"
+#include "keyset.h"
+#include "remap.h"
+
+#define ROUTER_DEVICES 64
+#define ROUTER_TARGETS 16
+#define ROUTER_HOST    0
+
+#define ROUTER_PANIC_AGAIN_US 2000000 /* a second panic chord within this time is counted as such */
+
+/* Actions in struct hotkeys: 0 .. ROUTER_TARGETS - 1 switch to that target, this one to the next. */
+#define ROUTER_NEXT ROUTER_TARGETS
+
+struct router;
+
+struct router_ops {
+	/*
+	 * A whole frame for a target; 'device' is the port where the target is the host, the origin
+	 * otherwise. Hot: must not block, allocate or call the router.
+	 */
+	void (*send)(struct router *router, unsigned target, unsigned device,
+		     const struct frame *frame);
+	/* Asks whether the target can have the focus: 0, or -errno and the focus stays where it is. */
+	int (*enter)(struct router *router, unsigned target);
+	/* The focus moved. 'from' has nothing down any more but 'always' keys. */
+	void (*focused)(struct router *router, unsigned from, unsigned to);
+	/* The panic chord was completed; the host has the focus. 'again': the second within 2 s. */
+	void (*panicked)(struct router *router, bool again);
+};
+
+struct router_device {
+	bool present;
+	const struct remap *remap; /* the configuration's */
+	struct keyset raw;	   /* fingers: down on the device, before the remap */
+	struct keyset at_host;	   /* the part of raw whose press the host got */
+	struct keyset at_guest;	   /* the part of raw whose press the focused guest got */
+};
+
+struct router {
+	const struct router_ops *ops;
+	const struct hotkeys *hotkeys; /* the configuration's */
+	const struct chord *panic;
+	const struct keyset *always; /* codes after the remap */
+	unsigned n_targets;
+	unsigned focus;
+	struct timeval panicked_at; /* of the last panic chord; zero before the first */
+	unsigned n_devices;	    /* one above the highest that was ever present */
+	struct router_device device[ROUTER_DEVICES];
+	struct frame out[2]; /* of the frame in hand: for the host, for the focused guest */
+};
+
+/* All pointers must outlive the router. n_targets: 1 to ROUTER_TARGETS, the host among them. */
+void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
+		 const struct chord *panic, const struct keyset *always, unsigned n_targets);
+
+/* A device appears with nothing down, or is gone: what it held is released wherever it was down. */
+void router_add_device(struct router *router, unsigned device, const struct remap *remap);
+void router_remove_device(struct router *router, unsigned device);
+
+/* Hot. One whole frame, SYN_REPORT at its end, of a device that is present. */
+void router_frame(struct router *router, unsigned device, const struct frame *frame);
+
+/*
+ * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT). 0 also where it
+ * had it already; the error of ops->enter otherwise, or -ENODEV where no other target is up.
+ */
+int router_switch(struct router *router, unsigned target);
+
+/*
+ * The target can take nothing any more. What was down there is forgotten, not released: its sink
+ * does that. The focus, if it was there, goes to the host.
+ */
+void router_target_down(struct router *router, unsigned target);
+
+/* Whether a finger is on any key or button. */
+bool router_idle(const struct router *router);
