@@ -1,0 +1,109 @@
+/* A source's double on the host. */
+#include "clone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "uinput.h"
+#include "util.h"
+
+static void set_bit(unsigned char *bits, unsigned i)
+{
+	bits[i / 8] = (unsigned char)(bits[i / 8] | 1U << (i % 8));
+}
+
+static void identify_codes(struct libevdev *source, struct clone_identity *identity)
+{
+	for (unsigned type = 0; type < EV_CNT; type++) {
+		int max = libevdev_event_type_get_max(type);
+
+		for (unsigned code = 0; max >= 0 && code <= (unsigned)max; code++)
+			if (libevdev_has_event_code(source, type, code))
+				set_bit(identity->codes[type], code);
+	}
+	for (unsigned code = 0; code < ABS_CNT; code++) {
+		const struct input_absinfo *abs = libevdev_get_abs_info(source, code);
+
+		if (!abs)
+			continue;
+		identity->abs[code] = *abs;
+		identity->abs[code].value = 0;
+	}
+}
+
+static void identify(struct libevdev *source, struct clone_identity *identity)
+{
+	*identity = (struct clone_identity){ .id = { libevdev_get_id_bustype(source),
+						     libevdev_get_id_vendor(source),
+						     libevdev_get_id_product(source),
+						     libevdev_get_id_version(source) } };
+	snprintf(identity->name, sizeof(identity->name), "%s", libevdev_get_name(source));
+	libevdev_get_repeat(source, &identity->repeat[0], &identity->repeat[1]);
+	for (unsigned property = 0; property < INPUT_PROP_CNT; property++)
+		if (libevdev_has_property(source, property))
+			set_bit(identity->properties, property);
+	identify_codes(source, identity);
+}
+
+/* uinput gives every device the kernel's own delay and rate: these are the source's. */
+static void copy_repeat(struct clone *clone, const struct libevdev *source)
+{
+	const int *repeat = clone->identity.repeat;
+	struct frame frame = { 0 };
+	struct input_event now = { 0 };
+
+	if (!libevdev_has_event_type(source, EV_REP))
+		return;
+	frame_put(&frame, &now, EV_REP, REP_DELAY, repeat[0]);
+	frame_put(&frame, &now, EV_REP, REP_PERIOD, repeat[1]);
+	if (uinput_send(clone->fd, &frame) < 0)
+		log_warn("%s: cannot set the repeat rate: %s", clone->devnode, strerror(errno));
+}
+
+static void clone_ready(struct watch *watch, uint32_t events)
+{
+	struct clone *clone = container_of(watch, struct clone, watch);
+
+	(void)events;
+	if (uinput_read_leds(clone->fd, &clone->leds))
+		clone->leds_changed(clone);
+}
+
+int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, const char *phys,
+	       uint16_t leds, clone_leds_fn leds_changed)
+{
+	int rc;
+
+	*clone = (struct clone){ .fd = -1, .leds = leds, .leds_changed = leds_changed };
+	libevdev_disable_event_type(source, EV_FF);
+	identify(source, &clone->identity);
+	clone->fd = uinput_create(source, phys, clone->devnode, sizeof(clone->devnode));
+	if (clone->fd < 0)
+		return clone->fd;
+	copy_repeat(clone, source);
+	rc = watch_start(&clone->watch, loop, clone->fd, EPOLLIN, clone_ready);
+	if (rc < 0)
+		clone_close(clone);
+	return rc;
+}
+
+bool clone_fits(const struct clone *clone, struct libevdev *source)
+{
+	struct clone_identity now;
+
+	libevdev_disable_event_type(source, EV_FF);
+	identify(source, &now);
+	return memcmp(&now, &clone->identity, sizeof(now)) == 0;
+}
+
+int clone_send(struct clone *clone, const struct frame *frame)
+{
+	return uinput_send(clone->fd, frame);
+}
+
+void clone_close(struct clone *clone)
+{
+	watch_stop(&clone->watch);
+	close_fd(&clone->fd);
+}

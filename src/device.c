@@ -1,0 +1,356 @@
+/* One source node: neutral, grab, frames, resync, LEDs. */
+#include "device.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "closer.h"
+#include "log.h"
+#include "util.h"
+
+#define BATCH 64
+
+static bool is_touch_surface(const struct libevdev *evdev)
+{
+	if (libevdev_has_property(evdev, INPUT_PROP_DIRECT) &&
+	    libevdev_has_event_code(evdev, EV_KEY, BTN_TOUCH) &&
+	    !libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_PEN))
+		return true;
+	return libevdev_has_event_code(evdev, EV_ABS, ABS_X) &&
+	       libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_FINGER) &&
+	       !libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_PEN);
+}
+
+static void timer_expired(struct timer *timer);
+
+static int describe(struct device *device, int fd)
+{
+	int clock = CLOCK_MONOTONIC;
+	int rc = libevdev_new_from_fd(fd, &device->evdev);
+
+	if (rc < 0)
+		return rc;
+	if (is_touch_surface(device->evdev))
+		return -ENOTSUP;
+	/* Switching the clock empties the queue: before anything is read. */
+	if (ioctl(fd, EVIOCSCLOCKID, &clock) < 0)
+		return -errno;
+	return timer_init(&device->timer, device->loop, timer_expired);
+}
+
+int device_open(struct device *device, struct loop *loop, const char *devnode,
+		const struct device_ops *ops)
+{
+	autoclose int fd = open(devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	*device = (struct device){ .ops = ops, .loop = loop, .fd = -1 };
+	snprintf(device->devnode, sizeof(device->devnode), "%s", devnode);
+	rc = describe(device, fd);
+	if (rc < 0) {
+		libevdev_free(steal_ptr(&device->evdev));
+		timer_fini(&device->timer);
+		return rc;
+	}
+	device->fd = steal_fd(&fd);
+	device->leds = device_leds(device);
+	return 0;
+}
+
+int device_close_keep_fd(struct device *device)
+{
+	watch_stop(&device->watch);
+	timer_fini(&device->timer);
+	libevdev_free(steal_ptr(&device->evdev));
+	device->grabbed = false;
+	return steal_fd(&device->fd);
+}
+
+void device_close(struct device *device)
+{
+	if (device_is_open(device))
+		close_later(device_close_keep_fd(device));
+}
+
+static void gone(struct device *device)
+{
+	watch_stop(&device->watch);
+	timer_arm(&device->timer, 0, 0);
+	device->ops->gone(device);
+}
+
+/* 0, or -errno (-ENODEV: unplugged). */
+static int read_down(struct device *device, struct keyset *down)
+{
+	*down = (struct keyset){ 0 };
+	return ioctl(device->fd, EVIOCGKEY(sizeof(down->word)), down->word) < 0 ? -errno : 0;
+}
+
+static struct input_event event(unsigned type, unsigned code, int value)
+{
+	return (struct input_event){ .type = (uint16_t)type,
+				     .code = (uint16_t)code,
+				     .value = value };
+}
+
+/*
+ * Writing to the real node, not grabbed, reaches every program of the host at once. The press before
+ * the release is a no-op for a key that is down, and makes the release pass for one that came up
+ * while only we could hear it.
+ */
+static void release_for_host(struct device *device, const struct keyset *down)
+{
+	keyset_for_each(code, down) {
+		struct input_event ev[] = { event(EV_KEY, code, 1), event(EV_SYN, SYN_REPORT, 0),
+					    event(EV_KEY, code, 0), event(EV_SYN, SYN_REPORT, 0) };
+
+		if (write(device->fd, ev, sizeof(ev)) < 0)
+			log_warn("%s: cannot release a held key: %s", device->devnode,
+				 strerror(errno));
+	}
+}
+
+static void drain(struct device *device)
+{
+	struct input_event batch[BATCH];
+
+	for (unsigned i = 0; i < 16; i++)
+		if (read(device->fd, batch, sizeof(batch)) < (ssize_t)sizeof(batch))
+			return;
+}
+
+/* Another program's grab: the user is told once, and the device is tried until it is free. */
+static void try_again_later(struct device *device, int error)
+{
+	if (!device->busy_told)
+		log_warn("%s: cannot grab it: %s; another program holds it (another evswitch, "
+			 "keyd, a QEMU that opens it itself): trying again every %d s",
+			 device->devnode, strerror(error), DEVICE_BUSY_MS / 1000);
+	device->busy_told = true;
+	timer_arm(&device->timer, DEVICE_BUSY_MS, 0);
+}
+
+/* Called with nothing down a moment ago. */
+static void grab_now(struct device *device)
+{
+	struct keyset down;
+
+	if (ioctl(device->fd, EVIOCGRAB, 1) < 0) {
+		if (errno == ENODEV)
+			gone(device);
+		else
+			try_again_later(device, errno);
+		return;
+	}
+	drain(device);
+	if (read_down(device, &down) < 0) {
+		gone(device);
+		return;
+	}
+	if (!keyset_empty(&down)) {
+		/*
+		 * Pressed in between: the host's programs heard the press and would never hear the
+		 * release. This waits for the kernel, once in a very long time, while plugging in.
+		 */
+		ioctl(device->fd, EVIOCGRAB, 0);
+		release_for_host(device, &down);
+		timer_arm(&device->timer, 1, 0);
+		return;
+	}
+	timer_arm(&device->timer, 0, 0);
+	device->grabbed = true;
+	device->ops->grabbed(device);
+}
+
+static void grab_if_neutral(struct device *device)
+{
+	struct keyset down;
+
+	if (read_down(device, &down) < 0)
+		gone(device);
+	else if (keyset_empty(&down))
+		grab_now(device);
+}
+
+static void timer_expired(struct timer *timer)
+{
+	struct device *device = container_of(timer, struct device, timer);
+	struct keyset down;
+
+	if (read_down(device, &down) < 0) {
+		gone(device);
+		return;
+	}
+	/* What is held while another program has the grab is that program's. */
+	if (!keyset_empty(&down) && !device->busy_told) {
+		log_info("%s: a key or button has been down for %d s: releasing it for the host",
+			 device->devnode, DEVICE_NEUTRAL_MS / 1000);
+		release_for_host(device, &down);
+	}
+	grab_now(device);
+}
+
+/* What is wanted, for the LEDs that the device has. The kernel drops what changes nothing. */
+static void write_leds(struct device *device)
+{
+	struct input_event ev[LED_CNT + 1];
+	unsigned n = 0;
+
+	for (unsigned code = 0; code <= LED_MAX; code++)
+		if (libevdev_has_event_code(device->evdev, EV_LED, code))
+			ev[n++] = event(EV_LED, code, device->leds >> code & 1);
+	if (n == 0)
+		return;
+	ev[n++] = event(EV_SYN, SYN_REPORT, 0);
+	if (write(device->fd, ev, n * sizeof(*ev)) < 0 && errno != ENODEV)
+		log_warn("%s: cannot set its LEDs: %s", device->devnode, strerror(errno));
+}
+
+uint16_t device_leds(const struct device *device)
+{
+	unsigned leds = 0;
+
+	for (unsigned code = 0; code <= LED_MAX; code++)
+		if (libevdev_get_event_value(device->evdev, EV_LED, code) > 0)
+			leds |= 1U << code;
+	return (uint16_t)leds;
+}
+
+void device_set_leds(struct device *device, uint16_t leds)
+{
+	device->leds = leds;
+	if (device->grabbed)
+		write_leds(device);
+}
+
+static void deliver(struct device *device, const struct input_event *at)
+{
+	if (device->frame.n == 0)
+		return;
+	frame_close(&device->frame, at);
+	device->ops->frame(device, &device->frame);
+	device->frame.n = 0;
+}
+
+static void take(struct device *device, const struct input_event *ev)
+{
+	if (ev->type == EV_KEY && ev->value == 1)
+		keyset_add(&device->down, ev->code);
+	if (ev->type == EV_KEY && ev->value == 0)
+		keyset_remove(&device->down, ev->code);
+	if (!frame_has_room(&device->frame))
+		deliver(device, ev);
+	frame_add(&device->frame, ev);
+}
+
+/* A LED that a desktop wrote into the real keyboard comes back to us; ours do too, and agree. */
+static void check_led(struct device *device, const struct input_event *ev)
+{
+	if (ev->code <= LED_MAX && (device->leds >> ev->code & 1) != (ev->value != 0))
+		device->leds_differ = true;
+}
+
+static void tell_libevdev_what_we_know(struct device *device)
+{
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		if (libevdev_has_event_code(device->evdev, EV_KEY, code))
+			libevdev_set_event_value(device->evdev, EV_KEY, code,
+						 keyset_has(&device->down, code));
+}
+
+/*
+ * Events were lost. libevdev compares what we know with the kernel's state and gives the difference;
+ * what is still queued goes, the state has it in already.
+ */
+static void resync(struct device *device, const struct input_event *at)
+{
+	struct input_event ev;
+
+	log_debug("%s: events were lost, comparing with the kernel's state", device->devnode);
+	device->dropped = false;
+	device->frame.n = 0;
+	tell_libevdev_what_we_know(device);
+	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, &ev);
+	device->frame.resync = true;
+	while (libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_SYNC, &ev) ==
+	       LIBEVDEV_READ_STATUS_SYNC) {
+		ev.time = at->time;
+		if (ev.type == EV_LED)
+			check_led(device, &ev);
+		else if (ev.type != EV_SYN)
+			take(device, &ev);
+	}
+	deliver(device, at);
+	device->frame.resync = false;
+}
+
+/* False where the rest of the batch is older than the state that a resync just took. */
+static bool take_syn(struct device *device, const struct input_event *ev)
+{
+	if (ev->code == SYN_DROPPED)
+		device->dropped = true;
+	if (ev->code != SYN_REPORT)
+		return true;
+	if (device->dropped) {
+		resync(device, ev);
+		return false;
+	}
+	deliver(device, ev);
+	return true;
+}
+
+static void take_batch(struct device *device, const struct input_event *ev,
+		       const struct input_event *end)
+{
+	for (; ev < end; ev++) {
+		if (ev->type == EV_SYN) {
+			if (!take_syn(device, ev))
+				return;
+		} else if (device->dropped) {
+			continue;
+		} else if (ev->type == EV_LED) {
+			check_led(device, ev);
+		} else if (ev->type <= EV_SW) {
+			take(device, ev);
+		}
+	}
+}
+
+static void device_ready(struct watch *watch, uint32_t events)
+{
+	struct device *device = container_of(watch, struct device, watch);
+	struct input_event batch[BATCH];
+	ssize_t size = read(device->fd, batch, sizeof(batch));
+
+	(void)events;
+	if (size < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			gone(device);
+		return;
+	}
+	if (!device->grabbed) {
+		grab_if_neutral(device);
+		return;
+	}
+	take_batch(device, batch, batch + size / (ssize_t)sizeof(*batch));
+	if (device->leds_differ) {
+		device->leds_differ = false;
+		write_leds(device);
+	}
+}
+
+int device_grab(struct device *device)
+{
+	int rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device_ready);
+
+	if (rc < 0)
+		return rc;
+	timer_arm(&device->timer, DEVICE_NEUTRAL_MS, 0);
+	grab_if_neutral(device);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/*
+ * A source: one real evdev node, from opening to unplugging. It waits until nothing is down on it,
+ * grabs it, assembles its events into frames, mends the state after a SYN_DROPPED, and keeps the lock
+ * LEDs as they are wanted. The path itself reads struct input_event; libevdev describes and resyncs.
+ * The owner embeds struct device; the device owns its descriptor and its libevdev.
+ */
+#pragma once
+
+#include <libevdev/libevdev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "keyset.h"
+#include "loop.h"
+
+/* Keys still held after this time are released by hand for the host's programs, and the grab is taken. */
+#define DEVICE_NEUTRAL_MS 3000
+/* How often a device that another program has grabbed is tried again. */
+#define DEVICE_BUSY_MS 2000
+
+struct device;
+
+struct device_ops {
+	/* Hot. A whole frame; nothing comes before 'grabbed'. Must not close the device. */
+	void (*frame)(struct device *device, const struct frame *frame);
+	/* The device is ours alone and nothing is down on it. */
+	void (*grabbed)(struct device *device);
+	/* It was unplugged, or failed for good. The owner calls device_close, now or later. */
+	void (*gone)(struct device *device);
+};
+
+struct device {
+	const struct device_ops *ops;
+	struct loop *loop;
+	int fd; /* -1: closed */
+	struct libevdev *evdev;
+	char devnode[64];
+	struct watch watch;
+	struct timer timer; /* until grabbed: the deadline for neutral, or the next try */
+	bool grabbed;
+	bool busy_told;
+	bool dropped;	    /* between a SYN_DROPPED and the SYN_REPORT that ends it */
+	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
+	uint16_t leds;	    /* wanted: bit n for LED code n */
+	struct keyset down; /* what the device's own events said is down */
+	struct frame frame; /* being assembled */
+};
+
+/*
+ * Opens the node and reads what it is; grabs nothing. *device must be zeroed or closed. 0;
+ * -ENOTSUP for a touchpad or touch screen; -errno of open (-EACCES: no permission) or of libevdev.
+ */
+int device_open(struct device *device, struct loop *loop, const char *devnode,
+		const struct device_ops *ops);
+
+/* Starts to wait for a neutral device and then grabs it; ops->grabbed tells. 0 or -errno. */
+int device_grab(struct device *device);
+
+/* The lock LEDs that the keyboard has now, as a mask; 0 where it has none. */
+uint16_t device_leds(const struct device *device);
+/* The LEDs that it shall show from now on, whatever others write. */
+void device_set_leds(struct device *device, uint16_t leds);
+
+static inline bool device_is_open(const struct device *device)
+{
+	return device->evdev != NULL;
+}
+
+/* Stops everything and lets go; the descriptor itself is closed without waiting. */
+void device_close(struct device *device);
+/* The same, but the descriptor is handed to the caller, who closes it: -1 where there was none. */
+int device_close_keep_fd(struct device *device);

@@ -1,0 +1,33 @@
+/*
+ * Which evdev nodes there are, and which come and go, as udev tells once it has set links and
+ * permissions. Our own virtual devices are told apart by their phys, never by a name.
+ */
+#pragma once
+
+#include <libudev.h>
+
+#include "loop.h"
+#include "match.h"
+
+struct hotplug;
+
+struct hotplug_ops {
+	/* A node is there, or its properties changed: may come again for one already known. */
+	void (*added)(struct hotplug *hotplug, const struct node_info *node);
+	/* udev is done with a node that has a phys of ours. */
+	void (*own)(struct hotplug *hotplug, const char *devnode);
+};
+
+struct hotplug {
+	const struct hotplug_ops *ops;
+	struct udev *udev;
+	struct udev_monitor *monitor;
+	struct watch watch;
+};
+
+/* Starts to listen. 0 or -errno (-EIO where udev cannot be reached). */
+int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops);
+/* Calls ops for every node that is there now. 0 or -errno. */
+int hotplug_scan(struct hotplug *hotplug);
+/* Harmless on a zeroed struct, and after a failed init. */
+void hotplug_fini(struct hotplug *hotplug);

@@ -1,0 +1,141 @@
+/* Plugging, settling, grabbing and unplugging of one configured device. */
+#include "source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+static struct source *of_device(struct device *device)
+{
+	return container_of(device, struct source, device);
+}
+
+void source_init(struct source *source, const struct conf_device *conf, unsigned nth,
+		 const struct source_ops *ops)
+{
+	*source = (struct source){
+		.ops = ops, .conf = conf, .nth = nth, .device.fd = -1, .clone = CLONE_INIT
+	};
+}
+
+bool source_was(const struct source *source, const struct node_info *node)
+{
+	const struct clone_identity *identity = &source->clone.identity;
+
+	return clone_is_open(&source->clone) && strcmp(identity->name, node->name) == 0 &&
+	       identity->id[0] == node->bustype && identity->id[1] == node->vendor &&
+	       identity->id[2] == node->product;
+}
+
+static void device_frame(struct device *device, const struct frame *frame)
+{
+	struct source *source = of_device(device);
+
+	source->ops->frame(source, frame);
+}
+
+static void device_grabbed(struct device *device)
+{
+	struct source *source = of_device(device);
+
+	log_info("device %s: %s (%s) is grabbed", source->conf->name, device->devnode,
+		 log_str(source->clone.identity.name).text);
+	source->ready = true;
+	source->ops->ready(source);
+}
+
+static void device_gone(struct device *device)
+{
+	struct source *source = of_device(device);
+	bool was_ready = source->ready;
+
+	log_info("device %s: %s is gone; waiting for it to come back", source->conf->name,
+		 device->devnode);
+	source->ready = false;
+	timer_fini(&source->settle);
+	device_close(device);
+	if (was_ready)
+		source->ops->gone(source);
+}
+
+static const struct device_ops device_ops = { .frame = device_frame,
+					      .grabbed = device_grabbed,
+					      .gone = device_gone };
+
+static void clone_leds(struct clone *clone)
+{
+	struct source *source = container_of(clone, struct source, clone);
+
+	source->ops->leds(source);
+}
+
+static void grab(struct source *source)
+{
+	int rc;
+
+	timer_fini(&source->settle);
+	rc = device_grab(&source->device);
+	if (rc < 0)
+		log_error("device %s: cannot watch it: %s", source->conf->name, strerror(-rc));
+}
+
+static void settle_expired(struct timer *timer)
+{
+	grab(container_of(timer, struct source, settle));
+}
+
+static int make_clone(struct source *source)
+{
+	char phys[80], nth[16] = "";
+	struct device *device = &source->device;
+
+	if (source->nth > 1)
+		snprintf(nth, sizeof(nth), ".%u", source->nth);
+	snprintf(phys, sizeof(phys), CLONE_PHYS_PREFIX "%s%s", source->conf->name, nth);
+	clone_close(&source->clone);
+	return clone_open(&source->clone, device->loop, device->evdev, phys, device_leds(device),
+			  clone_leds);
+}
+
+/* Grabbing before the desktop has opened the clone would lose what is typed meanwhile. */
+static int wait_for_udev(struct source *source)
+{
+	int rc = timer_init(&source->settle, source->device.loop, settle_expired);
+
+	if (rc == 0)
+		timer_arm(&source->settle, SOURCE_SETTLE_MS, 0);
+	return rc;
+}
+
+int source_plug(struct source *source, struct loop *loop, const char *devnode)
+{
+	int rc = device_open(&source->device, loop, devnode, &device_ops);
+
+	if (rc < 0)
+		return rc;
+	if (clone_is_open(&source->clone) && clone_fits(&source->clone, source->device.evdev)) {
+		grab(source);
+		return 0;
+	}
+	rc = make_clone(source);
+	if (rc == 0)
+		rc = wait_for_udev(source);
+	if (rc < 0)
+		device_close(&source->device);
+	return rc;
+}
+
+void source_settled(struct source *source, const char *devnode)
+{
+	if (source->settle.watch.loop && strcmp(source->clone.devnode, devnode) == 0)
+		grab(source);
+}
+
+int source_close(struct source *source)
+{
+	timer_fini(&source->settle);
+	clone_close(&source->clone);
+	return device_is_open(&source->device) ? device_close_keep_fd(&source->device) : -1;
+}

@@ -1,0 +1,61 @@
+/*
+ * A configured device at work: the real node while it is plugged in, and its clone on the host, which
+ * stays. The node is grabbed once the clone is ready for the desktop. Owned by the daemon; owns both.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "clone.h"
+#include "conf.h"
+#include "device.h"
+#include "match.h"
+
+/* How long udev may take to announce a new clone before the device is grabbed all the same. */
+#define SOURCE_SETTLE_MS 1000
+
+struct source;
+
+struct source_ops {
+	void (*frame)(struct source *source, const struct frame *frame); /* hot */
+	/* From now on the device is grabbed and frames come; nothing is down on it. */
+	void (*ready)(struct source *source);
+	/* Unplugged, after ready. */
+	void (*gone)(struct source *source);
+	/* The host's programs changed its LEDs: source->clone.leds. */
+	void (*leds)(struct source *source);
+};
+
+struct source {
+	const struct source_ops *ops;
+	const struct conf_device *conf; /* NULL: this one is unused */
+	unsigned nth;			/* 1, or more where the section matched several nodes */
+	bool ready;
+	struct device device;
+	struct clone clone;
+	struct timer settle; /* runs while the clone waits for udev */
+};
+
+/* Takes a section; no node yet. */
+void source_init(struct source *source, const struct conf_device *conf, unsigned nth,
+		 const struct source_ops *ops);
+
+static inline bool source_is_plugged(const struct source *source)
+{
+	return device_is_open(&source->device);
+}
+
+/* Whether the source, unplugged now, was last this node or one of the same make. */
+bool source_was(const struct source *source, const struct node_info *node);
+
+/*
+ * Opens the node and makes the clone, unless the one that is there fits. 0, or -errno: of device_open
+ * with clone_is_open unchanged, or of clone_open.
+ */
+int source_plug(struct source *source, struct loop *loop, const char *devnode);
+
+/* udev announced the device with this node: it may be the clone. */
+void source_settled(struct source *source, const char *devnode);
+
+/* Ends everything. Returns the device's descriptor for the caller to close, or -1. */
+int source_close(struct source *source);

@@ -1,0 +1,56 @@
+/* /dev/uinput: create with a phys, write frames, read LEDs back. */
+#include "uinput.h"
+
+#include <fcntl.h>
+#include <libevdev/libevdev-uinput.h>
+#include <linux/uinput.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "util.h"
+
+int uinput_create(const struct libevdev *model, const char *phys, char *devnode, size_t size)
+{
+	autoclose int fd = open("/dev/uinput", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	struct libevdev_uinput *uinput = NULL;
+	int rc;
+
+	if (fd < 0 || ioctl(fd, UI_SET_PHYS, phys) < 0)
+		return -errno;
+	rc = libevdev_uinput_create_from_device(model, fd, &uinput);
+	if (rc < 0)
+		return rc;
+	snprintf(devnode, size, "%s", libevdev_uinput_get_devnode(uinput) ?: "");
+	/* The descriptor is ours: this frees the description and leaves the device. */
+	libevdev_uinput_destroy(uinput);
+	return steal_fd(&fd);
+}
+
+int uinput_send(int fd, const struct frame *frame)
+{
+	size_t size = frame->n * sizeof(*frame->ev);
+	ssize_t written = write(fd, frame->ev, size);
+
+	if (written == (ssize_t)size)
+		return 0;
+	return written < 0 ? -errno : -EIO;
+}
+
+bool uinput_read_leds(int fd, uint16_t *leds)
+{
+	struct input_event ev[16];
+	ssize_t size = read(fd, ev, sizeof(ev));
+	unsigned mask = *leds;
+
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++) {
+		if (ev[i].type != EV_LED || ev[i].code > LED_MAX)
+			continue;
+		mask &= ~(1U << ev[i].code);
+		if (ev[i].value)
+			mask |= 1U << ev[i].code;
+	}
+	if (mask == *leds)
+		return false;
+	*leds = (uint16_t)mask;
+	return true;
+}
