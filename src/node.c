@@ -1,0 +1,178 @@
+/* A guest's node, and the guard that says whether somebody holds it. */
+#include "node.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "keyset.h"
+#include "log.h"
+#include "uinput.h"
+#include "util.h"
+
+static void add_codes(struct libevdev *model, enum shape_node which,
+		      const struct shape_rules *rules)
+{
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		if (shape_carries(rules, which, EV_KEY, code))
+			libevdev_enable_event_code(model, EV_KEY, code, NULL);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		if (shape_carries(rules, which, EV_REL, code))
+			libevdev_enable_event_code(model, EV_REL, code, NULL);
+	if (which == SHAPE_KEYBOARD)
+		for (unsigned code = LED_NUML; code <= LED_SCROLLL; code++)
+			libevdev_enable_event_code(model, EV_LED, code, NULL);
+}
+
+/* No EV_REP: repetitions come from the source. No EV_MSC: a guest's driver would send it back. */
+static struct libevdev *make_model(const char *guest, enum shape_node which,
+				   const struct shape_rules *rules)
+{
+	struct libevdev *model = libevdev_new();
+	char name[80];
+
+	if (!model)
+		return NULL;
+	snprintf(name, sizeof(name), "evswitch-%s-%s", guest, shape_node_name(which));
+	libevdev_set_name(model, name);
+	libevdev_set_id_bustype(model, BUS_VIRTUAL);
+	libevdev_set_id_product(model, (int)which + 1);
+	libevdev_set_id_version(model, 1);
+	add_codes(model, which, rules);
+	return model;
+}
+
+int node_open_guard(struct node *node)
+{
+	if (node->guard_fd >= 0)
+		return 0;
+	node->guard_fd = open(node->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return node->guard_fd < 0 ? -errno : 0;
+}
+
+/* True where the guard had anything to read. Bounded: a queue holds a few hundred events at most. */
+static bool guard_heard(struct node *node)
+{
+	struct input_event ev[64];
+	bool heard = false;
+
+	for (unsigned i = 0; i < 16 && read(node->guard_fd, ev, sizeof(ev)) > 0; i++)
+		heard = true;
+	return heard;
+}
+
+bool node_check(struct node *node)
+{
+	static const struct input_event sentinel[] = {
+		{ .type = EV_SYN, .code = SYN_CONFIG },
+		{ .type = EV_SYN, .code = SYN_REPORT },
+	};
+
+	node->held = false;
+	if (node->guard_fd < 0)
+		return false;
+	guard_heard(node);
+	if (write(node->fd, sentinel, sizeof(sentinel)) == sizeof(sentinel))
+		node->held = !guard_heard(node);
+	if (!node->held)
+		node->leds = 0;
+	return node->held;
+}
+
+static void lose(struct node *node)
+{
+	watch_stop(&node->guard);
+	node->held = false;
+	node->leds = 0;
+	node_release_all(node);
+	node->ops->lost(node);
+}
+
+static void guard_ready(struct watch *watch, uint32_t events)
+{
+	struct node *node = container_of(watch, struct node, guard);
+
+	(void)events;
+	guard_heard(node);
+	lose(node);
+}
+
+/* LEDs count while somebody holds the node; otherwise they are the host console's. */
+static void back_ready(struct watch *watch, uint32_t events)
+{
+	struct node *node = container_of(watch, struct node, back);
+	bool watched = node->guard.loop != NULL;
+	uint16_t leds = node->leds;
+
+	(void)events;
+	if (!uinput_read_leds(node->fd, &leds))
+		return;
+	if (node_check(node)) {
+		node->leds = leds;
+		node->ops->leds(node);
+	} else if (watched) {
+		lose(node); /* the check emptied the guard: its watch would not tell any more */
+	}
+}
+
+int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
+	      const struct shape_rules *rules, const struct node_ops *ops)
+{
+	struct libevdev *model = make_model(guest, which, rules);
+	char phys[80];
+
+	*node = (struct node){ 
+		.ops = ops, .loop = loop, .which = which, .fd = -1, .guard_fd = -1
+	};
+	if (!model)
+		return -ENOMEM;
+	snprintf(phys, sizeof(phys), NODE_PHYS_PREFIX "%s/%s", guest, shape_node_name(which));
+	node->fd = uinput_create(model, phys, node->devnode, sizeof(node->devnode));
+	libevdev_free(model);
+	if (node->fd < 0)
+		return node->fd;
+	return watch_start(&node->back, loop, node->fd, EPOLLIN, back_ready);
+}
+
+int node_watch(struct node *node)
+{
+	return watch_start(&node->guard, node->loop, node->guard_fd, EPOLLIN, guard_ready);
+}
+
+void node_unwatch(struct node *node)
+{
+	watch_stop(&node->guard);
+}
+
+int node_send(struct node *node, const struct frame *frame)
+{
+	return node->held ? uinput_send(node->fd, frame) : 0;
+}
+
+void node_release_all(struct node *node)
+{
+	struct input_event now = { 0 };
+	struct frame frame = { 0 };
+	struct keyset down = { 0 };
+
+	if (node->guard_fd < 0 || ioctl(node->guard_fd, EVIOCGKEY(sizeof(down.word)), down.word) < 0)
+		return;
+	keyset_for_each(code, &down) {
+		frame_put(&frame, &now, EV_KEY, code, 0);
+		keyset_remove(&down, code);
+		if (frame_has_room(&frame) && !keyset_empty(&down))
+			continue;
+		frame_close(&frame, &now);
+		uinput_send(node->fd, &frame);
+		frame.n = 0;
+	}
+}
+
+void node_close(struct node *node)
+{
+	watch_stop(&node->guard);
+	watch_stop(&node->back);
+	close_fd(&node->guard_fd);
+	close_fd(&node->fd);
+}

@@ -1,0 +1,71 @@
+/*
+ * A guest-facing uinput node and its guard. QEMU opens the node and grabs it. While nobody holds
+ * that grab, what is written to the node reaches the host's console, SysRq and every other reader: so
+ * a frame is written only while the node is known to be held.
+ *
+ * The guard is an open, never grabbing client of ours on the same node: it receives events exactly
+ * while nobody holds the grab. A harmless sentinel (SYN_CONFIG) written to the node and the guard read
+ * back tell at once; while the node has the focus the guard stands in the loop, and anything readable
+ * there says that the grab was lost. The node owns both descriptors and the device.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "loop.h"
+#include "shape.h"
+
+#define NODE_PHYS_PREFIX "evswitch/"
+
+struct node;
+
+struct node_ops {
+	/* The guard heard something: the grab is lost. The node has released what was down on it. */
+	void (*lost)(struct node *node);
+	/* The holder set LEDs: node->leds. */
+	void (*leds)(struct node *node);
+};
+
+struct node {
+	const struct node_ops *ops;
+	struct loop *loop;
+	enum shape_node which;
+	int fd;	      /* uinput; -1: not open */
+	int guard_fd; /* -1: not yet permitted to open it */
+	bool held;    /* by the last sentinel, or until the guard says otherwise */
+	uint16_t leds;
+	char devnode[64];
+	struct watch guard, back;
+};
+
+#define NODE_INIT                                                                                  \
+	{                                                                                          \
+		.fd = -1, .guard_fd = -1                                                           \
+	}
+
+/*
+ * Makes node 'which' of the guest: name "evswitch-GUEST-keyboard", phys "evswitch/GUEST/keyboard",
+ * the codes that shape_carries allows. 0, or -errno as uinput_create.
+ */
+int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
+	      const struct shape_rules *rules, const struct node_ops *ops);
+
+/* Opens the guard, if it is not open: to be called again when udev has set the node's permissions. */
+int node_open_guard(struct node *node);
+
+/* Finds out whether somebody holds the node; node->held has it too. False while there is no guard. */
+bool node_check(struct node *node);
+
+/* From node_check until node_unwatch, ops->lost tells when the grab goes. 0 or -errno. */
+int node_watch(struct node *node);
+void node_unwatch(struct node *node);
+
+/* Hot. A whole frame; swallowed while the node is not held. 0 or -errno: the node is broken. */
+int node_send(struct node *node, const struct frame *frame);
+
+/* Releases all that the kernel says is down on the node. */
+void node_release_all(struct node *node);
+
+void node_close(struct node *node);

@@ -1,0 +1,138 @@
+/*
+ * Three nodes for one guest. The guest is up while its keyboard or its pointer is held; it is down for
+ * all three as soon as one that was held is lost.
+ */
+#include "sink-uinput.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "node.h"
+#include "util.h"
+
+struct sink_uinput {
+	struct sink sink;
+	struct node node[SHAPE_NODES];
+};
+
+static struct sink_uinput *to_uinput(struct sink *sink)
+{
+	return container_of(sink, struct sink_uinput, sink);
+}
+
+static void leave(struct sink *sink)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		node_unwatch(&to_uinput(sink)->node[i]);
+}
+
+/* Which of the sink's nodes this is cannot be had by container_of: nodes of a sink are an array. */
+static struct sink_uinput *owner_of(struct node *node)
+{
+	return container_of(node - node->which, struct sink_uinput, node[0]);
+}
+
+static void node_lost(struct node *node)
+{
+	struct sink_uinput *uinput = owner_of(node);
+
+	leave(&uinput->sink);
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		node_release_all(&uinput->node[i]);
+	uinput->sink.leds = 0;
+	uinput->sink.owner->down(&uinput->sink);
+}
+
+static void node_leds(struct node *node)
+{
+	struct sink *sink = &owner_of(node)->sink;
+
+	sink->leds = node->leds;
+	sink->owner->leds(sink);
+}
+
+static const struct node_ops node_ops = { .lost = node_lost, .leds = node_leds };
+
+static void open_guard(struct node *node)
+{
+	int rc = node_open_guard(node);
+
+	if (rc < 0 && rc != -EACCES)
+		log_error("%s: cannot open it: %s", node->devnode, strerror(-rc));
+}
+
+static int uinput_open(struct sink *sink, const struct shape_rules *rules)
+{
+	struct sink_uinput *uinput = to_uinput(sink);
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		uinput->node[i] = (struct node)NODE_INIT;
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		struct node *node = &uinput->node[i];
+		int rc = node_open(node, sink->loop, sink->guest, i, rules, &node_ops);
+
+		if (rc < 0)
+			return rc;
+		log_info("guest %s: %s is %s", sink->guest, shape_node_name(i), node->devnode);
+		open_guard(node);
+	}
+	return 0;
+}
+
+static void uinput_close(struct sink *sink)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		node_close(&to_uinput(sink)->node[i]);
+}
+
+static void settled(struct sink *sink, const char *devnode)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (strcmp(to_uinput(sink)->node[i].devnode, devnode) == 0)
+			open_guard(&to_uinput(sink)->node[i]);
+}
+
+static int enter(struct sink *sink, const char **why)
+{
+	struct node *node = to_uinput(sink)->node;
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		if (node[i].guard_fd < 0) {
+			*why = "no permission to read its nodes (is the user in group input?)";
+			return -EACCES;
+		}
+		node_check(&node[i]);
+	}
+	if (!node[SHAPE_KEYBOARD].held && !node[SHAPE_POINTER].held) {
+		*why = "nobody holds its keyboard or pointer: the VM is off, does not open them, or "
+		       "its own toggle has let them go";
+		return -ENOTCONN;
+	}
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		int rc = node[i].held ? node_watch(&node[i]) : 0;
+
+		if (rc < 0) {
+			leave(sink);
+			*why = strerror(-rc);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int send_frame(struct sink *sink, enum shape_node node, const struct frame *frame)
+{
+	return node_send(&to_uinput(sink)->node[node], frame);
+}
+
+#define UINPUT_OPS                                                                                 \
+	.size = sizeof(struct sink_uinput), .open = uinput_open, .close = uinput_close,            \
+	.settled = settled, .enter = enter, .leave = leave, .send = send_frame
+
+const struct sink_ops sink_input_linux = {
+	.type = "input-linux",
+	.rules = { .one_of_pair = true, .wheel_clicks = true },
+	UINPUT_OPS,
+};
+
+const struct sink_ops sink_virtio_input = { .type = "virtio-input", UINPUT_OPS };

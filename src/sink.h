@@ -1,0 +1,64 @@
+/*
+ * What a guest channel is: the one interface that a new channel implements, and the table it is added
+ * to. A sink takes shaped frames for a guest's three nodes and says when the guest is there. Its
+ * concrete struct begins with struct sink; sink_new allocates it, sink_free ends it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "loop.h"
+#include "shape.h"
+
+struct sink;
+
+/* What a sink tells its owner. Neither may be called from within a call into the sink. */
+struct sink_owner {
+	/* The target can take nothing any more; what was down on it is up, as far as that can be. */
+	void (*down)(struct sink *sink);
+	/* The guest set its lock LEDs: sink->leds. */
+	void (*leds)(struct sink *sink);
+};
+
+struct sink_ops {
+	const char *type;	   /* as in "via = virtio-input" */
+	size_t size;		   /* of the concrete struct */
+	struct shape_rules rules;  /* what the channel itself cannot take */
+
+	/* Makes the guest's devices. 0 or -errno; sink_free is legal, and due, after a failure too. */
+	int (*open)(struct sink *sink, const struct shape_rules *rules);
+	void (*close)(struct sink *sink);
+	/* udev has set the permissions of an evdev node that may be one of the sink's. */
+	void (*settled)(struct sink *sink, const char *devnode);
+	/*
+	 * May the guest have the focus? 0, and from now on owner->down is called when it is lost; or
+	 * -errno with *why saying what is missing and what to do. 'leave' ends it.
+	 */
+	int (*enter)(struct sink *sink, const char **why);
+	void (*leave)(struct sink *sink);
+	/* Hot: no block, no malloc, no log. 0, or -errno where the target is dead. */
+	int (*send)(struct sink *sink, enum shape_node node, const struct frame *frame);
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	const struct sink_owner *owner;
+	struct loop *loop;
+	const char *guest; /* its name; the configuration's */
+	uint16_t leds;	   /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
+};
+
+/* The channels' names for "via =", NULL at the end. */
+extern const char *const sink_types[];
+
+/*
+ * A sink of the type, not yet open, or NULL (no such type, no memory). The strings, the loop and the
+ * owner must outlive it.
+ */
+struct sink *sink_new(const char *type, struct loop *loop, const char *guest,
+		      const struct sink_owner *owner);
+/* Closes and frees; NULL is ignored. */
+void sink_free(struct sink *sink);
