@@ -1,0 +1,530 @@
+/* What happens in which order: start, frames, switches, losses, the end. */
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "closer.h"
+#include "guest.h"
+#include "hook.h"
+#include "hotplug.h"
+#include "log.h"
+#include "notify.h"
+#include "router.h"
+#include "source.h"
+#include "util.h"
+
+/* A guest named by "start =" is given this long to open its nodes, tried this often. */
+#define START_TRIES  20
+#define START_TRY_MS 250
+
+struct daemon {
+	const struct conf *conf;
+	struct loop loop;
+	struct hotkeys hotkeys;
+	struct router router;
+	struct hotplug hotplug;
+	struct signals signals;
+	struct notify notify;
+	struct timer watchdog, trial, start;
+	unsigned start_tries;
+	bool ping_due;
+	bool denied; /* a device could not be opened for lack of permission */
+	bool quit;
+	int exit_code;
+	int host_error; /* of a write to a clone; 0: none */
+	struct guest guest[CONF_GUESTS_MAX]; /* target n is guest n - 1 */
+	struct source source[ROUTER_DEVICES];
+};
+
+static const char *target_name(const struct daemon *daemon, unsigned target)
+{
+	return target == ROUTER_HOST ? "host" : daemon->conf->guests[target - 1].name;
+}
+
+static struct guest *focused_guest(struct daemon *daemon)
+{
+	unsigned focus = daemon->router.focus;
+
+	return focus == ROUTER_HOST ? NULL : &daemon->guest[focus - 1];
+}
+
+static void quit(struct daemon *daemon, int exit_code)
+{
+	if (!daemon->quit)
+		daemon->exit_code = exit_code;
+	daemon->quit = true;
+}
+
+/* --- LEDs: each keyboard shows those of the target that has the focus ------------------------------ */
+
+static void show_leds(struct daemon *daemon, struct source *source)
+{
+	const struct guest *guest = focused_guest(daemon);
+
+	if (source->ready)
+		device_set_leds(&source->device, guest ? guest->sink->leds : source->clone.leds);
+}
+
+static void show_all_leds(struct daemon *daemon)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		show_leds(daemon, &daemon->source[i]);
+}
+
+/* --- what the router asks for and tells ------------------------------------------------------------ */
+
+static struct daemon *of_router(struct router *router)
+{
+	return container_of(router, struct daemon, router);
+}
+
+static void router_send(struct router *router, unsigned target, unsigned device,
+			const struct frame *frame)
+{
+	struct daemon *daemon = of_router(router);
+	int rc;
+
+	if (target != ROUTER_HOST) {
+		guest_send(&daemon->guest[target - 1], frame);
+		return;
+	}
+	rc = clone_send(&daemon->source[device].clone, frame);
+	if (rc < 0)
+		daemon->host_error = rc;
+}
+
+static int router_enter(struct router *router, unsigned target)
+{
+	struct daemon *daemon = of_router(router);
+	const char *why = "unknown";
+	int rc = guest_enter(&daemon->guest[target - 1], &why);
+
+	if (rc < 0 && !daemon->start.watch.loop)
+		log_warn("cannot switch to guest %s: %s", target_name(daemon, target), why);
+	return rc;
+}
+
+static void router_focused(struct router *router, unsigned from, unsigned to)
+{
+	struct daemon *daemon = of_router(router);
+	char status[64];
+
+	if (from != ROUTER_HOST) {
+		guest_leave(&daemon->guest[from - 1]);
+		hook_run(daemon->conf->guests[from - 1].on_leave, target_name(daemon, from));
+	}
+	if (to != ROUTER_HOST)
+		hook_run(daemon->conf->guests[to - 1].on_enter, target_name(daemon, to));
+	show_all_leds(daemon);
+	log_info("focus: %s", target_name(daemon, to));
+	snprintf(status, sizeof(status), "STATUS=focus: %s", target_name(daemon, to));
+	notify_send(&daemon->notify, status);
+}
+
+static void router_panicked(struct router *router, bool again)
+{
+	log_warn(again ? "panic chord again: letting go of everything" :
+			 "panic chord: the host has the focus");
+	if (again)
+		quit(of_router(router), EX_OK);
+}
+
+static const struct router_ops router_ops = { .send = router_send,
+					      .enter = router_enter,
+					      .focused = router_focused,
+					      .panicked = router_panicked };
+
+/* --- guests ---------------------------------------------------------------------------------------- */
+
+/* sink_owner has no context: the sink's guest name finds the target. */
+static unsigned target_of(struct daemon *daemon, const struct sink *sink)
+{
+	unsigned target = 1;
+
+	while (daemon->guest[target - 1].sink != sink)
+		target++;
+	return target;
+}
+
+static void sink_down(struct sink *sink)
+{
+	struct daemon *daemon = container_of(sink->loop, struct daemon, loop);
+
+	log_warn("guest %s let go of its devices: back to the host", sink->guest);
+	router_target_down(&daemon->router, target_of(daemon, sink));
+}
+
+static void sink_leds(struct sink *sink)
+{
+	struct daemon *daemon = container_of(sink->loop, struct daemon, loop);
+
+	if (daemon->router.focus == target_of(daemon, sink))
+		show_all_leds(daemon);
+}
+
+static const struct sink_owner sink_owner = { .down = sink_down, .leds = sink_leds };
+
+/* --- sources --------------------------------------------------------------------------------------- */
+
+static struct daemon *of_source(const struct source *source)
+{
+	return container_of(source->device.loop, struct daemon, loop);
+}
+
+static unsigned index_of(const struct source *source)
+{
+	return (unsigned)(source - of_source(source)->source);
+}
+
+static void source_frame(struct source *source, const struct frame *frame)
+{
+	struct daemon *daemon = of_source(source);
+	struct guest *guest;
+
+	router_frame(&daemon->router, index_of(source), frame);
+	guest = focused_guest(daemon);
+	if (guest && guest->error) {
+		log_error("guest %s: cannot write to it: %s", guest->conf->name,
+			  strerror(-guest->error));
+		router_target_down(&daemon->router, daemon->router.focus);
+	}
+	if (daemon->host_error && !daemon->quit) {
+		log_error("cannot write to the host's devices: %s: letting go of everything",
+			  strerror(-daemon->host_error));
+		quit(daemon, EX_IOERR);
+	}
+}
+
+static void source_ready(struct source *source)
+{
+	struct daemon *daemon = of_source(source);
+
+	router_add_device(&daemon->router, index_of(source), &source->conf->remap);
+	show_leds(daemon, source);
+}
+
+static void source_gone(struct source *source)
+{
+	router_remove_device(&of_source(source)->router, index_of(source));
+}
+
+static void source_leds(struct source *source)
+{
+	struct daemon *daemon = of_source(source);
+
+	if (daemon->router.focus == ROUTER_HOST)
+		show_leds(daemon, source);
+}
+
+static const struct source_ops source_ops = {
+	.frame = source_frame, .ready = source_ready, .gone = source_gone, .leds = source_leds
+};
+
+static bool is_plugged(struct daemon *daemon, const char *devnode)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (source_is_plugged(&daemon->source[i]) &&
+		    strcmp(daemon->source[i].device.devnode, devnode) == 0)
+			return true;
+	return false;
+}
+
+/* The place that this node had before, else one that its section has free, else a new one. */
+static struct source *find_source(struct daemon *daemon, const struct conf_device *section,
+				  const struct node_info *node)
+{
+	struct source *vacant = NULL, *unused = NULL;
+	unsigned nth = 1;
+
+	for (unsigned i = ROUTER_DEVICES; i-- > 0;) {
+		struct source *source = &daemon->source[i];
+
+		if (!source->conf)
+			unused = source;
+		if (source->conf != section)
+			continue;
+		nth++;
+		if (source_is_plugged(source))
+			continue;
+		if (source_was(source, node))
+			return source;
+		vacant = source;
+	}
+	if (vacant)
+		return vacant;
+	if (unused)
+		source_init(unused, section, nth, &source_ops);
+	return unused;
+}
+
+static const struct conf_device *find_section(const struct conf *conf, const struct node_info *node)
+{
+	for (unsigned i = 0; i < conf->n_devices; i++)
+		if (match_node(&conf->devices[i], node))
+			return &conf->devices[i];
+	return NULL;
+}
+
+static void plug_failed(const char *section, const struct node_info *node, int rc)
+{
+	struct log_str name = log_str(node->name);
+
+	if (rc == -EACCES)
+		log_error("device %s: no permission to open %s (%s) for reading and writing: add "
+			  "the user to its group, as a rule \"input\" (sudo usermod -aG input "
+			  "NAME), and log in again",
+			  section, node->devnode, name.text);
+	else if (rc == -ENOTSUP)
+		log_error("device %s: %s (%s) is a touchpad or touch screen, which cannot be "
+			  "switched: left alone",
+			  section, node->devnode, name.text);
+	else
+		log_error("device %s: cannot use %s (%s): %s", section, node->devnode, name.text,
+			  strerror(-rc));
+}
+
+static void node_added(struct hotplug *hotplug, const struct node_info *node)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+	const struct conf_device *section = find_section(daemon->conf, node);
+	struct source *source;
+	int rc;
+
+	if (!section || is_plugged(daemon, node->devnode))
+		return;
+	source = find_source(daemon, section, node);
+	if (!source) {
+		log_error("device %s: %s: more than %d devices", section->name, node->devnode,
+			  ROUTER_DEVICES);
+		return;
+	}
+	rc = source_plug(source, &daemon->loop, node->devnode);
+	if (rc < 0)
+		plug_failed(section->name, node, rc);
+	daemon->denied |= rc == -EACCES;
+}
+
+static void own_settled(struct hotplug *hotplug, const char *devnode)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->source[i].conf)
+			source_settled(&daemon->source[i], devnode);
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		daemon->guest[i].sink->ops->settled(daemon->guest[i].sink, devnode);
+}
+
+static const struct hotplug_ops hotplug_ops = { .added = node_added, .own = own_settled };
+
+/* --- timers and signals ---------------------------------------------------------------------------- */
+
+static void signalled(struct signals *signals, int signo)
+{
+	(void)signo;
+	quit(container_of(signals, struct daemon, signals), EX_OK);
+}
+
+/* The ping itself is sent when the turn of the loop that this is part of was completed. */
+static void watchdog_expired(struct timer *timer)
+{
+	container_of(timer, struct daemon, watchdog)->ping_due = true;
+}
+
+static void trial_expired(struct timer *timer)
+{
+	log_info("the trial is over: letting go of everything");
+	quit(container_of(timer, struct daemon, trial), EX_OK);
+}
+
+static void start_expired(struct timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, start);
+	bool last = --daemon->start_tries == 0;
+
+	if (last || daemon->router.focus != ROUTER_HOST)
+		timer_fini(timer); /* from now on router_enter says why */
+	if (daemon->router.focus == ROUTER_HOST &&
+	    router_switch(&daemon->router, daemon->conf->start) == 0)
+		timer_fini(timer);
+}
+
+/* --- start and end --------------------------------------------------------------------------------- */
+
+static void add_hotkey(struct hotkeys *hotkeys, const struct chord *chord, int action)
+{
+	if (chord->n)
+		hotkeys->entry[hotkeys->n++] = (struct hotkey){ .chord = *chord, .action = action };
+}
+
+static void init_router(struct daemon *daemon)
+{
+	const struct conf *conf = daemon->conf;
+
+	add_hotkey(&daemon->hotkeys, &conf->toggle, ROUTER_NEXT);
+	add_hotkey(&daemon->hotkeys, &conf->host_hotkey, ROUTER_HOST);
+	for (unsigned i = 0; i < conf->n_guests; i++)
+		add_hotkey(&daemon->hotkeys, &conf->guests[i].hotkey, (int)i + 1);
+	router_init(&daemon->router, &router_ops, &daemon->hotkeys, &conf->panic, &conf->always,
+		    conf->n_guests + 1);
+}
+
+static int check_uinput(void)
+{
+	autoclose int fd = open("/dev/uinput", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return EX_OK;
+	if (errno == EACCES || errno == EPERM) {
+		log_error("/dev/uinput: no permission: install evswitch's udev rules (make "
+			  "install), add the user to group input and log in again");
+		return EX_NOPERM;
+	}
+	log_error("/dev/uinput: %s: load the module (sudo modprobe uinput)", strerror(errno));
+	return EX_UNAVAILABLE;
+}
+
+static int open_guests(struct daemon *daemon)
+{
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++) {
+		const struct conf_guest *conf = &daemon->conf->guests[i];
+		int rc = guest_open(&daemon->guest[i], conf, &daemon->loop, &sink_owner);
+
+		if (rc < 0) {
+			log_error("guest %s: cannot make its devices: %s", conf->name,
+				  strerror(-rc));
+			return EX_CANTCREAT;
+		}
+	}
+	return EX_OK;
+}
+
+static int open_loop(struct daemon *daemon)
+{
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, 0 };
+	int rc = loop_init(&daemon->loop);
+
+	if (rc == 0)
+		rc = signals_init(&daemon->signals, &daemon->loop, sigs, signalled);
+	if (rc == 0)
+		rc = timer_init(&daemon->watchdog, &daemon->loop, watchdog_expired);
+	if (rc == 0)
+		rc = timer_init(&daemon->trial, &daemon->loop, trial_expired);
+	if (rc == 0 && daemon->conf->start != ROUTER_HOST)
+		rc = timer_init(&daemon->start, &daemon->loop, start_expired);
+	if (rc == 0)
+		return EX_OK;
+	log_error("cannot set up the event loop: %s", strerror(-rc));
+	return EX_OSERR;
+}
+
+static int find_devices(struct daemon *daemon)
+{
+	int rc = hotplug_init(&daemon->hotplug, &daemon->loop, &hotplug_ops);
+
+	if (rc == 0)
+		rc = hotplug_scan(&daemon->hotplug);
+	if (rc < 0) {
+		log_error("cannot ask udev for devices: %s", strerror(-rc));
+		return EX_OSERR;
+	}
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++) {
+		bool found = false;
+
+		for (unsigned j = 0; j < ROUTER_DEVICES; j++)
+			found |= daemon->source[j].conf == &daemon->conf->devices[i];
+		if (!found)
+			log_info("device %s: not here yet; waiting for it",
+				 daemon->conf->devices[i].name);
+	}
+	return daemon->denied ? EX_NOPERM : EX_OK;
+}
+
+/* All that is written to exists before anything is grabbed, and before systemd hears of it. */
+static int start(struct daemon *daemon, const struct daemon_options *options)
+{
+	int rc = check_uinput();
+
+	if (rc == EX_OK)
+		rc = open_loop(daemon);
+	if (rc == EX_OK)
+		rc = open_guests(daemon);
+	if (rc == EX_OK)
+		rc = find_devices(daemon);
+	if (rc != EX_OK)
+		return rc;
+	timer_arm(&daemon->watchdog, daemon->notify.watchdog_ms, daemon->notify.watchdog_ms);
+	timer_arm(&daemon->trial, options->try_s * 1000, 0);
+	if (daemon->conf->start != ROUTER_HOST) {
+		daemon->start_tries = START_TRIES;
+		timer_arm(&daemon->start, START_TRY_MS, START_TRY_MS);
+	}
+	notify_send(&daemon->notify, "READY=1\nSTATUS=focus: host");
+	notify_send(&daemon->notify, "WATCHDOG=1");
+	return EX_OK;
+}
+
+static void run(struct daemon *daemon)
+{
+	while (!daemon->quit) {
+		int rc = loop_turn(&daemon->loop, -1);
+
+		if (rc < 0) {
+			log_error("the event loop failed: %s", strerror(-rc));
+			quit(daemon, EX_OSERR);
+		}
+		if (daemon->ping_due)
+			notify_send(&daemon->notify, "WATCHDOG=1");
+		daemon->ping_due = false;
+	}
+}
+
+/* Everything up everywhere, then all devices at once back to the host. */
+static void let_go(struct daemon *daemon)
+{
+	int fds[ROUTER_DEVICES];
+
+	notify_send(&daemon->notify, "STOPPING=1");
+	hotplug_fini(&daemon->hotplug);
+	if (daemon->router.ops)
+		router_switch(&daemon->router, ROUTER_HOST);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		router_remove_device(&daemon->router, i);
+		fds[i] = daemon->source[i].conf ? source_close(&daemon->source[i]) : -1;
+	}
+	close_together(fds, ROUTER_DEVICES);
+	for (unsigned i = 0; i < CONF_GUESTS_MAX; i++)
+		guest_close(&daemon->guest[i]);
+	timer_fini(&daemon->start);
+	timer_fini(&daemon->trial);
+	timer_fini(&daemon->watchdog);
+	signals_fini(&daemon->signals);
+	notify_fini(&daemon->notify);
+	loop_fini(&daemon->loop);
+}
+
+int daemon_run(const struct conf *conf, const struct daemon_options *options)
+{
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	int rc;
+
+	if (!daemon)
+		return EX_OSERR;
+	daemon->conf = conf;
+	daemon->loop.epoll_fd = -1;
+	notify_init(&daemon->notify);
+	hook_init();
+	init_router(daemon);
+	rc = start(daemon, options);
+	if (rc == EX_OK) {
+		run(daemon);
+		rc = daemon->exit_code;
+	}
+	let_go(daemon);
+	free(daemon);
+	return rc;
+}

@@ -1,0 +1,183 @@
+/* The command line: what is to be done, and with which configuration. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "conf.h"
+#include "daemon.h"
+#include "log.h"
+#include "probe.h"
+#include "sink.h"
+
+#ifndef EVSWITCH_VERSION
+#define EVSWITCH_VERSION "unknown"
+#endif
+
+#define TRY_SECONDS_MAX 86400
+
+enum command { COMMAND_RUN, COMMAND_PROBE, COMMAND_HELP, COMMAND_VERSION };
+
+struct arguments {
+	enum command command;
+	const char *conf; /* NULL: the default place */
+	enum log_level level;
+	unsigned try_s;
+	unsigned seconds; /* 0: not given */
+	bool json;
+};
+
+enum { OPTION_TRY = 256, OPTION_PROBE, OPTION_SECONDS, OPTION_JSON, OPTION_VERSION };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "try", required_argument, NULL, OPTION_TRY },
+	{ "probe", no_argument, NULL, OPTION_PROBE },
+	{ "seconds", required_argument, NULL, OPTION_SECONDS },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ 0 },
+};
+
+static const char help[] =
+	"Usage: evswitch [-c FILE] [-v] [--try SECONDS]\n"
+	"       evswitch --probe [--seconds N] [--json]\n"
+	"       evswitch --help | --version\n"
+	"\n"
+	"Gives a keyboard and a mouse to the Linux host or to one of its QEMU guests.\n"
+	"\n"
+	"  -c, --config FILE   the configuration (default: ~/.config/evswitch/evswitch.conf,\n"
+	"                      else /etc/evswitch/evswitch.conf)\n"
+	"  -v, --verbose       say more; twice: for debugging\n"
+	"      --try SECONDS   end after SECONDS and let go of everything: for a first try\n"
+	"      --probe         press a key, move the mouse: prints which devices they are,\n"
+	"                      ready for the configuration\n"
+	"      --seconds N     how long --probe waits (default 20)\n"
+	"      --json          --probe prints JSON\n"
+	"      --help, --version\n"
+	"\n"
+	"Both Ctrl keys give the focus to the next target. Backspace+Esc+Enter give it to the\n"
+	"host whatever happens; twice within two seconds, evswitch lets go of everything and ends.\n"
+	"See evswitch(1) and evswitch.conf(5).\n";
+
+static bool parse_seconds(const char *text, const char *option, unsigned max, unsigned *seconds)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || value < 1 || value > max) {
+		log_error("%s: \"%s\" is not a number of seconds from 1 to %u", option,
+			  log_str(text).text, max);
+		return false;
+	}
+	*seconds = (unsigned)value;
+	return true;
+}
+
+static bool take_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case 'c':
+		arguments->conf = optarg;
+		return true;
+	case 'v':
+		arguments->level = LOG_LEVEL_DEBUG;
+		return true;
+	case 'h':
+		arguments->command = COMMAND_HELP;
+		return true;
+	case OPTION_VERSION:
+		arguments->command = COMMAND_VERSION;
+		return true;
+	case OPTION_PROBE:
+		arguments->command = COMMAND_PROBE;
+		return true;
+	case OPTION_JSON:
+		arguments->json = true;
+		return true;
+	case OPTION_TRY:
+		return parse_seconds(optarg, "--try", TRY_SECONDS_MAX, &arguments->try_s);
+	case OPTION_SECONDS:
+		return parse_seconds(optarg, "--seconds", PROBE_SECONDS_MAX,
+				     &arguments->seconds);
+	default:
+		return false; /* getopt has said what is wrong */
+	}
+}
+
+static bool parse(int argc, char **argv, struct arguments *arguments)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1)
+		if (!take_option(arguments, option))
+			return false;
+	if (optind < argc) {
+		log_error("unexpected argument \"%s\"", log_str(argv[optind]).text);
+		return false;
+	}
+	if (arguments->command != COMMAND_PROBE && (arguments->json || arguments->seconds)) {
+		log_error("--json and --seconds go with --probe");
+		return false;
+	}
+	if (arguments->command == COMMAND_PROBE && (arguments->conf || arguments->try_s)) {
+		log_error("-c and --try do not go with --probe");
+		return false;
+	}
+	return true;
+}
+
+static void config_error(void *ctx, const char *message)
+{
+	(void)ctx;
+	log_error("%s", message);
+}
+
+static int run_switcher(const struct arguments *arguments)
+{
+	struct daemon_options daemon = { .try_s = arguments->try_s };
+	struct conf *conf = NULL;
+	char path[PATH_MAX];
+	int rc;
+
+	conf_default_path(path, sizeof(path));
+	rc = conf_load(arguments->conf ? arguments->conf : path, sink_types, config_error, NULL,
+		       &conf);
+	if (rc < 0)
+		return rc == -EINVAL ? EX_CONFIG : rc == -ENOMEM ? EX_OSERR : EX_NOINPUT;
+	rc = daemon_run(conf, &daemon);
+	conf_free(conf);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .level = LOG_LEVEL_INFO };
+
+	if (!parse(argc, argv, &arguments)) {
+		fputs("Try 'evswitch --help'.\n", stderr);
+		return EX_USAGE;
+	}
+	log_set_level(arguments.level);
+	switch (arguments.command) {
+	case COMMAND_HELP:
+		fputs(help, stdout);
+		return EX_OK;
+	case COMMAND_VERSION:
+		puts("evswitch " EVSWITCH_VERSION);
+		return EX_OK;
+	case COMMAND_PROBE:
+		return probe_run(&(struct probe_options){
+			.seconds = arguments.seconds,
+			.json = arguments.json,
+		});
+	default:
+		return run_switcher(&arguments);
+	}
+}
