@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "log.h"
-#include "uinput.h"
 #include "util.h"
 
 static void set_bit(unsigned char *bits, unsigned i)
@@ -34,10 +33,10 @@ static void identify_codes(struct libevdev *source, struct clone_identity *ident
 
 static void identify(struct libevdev *source, struct clone_identity *identity)
 {
-	*identity = (struct clone_identity){ .id = { libevdev_get_id_bustype(source),
-						     libevdev_get_id_vendor(source),
-						     libevdev_get_id_product(source),
-						     libevdev_get_id_version(source) } };
+	*identity = (struct clone_identity){
+		.id = { libevdev_get_id_bustype(source), libevdev_get_id_vendor(source),
+			libevdev_get_id_product(source), libevdev_get_id_version(source) }
+	};
 	snprintf(identity->name, sizeof(identity->name), "%s", libevdev_get_name(source));
 	libevdev_get_repeat(source, &identity->repeat[0], &identity->repeat[1]);
 	for (unsigned property = 0; property < INPUT_PROP_CNT; property++)
@@ -57,8 +56,9 @@ static void copy_repeat(struct clone *clone, const struct libevdev *source)
 		return;
 	frame_put(&frame, &now, EV_REP, REP_DELAY, repeat[0]);
 	frame_put(&frame, &now, EV_REP, REP_PERIOD, repeat[1]);
-	if (uinput_send(clone->fd, &frame) < 0)
-		log_warn("%s: cannot set the repeat rate: %s", clone->devnode, strerror(errno));
+	if (uinput_send(clone->uinput.fd, &frame) < 0)
+		log_warn("%s: cannot set the repeat rate: %s", clone->uinput.devnode,
+			 strerror(errno));
 }
 
 static void clone_ready(struct watch *watch, uint32_t events)
@@ -66,7 +66,7 @@ static void clone_ready(struct watch *watch, uint32_t events)
 	struct clone *clone = container_of(watch, struct clone, watch);
 
 	(void)events;
-	if (uinput_read_leds(clone->fd, &clone->leds))
+	if (uinput_read_leds(clone->uinput.fd, &clone->leds))
 		clone->leds_changed(clone);
 }
 
@@ -75,14 +75,14 @@ int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, 
 {
 	int rc;
 
-	*clone = (struct clone){ .fd = -1, .leds = leds, .leds_changed = leds_changed };
+	*clone = (struct clone){ .uinput.fd = -1, .leds = leds, .leds_changed = leds_changed };
 	libevdev_disable_event_type(source, EV_FF);
 	identify(source, &clone->identity);
-	clone->fd = uinput_create(source, phys, clone->devnode, sizeof(clone->devnode));
-	if (clone->fd < 0)
-		return clone->fd;
+	rc = uinput_open(&clone->uinput, source, phys);
+	if (rc < 0)
+		return rc;
 	copy_repeat(clone, source);
-	rc = watch_start(&clone->watch, loop, clone->fd, EPOLLIN, clone_ready);
+	rc = watch_start(&clone->watch, loop, clone->uinput.fd, EPOLLIN, clone_ready);
 	if (rc < 0)
 		clone_close(clone);
 	return rc;
@@ -99,11 +99,11 @@ bool clone_fits(const struct clone *clone, struct libevdev *source)
 
 int clone_send(struct clone *clone, const struct frame *frame)
 {
-	return uinput_send(clone->fd, frame);
+	return uinput_send(clone->uinput.fd, frame);
 }
 
 void clone_close(struct clone *clone)
 {
 	watch_stop(&clone->watch);
-	close_fd(&clone->fd);
+	uinput_close(&clone->uinput);
 }

@@ -1,8 +1,8 @@
 /*
- * The host's side of a source: a uinput device with the source's name, ids, properties, axes, repeat
- * and LEDs, so that the desktop treats it as it treated the source. It stays while the source is
- * unplugged. Told from a source by its phys, "evswitch/host/...". No force feedback: a program that
- * uploaded an effect would hang for half a minute. The clone owns its descriptor.
+ * The host's side of a source: a uinput device with the source's name, ids, properties, axes,
+ * repeat and LEDs, so that the desktop treats it as it treated the source. It stays while the
+ * source is unplugged. Told from a source by its phys, "evswitch/host/...". No force feedback: a
+ * program that uploaded an effect would hang for half a minute. The clone owns it.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "frame.h"
 #include "loop.h"
+#include "uinput.h"
 
 #define CLONE_PHYS_PREFIX "evswitch/host/"
 
@@ -31,8 +32,7 @@ struct clone_identity {
 };
 
 struct clone {
-	int fd; /* -1: none was made yet */
-	char devnode[64];
+	struct uinput uinput;
 	uint16_t leds; /* the host's own: bit n for LED code n */
 	clone_leds_fn leds_changed;
 	struct watch watch;
@@ -42,20 +42,20 @@ struct clone {
 /* An empty clone: clone_is_open is false, clone_close harmless. */
 #define CLONE_INIT                                                                                 \
 	{                                                                                          \
-		.fd = -1                                                                           \
+		.uinput.fd = -1                                                                    \
 	}
 
 /*
  * Makes the clone of 'source' (EV_FF is disabled in that libevdev, the real device is not touched)
- * with the phys given, and 'leds' as the host's LEDs to begin with. 0, or -errno: -EACCES, -ENOENT for
- * /dev/uinput.
+ * with the phys given, and 'leds' as the host's LEDs to begin with. 0, or -errno: -EACCES, -ENOENT
+ * for /dev/uinput.
  */
 int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, const char *phys,
 	       uint16_t leds, clone_leds_fn leds_changed);
 
 static inline bool clone_is_open(const struct clone *clone)
 {
-	return clone->fd >= 0;
+	return clone->uinput.fd >= 0;
 }
 
 /* Whether the clone, which must be open, is what clone_open would make of 'source'. */

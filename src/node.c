@@ -8,7 +8,6 @@
 
 #include "keyset.h"
 #include "log.h"
-#include "uinput.h"
 #include "util.h"
 
 static void add_codes(struct libevdev *model, enum shape_node which,
@@ -47,11 +46,12 @@ int node_open_guard(struct node *node)
 {
 	if (node->guard_fd >= 0)
 		return 0;
-	node->guard_fd = open(node->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	node->guard_fd = open(node->uinput.devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return node->guard_fd < 0 ? -errno : 0;
 }
 
-/* True where the guard had anything to read. Bounded: a queue holds a few hundred events at most. */
+/* True where the guard had anything to read. Bounded: a queue holds a few hundred events at most.
+ */
 static bool guard_heard(struct node *node)
 {
 	struct input_event ev[64];
@@ -73,7 +73,7 @@ bool node_check(struct node *node)
 	if (node->guard_fd < 0)
 		return false;
 	guard_heard(node);
-	if (write(node->fd, sentinel, sizeof(sentinel)) == sizeof(sentinel))
+	if (write(node->uinput.fd, sentinel, sizeof(sentinel)) == sizeof(sentinel))
 		node->held = !guard_heard(node);
 	if (!node->held)
 		node->leds = 0;
@@ -106,7 +106,7 @@ static void back_ready(struct watch *watch, uint32_t events)
 	uint16_t leds = node->leds;
 
 	(void)events;
-	if (!uinput_read_leds(node->fd, &leds))
+	if (!uinput_read_leds(node->uinput.fd, &leds))
 		return;
 	if (node_check(node)) {
 		node->leds = leds;
@@ -121,18 +121,19 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 {
 	struct libevdev *model = make_model(guest, which, rules);
 	char phys[80];
+	int rc;
 
-	*node = (struct node){ 
-		.ops = ops, .loop = loop, .which = which, .fd = -1, .guard_fd = -1
+	*node = (struct node){
+		.ops = ops, .loop = loop, .which = which, .uinput.fd = -1, .guard_fd = -1
 	};
 	if (!model)
 		return -ENOMEM;
 	snprintf(phys, sizeof(phys), NODE_PHYS_PREFIX "%s/%s", guest, shape_node_name(which));
-	node->fd = uinput_create(model, phys, node->devnode, sizeof(node->devnode));
+	rc = uinput_open(&node->uinput, model, phys);
 	libevdev_free(model);
-	if (node->fd < 0)
-		return node->fd;
-	return watch_start(&node->back, loop, node->fd, EPOLLIN, back_ready);
+	if (rc < 0)
+		return rc;
+	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
 }
 
 int node_watch(struct node *node)
@@ -147,7 +148,7 @@ void node_unwatch(struct node *node)
 
 int node_send(struct node *node, const struct frame *frame)
 {
-	return node->held ? uinput_send(node->fd, frame) : 0;
+	return node->held ? uinput_send(node->uinput.fd, frame) : 0;
 }
 
 void node_release_all(struct node *node)
@@ -156,15 +157,16 @@ void node_release_all(struct node *node)
 	struct frame frame = { 0 };
 	struct keyset down = { 0 };
 
-	if (node->guard_fd < 0 || ioctl(node->guard_fd, EVIOCGKEY(sizeof(down.word)), down.word) < 0)
+	if (node->guard_fd < 0 ||
+	    ioctl(node->guard_fd, EVIOCGKEY(sizeof(down.word)), down.word) < 0)
 		return;
-	keyset_for_each(code, &down) {
+	keyset_for_each (code, &down) {
 		frame_put(&frame, &now, EV_KEY, code, 0);
 		keyset_remove(&down, code);
 		if (frame_has_room(&frame) && !keyset_empty(&down))
 			continue;
 		frame_close(&frame, &now);
-		uinput_send(node->fd, &frame);
+		uinput_send(node->uinput.fd, &frame);
 		frame.n = 0;
 	}
 }
@@ -174,5 +176,5 @@ void node_close(struct node *node)
 	watch_stop(&node->guard);
 	watch_stop(&node->back);
 	close_fd(&node->guard_fd);
-	close_fd(&node->fd);
+	uinput_close(&node->uinput);
 }

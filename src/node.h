@@ -1,12 +1,12 @@
 /*
  * A guest-facing uinput node and its guard. QEMU opens the node and grabs it. While nobody holds
- * that grab, what is written to the node reaches the host's console, SysRq and every other reader: so
- * a frame is written only while the node is known to be held.
+ * that grab, what is written to the node reaches the host's console, SysRq and every other reader:
+ * so a frame is written only while the node is known to be held.
  *
  * The guard is an open, never grabbing client of ours on the same node: it receives events exactly
- * while nobody holds the grab. A harmless sentinel (SYN_CONFIG) written to the node and the guard read
- * back tell at once; while the node has the focus the guard stands in the loop, and anything readable
- * there says that the grab was lost. The node owns both descriptors and the device.
+ * while nobody holds the grab. A harmless sentinel (SYN_CONFIG) written to the node and the guard
+ * read back tell at once; while the node has the focus the guard stands in the loop, and anything
+ * readable there says that the grab was lost. The node owns both descriptors and the device.
  */
 #pragma once
 
@@ -16,13 +16,15 @@
 #include "frame.h"
 #include "loop.h"
 #include "shape.h"
+#include "uinput.h"
 
 #define NODE_PHYS_PREFIX "evswitch/"
 
 struct node;
 
 struct node_ops {
-	/* The guard heard something: the grab is lost. The node has released what was down on it. */
+	/* The guard heard something: the grab is lost. The node has released what was down on it.
+	 */
 	void (*lost)(struct node *node);
 	/* The holder set LEDs: node->leds. */
 	void (*leds)(struct node *node);
@@ -32,17 +34,16 @@ struct node {
 	const struct node_ops *ops;
 	struct loop *loop;
 	enum shape_node which;
-	int fd;	      /* uinput; -1: not open */
+	struct uinput uinput;
 	int guard_fd; /* -1: not yet permitted to open it */
 	bool held;    /* by the last sentinel, or until the guard says otherwise */
 	uint16_t leds;
-	char devnode[64];
 	struct watch guard, back;
 };
 
 #define NODE_INIT                                                                                  \
 	{                                                                                          \
-		.fd = -1, .guard_fd = -1                                                           \
+		.uinput.fd = -1, .guard_fd = -1                                                    \
 	}
 
 /*
@@ -52,10 +53,12 @@ struct node {
 int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
 	      const struct shape_rules *rules, const struct node_ops *ops);
 
-/* Opens the guard, if it is not open: to be called again when udev has set the node's permissions. */
+/* Opens the guard, if it is not open: to be called again when udev has set the node's permissions.
+ */
 int node_open_guard(struct node *node);
 
-/* Finds out whether somebody holds the node; node->held has it too. False while there is no guard. */
+/* Finds out whether somebody holds the node; node->held has it too. False while there is no guard.
+ */
 bool node_check(struct node *node);
 
 /* From node_check until node_unwatch, ops->lost tells when the grab goes. 0 or -errno. */

@@ -1,6 +1,6 @@
 /*
- * Three nodes for one guest. The guest is up while its keyboard or its pointer is held; it is down for
- * all three as soon as one that was held is lost.
+ * Three nodes for one guest. The guest is up while its keyboard or its pointer is held; it is down
+ * for all three as soon as one that was held is lost.
  */
 #include "sink-uinput.h"
 
@@ -58,10 +58,10 @@ static void open_guard(struct node *node)
 	int rc = node_open_guard(node);
 
 	if (rc < 0 && rc != -EACCES)
-		log_error("%s: cannot open it: %s", node->devnode, strerror(-rc));
+		log_error("%s: cannot open it: %s", node->uinput.devnode, strerror(-rc));
 }
 
-static int uinput_open(struct sink *sink, const struct shape_rules *rules)
+static int sink_open(struct sink *sink, const struct shape_rules *rules)
 {
 	struct sink_uinput *uinput = to_uinput(sink);
 
@@ -73,13 +73,14 @@ static int uinput_open(struct sink *sink, const struct shape_rules *rules)
 
 		if (rc < 0)
 			return rc;
-		log_info("guest %s: %s is %s", sink->guest, shape_node_name(i), node->devnode);
+		log_info("guest %s: %s is %s", sink->guest, shape_node_name(i),
+			 node->uinput.devnode);
 		open_guard(node);
 	}
 	return 0;
 }
 
-static void uinput_close(struct sink *sink)
+static void sink_close(struct sink *sink)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		node_close(&to_uinput(sink)->node[i]);
@@ -88,7 +89,7 @@ static void uinput_close(struct sink *sink)
 static void settled(struct sink *sink, const char *devnode)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		if (strcmp(to_uinput(sink)->node[i].devnode, devnode) == 0)
+		if (strcmp(to_uinput(sink)->node[i].uinput.devnode, devnode) == 0)
 			open_guard(&to_uinput(sink)->node[i]);
 }
 
@@ -104,7 +105,8 @@ static int enter(struct sink *sink, const char **why)
 		node_check(&node[i]);
 	}
 	if (!node[SHAPE_KEYBOARD].held && !node[SHAPE_POINTER].held) {
-		*why = "nobody holds its keyboard or pointer: the VM is off, does not open them, or "
+		*why = "nobody holds its keyboard or pointer: the VM is off, does not open them, "
+		       "or "
 		       "its own toggle has let them go";
 		return -ENOTCONN;
 	}
@@ -126,7 +128,7 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 }
 
 #define UINPUT_OPS                                                                                 \
-	.size = sizeof(struct sink_uinput), .open = uinput_open, .close = uinput_close,            \
+	.size = sizeof(struct sink_uinput), .open = sink_open, .close = sink_close,                \
 	.settled = settled, .enter = enter, .leave = leave, .send = send_frame
 
 const struct sink_ops sink_input_linux = {

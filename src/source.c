@@ -129,7 +129,7 @@ int source_plug(struct source *source, struct loop *loop, const char *devnode)
 
 void source_settled(struct source *source, const char *devnode)
 {
-	if (source->settle.watch.loop && strcmp(source->clone.devnode, devnode) == 0)
+	if (source->settle.watch.loop && strcmp(source->clone.uinput.devnode, devnode) == 0)
 		grab(source);
 }
 

@@ -9,21 +9,30 @@
 
 #include "util.h"
 
-int uinput_create(const struct libevdev *model, const char *phys, char *devnode, size_t size)
+int uinput_open(struct uinput *uinput, const struct libevdev *model, const char *phys)
 {
 	autoclose int fd = open("/dev/uinput", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	struct libevdev_uinput *uinput = NULL;
 	int rc;
 
+	*uinput = (struct uinput){ .fd = -1 };
 	if (fd < 0 || ioctl(fd, UI_SET_PHYS, phys) < 0)
 		return -errno;
-	rc = libevdev_uinput_create_from_device(model, fd, &uinput);
+	rc = libevdev_uinput_create_from_device(model, fd, &uinput->device);
 	if (rc < 0)
 		return rc;
-	snprintf(devnode, size, "%s", libevdev_uinput_get_devnode(uinput) ?: "");
-	/* The descriptor is ours: this frees the description and leaves the device. */
-	libevdev_uinput_destroy(uinput);
-	return steal_fd(&fd);
+	snprintf(uinput->devnode, sizeof(uinput->devnode), "%s",
+		 libevdev_uinput_get_devnode(uinput->device) ?: "");
+	uinput->fd = steal_fd(&fd);
+	return 0;
+}
+
+void uinput_close(struct uinput *uinput)
+{
+	if (uinput->fd < 0)
+		return;
+	/* It does not close a descriptor that it was given. */
+	libevdev_uinput_destroy(steal_ptr(&uinput->device));
+	close_fd(&uinput->fd);
 }
 
 int uinput_send(int fd, const struct frame *frame)
