@@ -24,6 +24,9 @@
 			 "script")                                                                 \
 	X(CONTROL_BYTE, "control character \\x%02x; only text and tabs are allowed")               \
 	X(INVALID_UTF8, "byte \\x%02x is no valid UTF-8; save the file as UTF-8")                  \
+	X(STRAY_BOM,                                                                               \
+	  "a byte order mark within the file; only its start may have one: remove this "           \
+	  "invisible character")                                                                   \
 	X(NO_EQUALS, "no '=' in '%s'; a line is 'SETTING = VALUE', '[SECTION]' or a comment "      \
 		     "after '#'")                                                                  \
 	X(COLON, "':' instead of '=' in '%s'; write 'SETTING = VALUE'")                            \

@@ -71,23 +71,24 @@ static size_t utf8_length(const unsigned char *at, size_t left)
 	return length;
 }
 
-/* Reports the first byte that is no text. */
+/* Reports the first byte that is no text. A byte order mark is none: inih would pass over it. */
 static bool is_text(struct reader *reader, const char *line, size_t size)
 {
 	const unsigned char *at = (const unsigned char *)line, *end = at + size;
+	struct conf_report *report = reader->to->report;
+	size_t length;
 
-	while (at < end) {
-		size_t length = utf8_length(at, (size_t)(end - at));
-
-		if (length == 0) {
-			conf_report(reader->to->report, reader->line, INVALID_UTF8, *at);
-			return false;
-		}
-		if ((*at < 0x20 && *at != '\t') || *at == 0x7f) {
-			conf_report(reader->to->report, reader->line, CONTROL_BYTE, *at);
-			return false;
-		}
-		at += length;
+	for (; at < end; at += length) {
+		length = utf8_length(at, (size_t)(end - at));
+		if (length == 0)
+			conf_report(report, reader->line, INVALID_UTF8, *at);
+		else if ((*at < 0x20 && *at != '\t') || *at == 0x7f)
+			conf_report(report, reader->line, CONTROL_BYTE, *at);
+		else if (length == strlen(BOM) && memcmp(at, BOM, length) == 0)
+			conf_report(report, reader->line, STRAY_BOM);
+		else
+			continue;
+		return false;
 	}
 	return true;
 }
