@@ -54,7 +54,7 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE   the configuration (default: ~/.config/evswitch/evswitch.conf,\n"
 	"                      else /etc/evswitch/evswitch.conf)\n"
-	"  -v, --verbose       say more; twice: for debugging\n"
+	"  -v, --verbose       say more, for debugging\n"
 	"      --try SECONDS   end after SECONDS and let go of everything: for a first try\n"
 	"      --probe         press a key, move the mouse: prints which devices they are,\n"
 	"                      ready for the configuration\n"

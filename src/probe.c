@@ -91,17 +91,15 @@ static void explain_denied(const struct probe_node *node)
 			  node->devnode);
 	else if (!group || st.st_gid == 0 || !(st.st_mode & S_IRGRP))
 		log_error("only root may read %s: udev's rules give it to no group; as root it "
-			  "works: "
-			  "sudo evswitch --probe",
+			  "works: sudo evswitch --probe",
 			  node->devnode);
 	else if (user && db_member(user, st.st_gid))
-		log_error("you are in group %s, but this session began before that: log out and in "
+		log_error("you are in group %s, but this login is older than that: log out and in "
 			  "again",
 			  group->gr_name);
 	else
 		log_error("you are not in group %s, which may read them; run: sudo usermod -aG %s "
-			  "$USER, "
-			  "then log out and in again",
+			  "$USER, then log out and in again",
 			  group->gr_name, group->gr_name);
 }
 
