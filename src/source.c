@@ -109,12 +109,24 @@ static int wait_for_udev(struct source *source)
 	return rc;
 }
 
+/* What a remap makes of the device's keys, its clone must be able to press. */
+static void declare_remapped(struct source *source)
+{
+	const struct remap *remap = &source->conf->remap;
+	struct libevdev *evdev = source->device.evdev;
+
+	for (unsigned i = 0; i < remap->n; i++)
+		if (libevdev_has_event_code(evdev, EV_KEY, remap->entry[i].from))
+			libevdev_enable_event_code(evdev, EV_KEY, remap->entry[i].to, NULL);
+}
+
 int source_plug(struct source *source, struct loop *loop, const char *devnode)
 {
 	int rc = device_open(&source->device, loop, devnode, &device_ops);
 
 	if (rc < 0)
 		return rc;
+	declare_remapped(source);
 	if (clone_is_open(&source->clone) && clone_fits(&source->clone, source->device.evdev)) {
 		grab(source);
 		return 0;
