@@ -29,7 +29,8 @@ static void write_line(const char *line, size_t size)
 
 	if (send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != ENOTSOCK)
 		return;
-	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
+	/* A pipe without a reader polls writable too, with POLLERR: a write would raise SIGPIPE. */
+	if (poll(&out, 1, 0) != 1 || out.revents != POLLOUT)
 		return;
 	if (write(STDERR_FILENO, line, size) < 0)
 		return; /* there is nowhere left to say so */
@@ -91,11 +92,14 @@ struct log_str log_str(const char *raw)
 	const unsigned char *s = (const unsigned char *)(raw ? raw : "(none)");
 	size_t used = 0;
 
-	while (*s && used + 5 < sizeof(out.text)) {
+	while (*s) {
 		uint32_t point = 0;
 		unsigned n = *s >= 0x20 && *s < 0x7f ? 1 : utf8_sequence(s, &point);
+		bool escape = n == 0 || point_misleads(point);
 
-		if (n == 0 || point_misleads(point)) {
+		if (used + (escape ? 4 : n) >= sizeof(out.text))
+			break;
+		if (escape) {
 			used += (size_t)snprintf(out.text + used, 5, "\\x%02x", *s++);
 			continue;
 		}

@@ -173,7 +173,8 @@ static int64_t time_us(struct timeval time)
 static void panic(struct router *router, unsigned d, const struct input_event *ev)
 {
 	int64_t last = time_us(router->panicked_at);
-	bool again = last != 0 && time_us(ev->time) - last <= ROUTER_PANIC_AGAIN_US;
+	int64_t since = time_us(ev->time) - last;
+	bool again = last != 0 && since >= 0 && since <= ROUTER_PANIC_AGAIN_US;
 
 	router->panicked_at = ev->time;
 	if (router->focus != ROUTER_HOST)

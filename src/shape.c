@@ -99,10 +99,10 @@ static struct shape_pair *find_pair(struct shape *shape, unsigned code)
 
 static void pair_release(struct shape_pair *pair, struct frame *out, const struct input_event *ev)
 {
-	if (ev->code == pair->waiting) {
+	if (ev->code == pair->waiting)
 		pair->waiting = 0;
+	if (ev->code != pair->down) /* waiting until now, or down before a reset */
 		return;
-	}
 	frame_add(out, ev);
 	pair->down = pair->waiting;
 	pair->waiting = 0;
