@@ -1,0 +1,410 @@
+/* Puppets, observers and the program under test, on a real kernel. */
+#include "world.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libevdev/libevdev.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "util.h"
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool wait_readable(int fd, long deadline)
+{
+	long left = deadline - now_ms();
+	struct pollfd in = { .fd = fd, .events = POLLIN };
+
+	return poll(&in, 1, left > 0 ? (int)left : 0) == 1;
+}
+
+/* --- puppets --------------------------------------------------------------------------------------- */
+
+static void enable(struct libevdev *model, unsigned type, unsigned first, unsigned last)
+{
+	for (unsigned code = first; code <= last; code++)
+		assert_int_equal(libevdev_enable_event_code(model, type, code, NULL), 0);
+}
+
+static void enable_abs(struct libevdev *model, unsigned code, int maximum)
+{
+	struct input_absinfo abs = { .maximum = maximum, .resolution = 10 };
+
+	assert_int_equal(libevdev_enable_event_code(model, EV_ABS, code, &abs), 0);
+}
+
+/* A real keyboard has a few hundred keys; this one has all, so that every code can be played. */
+static void describe_keyboard(struct libevdev *model)
+{
+	enable(model, EV_KEY, 1, 0xff);
+	enable(model, EV_KEY, KEY_OK, 0x21f);
+	enable(model, EV_KEY, 0x224, 0x2bf);
+	enable(model, EV_LED, LED_NUML, LED_SCROLLL);
+	enable(model, EV_MSC, MSC_SCAN, MSC_SCAN);
+	enable(model, EV_SW, SW_LID, SW_LID);
+	libevdev_enable_event_type(model, EV_REP);
+}
+
+static void describe_mouse(struct libevdev *model)
+{
+	enable(model, EV_KEY, BTN_MISC, BTN_MISC + 0x1f);
+	enable(model, EV_REL, REL_X, REL_Y);
+	enable(model, EV_REL, REL_HWHEEL, REL_HWHEEL);
+	enable(model, EV_REL, REL_WHEEL, REL_WHEEL);
+	enable(model, EV_REL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES);
+	enable(model, EV_MSC, MSC_SCAN, MSC_SCAN);
+}
+
+static void describe(struct libevdev *model, enum puppet_kind kind)
+{
+	if (kind == PUPPET_KEYBOARD)
+		describe_keyboard(model);
+	if (kind == PUPPET_MOUSE)
+		describe_mouse(model);
+	if (kind == PUPPET_TABLET || kind == PUPPET_TOUCHPAD) {
+		enable_abs(model, ABS_X, 20000);
+		enable_abs(model, ABS_Y, 10000);
+		enable(model, EV_KEY, BTN_TOUCH, BTN_TOUCH);
+		enable(model, EV_KEY, BTN_LEFT, BTN_RIGHT);
+	}
+	if (kind == PUPPET_TABLET)
+		enable(model, EV_KEY, BTN_TOOL_PEN, BTN_TOOL_PEN);
+	if (kind == PUPPET_TOUCHPAD) {
+		enable(model, EV_KEY, BTN_TOOL_FINGER, BTN_TOOL_FINGER);
+		libevdev_enable_property(model, INPUT_PROP_POINTER);
+	}
+}
+
+void puppet_plug_model(struct puppet *puppet, const struct libevdev *model, const char *phys)
+{
+	int rc = uinput_open(&puppet->uinput, model, phys);
+
+	if (rc < 0)
+		fail_msg("cannot make a uinput device: %s", strerror(-rc));
+}
+
+void puppet_plug(struct puppet *puppet, enum puppet_kind kind, const char *name, const char *phys,
+		 unsigned short product)
+{
+	struct libevdev *model = libevdev_new();
+
+	assert_non_null(model);
+	libevdev_set_name(model, name);
+	libevdev_set_id_bustype(model, BUS_USB);
+	libevdev_set_id_vendor(model, 0x046d);
+	libevdev_set_id_product(model, product);
+	libevdev_set_id_version(model, 0x111);
+	describe(model, kind);
+	puppet_plug_model(puppet, model, phys);
+	libevdev_free(model);
+}
+
+void puppet_play(struct puppet *puppet, const struct input_event *events, unsigned n)
+{
+	struct input_event frame[64] = { 0 };
+
+	assert_true(n < ARRAY_SIZE(frame));
+	memcpy(frame, events, n * sizeof(*events));
+	frame[n] = (struct input_event){ .type = EV_SYN, .code = SYN_REPORT };
+	assert_int_equal(write(puppet->uinput.fd, frame, (n + 1) * sizeof(*frame)),
+			 (n + 1) * sizeof(*frame));
+}
+
+void puppet_key(struct puppet *puppet, unsigned code, int value)
+{
+	struct input_event ev = { .type = EV_KEY, .code = (uint16_t)code, .value = value };
+
+	puppet_play(puppet, &ev, 1);
+}
+
+void puppet_move(struct puppet *puppet, int dx, int dy)
+{
+	struct input_event ev[] = { { .type = EV_REL, .code = REL_X, .value = dx },
+				    { .type = EV_REL, .code = REL_Y, .value = dy } };
+
+	puppet_play(puppet, ev, 2);
+}
+
+bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+	bool any = false;
+
+	while (!any && wait_readable(puppet->uinput.fd, deadline)) {
+		struct input_event ev;
+
+		while (read(puppet->uinput.fd, &ev, sizeof(ev)) == sizeof(ev)) {
+			if (ev.type != EV_LED)
+				continue;
+			*leds = ev.value ? *leds | 1U << ev.code : *leds & ~(1U << ev.code);
+			any = true;
+		}
+	}
+	return any;
+}
+
+void puppet_unplug(struct puppet *puppet)
+{
+	uinput_close(&puppet->uinput);
+}
+
+/* --- observers ------------------------------------------------------------------------------------- */
+
+static bool node_has_phys(const char *event, const char *phys)
+{
+	char path[300], text[256] = "";
+	autoclose int fd = -1;
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/sys/class/input/%s/device/phys", event);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (size <= 0)
+		return false;
+	text[size - 1] = '\0'; /* a newline */
+	return strcmp(text, phys) == 0;
+}
+
+static bool scan_nodes(const char *phys, char *devnode)
+{
+	DIR *dir = opendir("/dev/input");
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "event", 5) != 0 || !node_has_phys(entry->d_name, phys))
+			continue;
+		snprintf(devnode, 64, "/dev/input/%.40s", entry->d_name);
+		found = true;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+bool find_node(const char *phys, char *devnode, int timeout_ms)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	long deadline = now_ms() + timeout_ms;
+	char buf[4096];
+
+	inotify_add_watch(watch, "/dev/input", IN_CREATE | IN_ATTRIB);
+	while (!scan_nodes(phys, devnode)) {
+		if (!wait_readable(watch, deadline))
+			return false;
+		if (read(watch, buf, sizeof(buf)) < 0)
+			return false;
+	}
+	return true;
+}
+
+void observer_open(struct observer *observer, const char *phys)
+{
+	if (!find_node(phys, observer->devnode, WORLD_MS))
+		fail_msg("no node with phys %s", phys);
+	observer->fd = open(observer->devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (observer->fd < 0)
+		fail_msg("%s: %s", observer->devnode, strerror(errno));
+}
+
+void observer_grab(struct observer *observer)
+{
+	assert_int_equal(ioctl(observer->fd, EVIOCGRAB, 1), 0);
+}
+
+/* Event by event, so that what follows the frame stays in the kernel's queue. */
+bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+
+	seen->n = 0;
+	for (;;) {
+		struct input_event ev;
+
+		if (read(observer->fd, &ev, sizeof(ev)) == sizeof(ev)) {
+			if (ev.type == EV_SYN && ev.code == SYN_CONFIG)
+				continue;
+			if (ev.type == EV_SYN && ev.code == SYN_REPORT && seen->n)
+				return true;
+			if (ev.type == EV_SYN && ev.code == SYN_REPORT)
+				continue;
+			assert_true(seen->n < ARRAY_SIZE(seen->ev));
+			seen->ev[seen->n++] = ev;
+		} else if (errno != EAGAIN || !wait_readable(observer->fd, deadline)) {
+			return false;
+		}
+	}
+}
+
+bool observer_readable(const struct observer *observer, int timeout_ms)
+{
+	return wait_readable(observer->fd, now_ms() + timeout_ms);
+}
+
+void observer_expect(struct observer *observer, unsigned type, unsigned code, int value)
+{
+	struct seen seen;
+
+	if (!observer_frame(observer, &seen, WORLD_MS))
+		fail_msg("%s: nothing came, expected %s:%d", observer->devnode,
+			 libevdev_event_code_get_name(type, code), value);
+	if (seen.n != 1 || seen.ev[0].type != type || seen.ev[0].code != code ||
+	    seen.ev[0].value != value)
+		fail_msg("%s: %u events, the first %s:%d; expected %s:%d", observer->devnode,
+			 seen.n, libevdev_event_code_get_name(seen.ev[0].type, seen.ev[0].code),
+			 seen.ev[0].value, libevdev_event_code_get_name(type, code), value);
+}
+
+void observer_expect_nothing(struct observer *observer)
+{
+	struct seen seen;
+
+	if (observer_frame(observer, &seen, WORLD_QUIET_MS))
+		fail_msg("%s: %u events came, the first %s:%d; expected none", observer->devnode,
+			 seen.n, libevdev_event_code_get_name(seen.ev[0].type, seen.ev[0].code),
+			 seen.ev[0].value);
+}
+
+unsigned observer_keys_down(const struct observer *observer)
+{
+	unsigned char bits[KEY_CNT / 8] = { 0 };
+	unsigned n = 0;
+
+	assert_true(ioctl(observer->fd, EVIOCGKEY(sizeof(bits)), bits) >= 0);
+	for (unsigned i = 0; i < sizeof(bits); i++)
+		n += (unsigned)__builtin_popcount(bits[i]);
+	return n;
+}
+
+void observer_close(struct observer *observer)
+{
+	close_fd(&observer->fd);
+}
+
+bool node_is_grabbed(const char *devnode)
+{
+	autoclose int fd = open(devnode, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return ioctl(fd, EVIOCGRAB, 1) < 0 && errno == EBUSY;
+}
+
+/* --- the program ----------------------------------------------------------------------------------- */
+
+void program_exec(struct program *program, const char *const *argv)
+{
+	int ends[2];
+
+	*program = (struct program){ .err = -1 };
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	program->pid = fork();
+	if (program->pid == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	close(ends[1]);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	program->err = ends[0];
+}
+
+void program_start(struct program *program, const char *conf)
+{
+	char path[] = "/tmp/evswitch-test-XXXXXX";
+	const char *binary = getenv("EVSWITCH") ?: "build/evswitch";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, conf, strlen(conf)), strlen(conf));
+	close(fd);
+	program_exec(program, (const char *const[]){ binary, "-v", "-c", path, NULL });
+}
+
+static bool said(struct program *program, const char *text)
+{
+	char *at = strstr(program->log + program->read_to, text);
+
+	if (!at)
+		return false;
+	program->read_to = (size_t)(at - program->log) + strlen(text);
+	return true;
+}
+
+bool program_says(struct program *program, const char *text, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+
+	while (!said(program, text)) {
+		size_t room = sizeof(program->log) - 1 - program->used;
+		ssize_t size;
+
+		if (!wait_readable(program->err, deadline))
+			return false;
+		size = read(program->err, program->log + program->used, room);
+		if (size <= 0)
+			return false;
+		program->used += (size_t)size;
+		program->log[program->used] = '\0';
+	}
+	return true;
+}
+
+void program_expect(struct program *program, const char *text)
+{
+	if (!program_says(program, text, WORLD_MS))
+		fail_msg("the program never said \"%s\"; it said:\n%s", text, program->log);
+}
+
+void program_signal(struct program *program, int signo)
+{
+	assert_int_equal(kill(program->pid, signo), 0);
+}
+
+/* Its stderr ends with it (and with what it started): that is awaited, with a deadline. */
+int program_wait(struct program *program)
+{
+	int status;
+
+	if (program_says(program, "\x01", WORLD_MS))
+		fail_msg("unprintable output");
+	for (long deadline = now_ms() + WORLD_MS; now_ms() < deadline; usleep(1000)) {
+		if (waitpid(program->pid, &status, WNOHANG) != program->pid)
+			continue;
+		close_fd(&program->err);
+		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	}
+	kill(program->pid, SIGKILL);
+	fail_msg("the program did not end; it said:\n%s", program->log);
+	return -1;
+}
+
+void program_stop(struct program *program)
+{
+	int code;
+
+	program_signal(program, SIGTERM);
+	code = program_wait(program);
+	if (code != 0)
+		fail_msg("the program ended with %d; it said:\n%s", code, program->log);
+}

@@ -1,0 +1,94 @@
+/*
+ * What tests on a real kernel are made of: puppets (uinput devices that play the user's keyboard and
+ * mouse), observers (clients of evdev nodes, as a desktop or QEMU is one) and the program under test
+ * as a child process. Everything is awaited by events, with a deadline; what fails ends the test with
+ * a message through cmocka.
+ */
+#pragma once
+
+#include <linux/input.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "uinput.h"
+
+/* How long anything may take in an emulated machine before it counts as not happening. */
+#define WORLD_MS 10000
+/* How long nothing must come for it to count as nothing. */
+#define WORLD_QUIET_MS 150
+
+/* --- puppets --------------------------------------------------------------------------------------- */
+
+struct puppet {
+	struct uinput uinput;
+};
+
+enum puppet_kind { PUPPET_KEYBOARD, PUPPET_MOUSE, PUPPET_TABLET, PUPPET_TOUCHPAD };
+
+/* A USB device of that kind with this name, phys and product id; its node exists on return. */
+void puppet_plug(struct puppet *puppet, enum puppet_kind kind, const char *name, const char *phys,
+		 unsigned short product);
+/* The same from any description, by libevdev, with this phys. */
+void puppet_plug_model(struct puppet *puppet, const struct libevdev *model, const char *phys);
+/* Plays n events and a SYN_REPORT, in one write. */
+void puppet_play(struct puppet *puppet, const struct input_event *events, unsigned n);
+void puppet_key(struct puppet *puppet, unsigned code, int value);
+void puppet_move(struct puppet *puppet, int dx, int dy);
+/* The mask of LEDs that were written into the device since the last call, applied to *leds. */
+bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms);
+void puppet_unplug(struct puppet *puppet);
+
+/* --- observers ------------------------------------------------------------------------------------- */
+
+struct observer {
+	int fd;
+	char devnode[64];
+};
+
+struct seen {
+	unsigned n;
+	struct input_event ev[64]; /* up to and without the SYN_REPORT */
+};
+
+/* Waits for the node whose device has this phys and opens it. */
+void observer_open(struct observer *observer, const char *phys);
+/* False where no such node comes within timeout_ms. The node's path goes to devnode (64 bytes). */
+bool find_node(const char *phys, char *devnode, int timeout_ms);
+void observer_grab(struct observer *observer);
+/* The next whole frame but for sentinels (SYN_CONFIG), or false when none came in time. */
+bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms);
+/* The next frame is one event of this type, code and value. */
+void observer_expect(struct observer *observer, unsigned type, unsigned code, int value);
+void observer_expect_nothing(struct observer *observer);
+/* Whether there is anything to read on it within timeout_ms. */
+bool observer_readable(const struct observer *observer, int timeout_ms);
+/* How many keys are down on the device now, by EVIOCGKEY. */
+unsigned observer_keys_down(const struct observer *observer);
+void observer_close(struct observer *observer);
+
+/* Whether some other program has grabbed the node: one grab is tried and let go again. */
+bool node_is_grabbed(const char *devnode);
+
+/* --- the program ----------------------------------------------------------------------------------- */
+
+struct program {
+	pid_t pid;
+	int err; /* its stderr */
+	char log[65536];
+	size_t used, read_to; /* program_expect looks from read_to on */
+};
+
+/* Starts evswitch (the environment's EVSWITCH, or build/evswitch) with this configuration text. */
+void program_start(struct program *program, const char *conf);
+/* The same with any arguments, NULL at the end. */
+void program_exec(struct program *program, const char *const *argv);
+/* Waits until its stderr says this, after what was found before. */
+void program_expect(struct program *program, const char *text);
+/* The same, or false after timeout_ms (0: what it has said by now). */
+bool program_says(struct program *program, const char *text, int timeout_ms);
+void program_signal(struct program *program, int signo);
+/* Waits for its end: the exit code, or 128 + signal. */
+int program_wait(struct program *program);
+/* SIGTERM, and it must end with 0. */
+void program_stop(struct program *program);
