@@ -279,8 +279,8 @@ static void plug_failed(const char *section, const struct node_info *node, int r
 			  "NAME), and log in again",
 			  section, node->devnode, name.text);
 	else if (rc == -ENOTSUP)
-		log_error("device %s: %s (%s) is a touchpad or touch screen, which cannot be "
-			  "switched: left alone",
+		log_error("device %s: %s (%s) is a touchpad, touch screen or game pad, which "
+			  "cannot be switched: left alone",
 			  section, node->devnode, name.text);
 	else
 		log_error("device %s: cannot use %s (%s): %s", section, node->devnode, name.text,

@@ -24,6 +24,13 @@ static bool is_touch_surface(const struct libevdev *evdev)
 	       !libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_PEN);
 }
 
+static bool is_game_pad(const struct libevdev *evdev)
+{
+	return libevdev_has_event_code(evdev, EV_ABS, ABS_X) &&
+	       (libevdev_has_event_code(evdev, EV_KEY, BTN_GAMEPAD) ||
+		libevdev_has_event_code(evdev, EV_KEY, BTN_JOYSTICK));
+}
+
 static void timer_expired(struct timer *timer);
 
 static int describe(struct device *device, int fd)
@@ -33,7 +40,7 @@ static int describe(struct device *device, int fd)
 
 	if (rc < 0)
 		return rc;
-	if (is_touch_surface(device->evdev))
+	if (is_touch_surface(device->evdev) || is_game_pad(device->evdev))
 		return -ENOTSUP;
 	/* Switching the clock empties the queue: before anything is read. */
 	if (ioctl(fd, EVIOCSCLOCKID, &clock) < 0)
