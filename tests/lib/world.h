@@ -18,6 +18,9 @@
 /* How long nothing must come for it to count as nothing. */
 #define WORLD_QUIET_MS 150
 
+/* The teardown of every test: ends programs and unplugs puppets that a failed test left. */
+int world_reset(void **state);
+
 /* --- puppets --------------------------------------------------------------------------------------- */
 
 struct puppet {

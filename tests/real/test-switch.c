@@ -1,96 +1,380 @@
-/* The main job on a real kernel: grab, toggle, forward, between the host and somebody who holds a node. */
+/*
+ * The main job on a real kernel, where a scenario's text does not reach: devices that come and go, other
+ * programs' grabs, keys held while grabbing, LEDs, permissions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "stage.h"
 
-static const char conf[] = "[device keyboard]\nname = test keyboard\n"
-			   "[device mouse]\nname = test mouse\n"
-			   "[guest one]\nvia = input-linux\n";
-
-struct desk {
-	struct puppet keyboard, mouse;
-	struct program program;
-	struct observer host_keyboard, host_mouse, guest_keyboard, guest_pointer;
-};
-
-static void set_up(struct desk *desk)
+static void type(struct puppet *keyboard, unsigned code)
 {
-	puppet_plug(&desk->keyboard, PUPPET_KEYBOARD, "test keyboard", "test/keyboard", 0xc001);
-	puppet_plug(&desk->mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
-	program_start(&desk->program, conf);
-	program_expect(&desk->program, "is grabbed");
-	program_expect(&desk->program, "is grabbed");
-	observer_open(&desk->host_keyboard, "evswitch/host/keyboard");
-	observer_open(&desk->host_mouse, "evswitch/host/mouse");
-	observer_open(&desk->guest_keyboard, "evswitch/one/keyboard");
-	observer_open(&desk->guest_pointer, "evswitch/one/pointer");
+	puppet_key(keyboard, code, 1);
+	puppet_key(keyboard, code, 0);
 }
 
-static void tear_down(struct desk *desk)
+static void expect_typed(struct observer *observer, unsigned code)
 {
-	program_stop(&desk->program);
-	observer_close(&desk->host_keyboard);
-	observer_close(&desk->host_mouse);
-	observer_close(&desk->guest_keyboard);
-	observer_close(&desk->guest_pointer);
-	puppet_unplug(&desk->keyboard);
-	puppet_unplug(&desk->mouse);
-}
-
-static void toggle(struct desk *desk)
-{
-	puppet_key(&desk->keyboard, KEY_LEFTCTRL, 1);
-	puppet_key(&desk->keyboard, KEY_RIGHTCTRL, 1);
-	puppet_key(&desk->keyboard, KEY_RIGHTCTRL, 0);
-	puppet_key(&desk->keyboard, KEY_LEFTCTRL, 0);
+	observer_expect(observer, EV_KEY, code, 1);
+	observer_expect(observer, EV_KEY, code, 0);
 }
 
 static void test_toggle(void **state)
 {
-	struct desk desk;
+	struct stage stage;
 
 	(void)state;
-	set_up(&desk);
-	puppet_key(&desk.keyboard, KEY_A, 1);
-	puppet_key(&desk.keyboard, KEY_A, 0);
-	puppet_move(&desk.mouse, 3, -2);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_A, 1);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_A, 0);
-	assert_true(observer_frame(&desk.host_mouse, &(struct seen){ 0 }, WORLD_MS));
+	stage_open(&stage, STAGE_CONF);
+	type(&stage.keyboard, KEY_A);
+	expect_typed(&stage.host_keyboard, KEY_A);
+	stage_toggle(&stage);
+	program_expect(&stage.program, "cannot switch to guest one: nobody holds");
+	expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	type(&stage.keyboard, KEY_B);
+	expect_typed(&stage.guest_keyboard, KEY_B);
+	observer_expect_nothing(&stage.host_keyboard);
+	stage_toggle(&stage);
+	program_expect(&stage.program, "focus: host");
+	type(&stage.keyboard, KEY_C);
+	expect_typed(&stage.host_keyboard, KEY_C);
+	stage_close(&stage);
+}
 
-	toggle(&desk); /* nobody there */
-	program_expect(&desk.program, "cannot switch to guest one: nobody holds");
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_LEFTCTRL, 0);
+/* Only one of the nodes is held: the guest is there, and what nobody holds gets nothing. */
+static void test_pointer_only(void **state)
+{
+	struct stage stage;
+	struct observer second;
 
-	observer_grab(&desk.guest_keyboard);
-	observer_grab(&desk.guest_pointer);
-	toggle(&desk);
-	program_expect(&desk.program, "focus: one");
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_LEFTCTRL, 0);
-	puppet_key(&desk.keyboard, KEY_B, 1);
-	puppet_key(&desk.keyboard, KEY_B, 0);
-	observer_expect(&desk.guest_keyboard, EV_KEY, KEY_B, 1);
-	observer_expect(&desk.guest_keyboard, EV_KEY, KEY_B, 0);
-	observer_expect_nothing(&desk.host_keyboard);
-	toggle(&desk);
-	program_expect(&desk.program, "focus: host");
-	puppet_key(&desk.keyboard, KEY_C, 1);
-	puppet_key(&desk.keyboard, KEY_C, 0);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_C, 1);
-	observer_expect(&desk.host_keyboard, EV_KEY, KEY_C, 0);
-	tear_down(&desk);
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	observer_open(&stage.guest_pointer, "evswitch/one/pointer");
+	observer_grab(&stage.guest_pointer);
+	observer_open(&second, "evswitch/one/keyboard");
+	stage_focus_guest(&stage);
+	type(&stage.keyboard, KEY_B);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	expect_typed(&stage.guest_pointer, BTN_LEFT);
+	observer_expect_nothing(&second);
+	observer_expect_nothing(&stage.host_keyboard);
+	observer_close(&second);
+	stage_close(&stage);
+}
+
+/* Whoever sat at the desk before the program came must see the release of what was held then. */
+static void test_waits_for_neutral(void **state)
+{
+	struct stage stage;
+	struct observer desktop;
+
+	(void)state;
+	stage_plug(&stage);
+	observer_open(&desktop, "test/keyboard");
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	observer_expect(&desktop, EV_KEY, KEY_A, 1);
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	assert_false(node_is_grabbed(stage.keyboard.uinput.devnode));
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	observer_expect(&desktop, EV_KEY, KEY_A, 0);
+	program_expect(&stage.program, "test keyboard) is grabbed");
+	assert_true(node_is_grabbed(stage.keyboard.uinput.devnode));
+	observer_close(&desktop);
+	program_stop(&stage.program);
+	stage_unplug(&stage);
+}
+
+/* Held for ever: after the deadline it is released for the desktop, and the grab is taken. */
+static void test_neutral_is_bounded(void **state)
+{
+	struct stage stage;
+	struct observer desktop;
+
+	(void)state;
+	stage_plug(&stage);
+	observer_open(&desktop, "test/mouse");
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&desktop, EV_KEY, BTN_LEFT, 1);
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "releasing it for the host");
+	program_expect(&stage.program, "test mouse) is grabbed");
+	observer_expect(&desktop, EV_KEY, BTN_LEFT, 0);
+	observer_expect_nothing(&desktop);
+	observer_close(&desktop);
+	program_stop(&stage.program);
+	stage_unplug(&stage);
+}
+
+static void test_another_grabs_first(void **state)
+{
+	struct stage stage;
+	struct observer keyd;
+
+	(void)state;
+	stage_plug(&stage);
+	observer_open(&keyd, "test/keyboard");
+	observer_grab(&keyd);
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "another program holds it");
+	observer_close(&keyd);
+	program_expect(&stage.program, "test keyboard) is grabbed");
+	program_stop(&stage.program);
+	stage_unplug(&stage);
+}
+
+static void test_absent_then_plugged(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_plug(&stage);
+	puppet_unplug(&stage.mouse);
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "device mouse: not here yet");
+	program_expect(&stage.program, "test keyboard) is grabbed");
+	puppet_plug(&stage.mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	observer_open(&stage.host_mouse, "evswitch/host/mouse");
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	expect_typed(&stage.host_mouse, BTN_LEFT);
+	program_stop(&stage.program);
+	stage_unplug(&stage);
+}
+
+/* The desktop keeps its device over unplugging: same node, released, and it goes on. */
+static void test_clone_outlives_unplug(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&stage.host_mouse, EV_KEY, BTN_LEFT, 1);
+	puppet_unplug(&stage.mouse);
+	observer_expect(&stage.host_mouse, EV_KEY, BTN_LEFT, 0);
+	puppet_plug(&stage.mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	puppet_key(&stage.mouse, BTN_RIGHT, 1);
+	puppet_key(&stage.mouse, BTN_RIGHT, 0);
+	expect_typed(&stage.host_mouse, BTN_RIGHT);
+	stage_close(&stage);
+}
+
+/* Back as something else: the clone is made anew, to fit. */
+static void test_clone_follows_capabilities(void **state)
+{
+	struct stage stage;
+	struct observer renewed;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	puppet_unplug(&stage.mouse);
+	program_expect(&stage.program, "is gone");
+	puppet_plug(&stage.mouse, PUPPET_TABLET, "test mouse", "test/mouse", 0xc003);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	observer_open(&renewed, "evswitch/host/mouse");
+	puppet_play(&stage.mouse,
+		    (struct input_event[]){ { .type = EV_ABS, .code = ABS_X, .value = 77 } }, 1);
+	observer_expect(&renewed, EV_ABS, ABS_X, 77);
+	observer_close(&renewed);
+	stage_close(&stage);
+}
+
+static void test_touchpad_is_refused(void **state)
+{
+	struct stage stage;
+	struct puppet touchpad;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	puppet_unplug(&stage.mouse);
+	program_expect(&stage.program, "is gone");
+	puppet_plug(&touchpad, PUPPET_TOUCHPAD, "test mouse", "test/touchpad", 0xc004);
+	program_expect(&stage.program, "is a touchpad, touch screen or game pad");
+	assert_false(node_is_grabbed(touchpad.uinput.devnode));
+	puppet_unplug(&touchpad);
+	stage_close(&stage);
+}
+
+static void test_several_nodes_match(void **state)
+{
+	struct stage stage;
+	struct observer second;
+	struct puppet twin;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	puppet_plug(&twin, PUPPET_MOUSE, "test mouse", "test/twin", 0xc002);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	observer_open(&second, "evswitch/host/mouse.2");
+	puppet_key(&twin, BTN_LEFT, 1);
+	puppet_key(&twin, BTN_LEFT, 0);
+	expect_typed(&second, BTN_LEFT);
+	observer_expect_nothing(&stage.host_mouse);
+	observer_close(&second);
+	puppet_unplug(&twin);
+	stage_close(&stage);
+}
+
+/* A clone has its source's name and ids, and must not be taken for another of the same. */
+static void test_own_devices_are_not_grabbed(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	/* udev has announced the clones by now: the grabs waited for it. */
+	observer_expect_nothing(&stage.host_mouse);
+	assert_false(node_is_grabbed(stage.host_mouse.devnode));
+	assert_false(node_is_grabbed(stage.host_keyboard.devnode));
+	stage_close(&stage);
+}
+
+/* --- lock LEDs ------------------------------------------------------------------------------------- */
+
+static void write_led(const char *devnode, unsigned code, int value)
+{
+	struct input_event ev[] = {
+		{ .type = EV_LED, .code = (uint16_t)code, .value = value },
+		{ .type = EV_SYN, .code = SYN_REPORT },
+	};
+	int fd = open(devnode, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, ev, sizeof(ev)), sizeof(ev));
+	close(fd);
+}
+
+static void expect_leds(struct stage *stage, unsigned *leds, unsigned wanted)
+{
+	while (*leds != wanted)
+		if (!puppet_read_leds(&stage->keyboard, leds, WORLD_MS))
+			fail_msg("the keyboard's LEDs are %#x, expected %#x", *leds, wanted);
+	if (puppet_read_leds(&stage->keyboard, leds, WORLD_QUIET_MS) && *leds != wanted)
+		fail_msg("the keyboard's LEDs went on to %#x, expected %#x", *leds, wanted);
+}
+
+#define CAPS (1U << LED_CAPSL)
+#define NUM  (1U << LED_NUML)
+
+/*
+ * Each target has its own LEDs and the real keyboard shows those of the focus; a desktop that writes
+ * into the real keyboard itself is put right. QEMU writes into the node that it holds, so does this.
+ */
+static void test_leds(void **state)
+{
+	struct stage stage;
+	unsigned leds = 0;
+
+	(void)state;
+	stage_open(&stage, "[device keyboard]\nname = test keyboard\n"
+			   "[device mouse]\nname = test mouse\n[guest one]\nvia = virtio-input\n");
+	write_led(stage.host_keyboard.devnode, LED_CAPSL, 1);
+	expect_leds(&stage, &leds, CAPS);
+	stage_drain_host(&stage); /* the LED shows there too */
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	expect_leds(&stage, &leds, 0);
+	write_led(stage.guest_keyboard.devnode, LED_NUML, 1);
+	expect_leds(&stage, &leds, NUM);
+	write_led(stage.keyboard.uinput.devnode, LED_CAPSL, 1);
+	expect_leds(&stage, &leds, NUM);
+	write_led(stage.host_keyboard.devnode, LED_SCROLLL, 1); /* the host's, not shown now */
+	expect_leds(&stage, &leds, NUM);
+	stage_toggle(&stage);
+	expect_leds(&stage, &leds, CAPS | 1U << LED_SCROLLL);
+	stage_toggle(&stage);
+	expect_leds(&stage, &leds, NUM);
+	stage_close(&stage);
+}
+
+/* While nobody holds the guest's node, LEDs written there are the host console's. */
+static void test_leds_of_unheld_node(void **state)
+{
+	struct stage stage;
+	struct observer console;
+	unsigned leds = 0;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	observer_open(&console, "evswitch/one/keyboard");
+	write_led(console.devnode, LED_CAPSL, 1);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	expect_leds(&stage, &leds, 0);
+	observer_close(&console);
+	stage_close(&stage);
+}
+
+/* --- permissions ----------------------------------------------------------------------------------- */
+
+static int run_as_nobody(const char *conf, char *log, size_t size)
+{
+	struct program program;
+	int code;
+
+	assert_int_equal(setresgid(65534, 65534, 0), 0);
+	assert_int_equal(setresuid(65534, 65534, 0), 0);
+	program_start(&program, conf);
+	assert_int_equal(setresuid(0, 0, 0), 0);
+	assert_int_equal(setresgid(0, 0, 0), 0);
+	code = program_wait(&program);
+	snprintf(log, size, "%.4000s", program.log);
+	return code;
+}
+
+static void test_no_permission(void **state)
+{
+	struct stage stage;
+	char log[4096];
+
+	(void)state;
+	stage_plug(&stage);
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(run_as_nobody(STAGE_CONF, log, sizeof(log)), 77);
+	assert_non_null(strstr(log, "/dev/uinput: no permission"));
+	assert_int_equal(chmod("/dev/uinput", 0666), 0);
+	assert_int_equal(run_as_nobody(STAGE_CONF, log, sizeof(log)), 77);
+	assert_int_equal(chmod("/dev/uinput", 0660), 0);
+	assert_non_null(strstr(log, "usermod -aG input"));
+	stage_unplug(&stage);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_toggle) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_toggle, world_reset),
+		cmocka_unit_test_teardown(test_pointer_only, world_reset),
+		cmocka_unit_test_teardown(test_waits_for_neutral, world_reset),
+		cmocka_unit_test_teardown(test_neutral_is_bounded, world_reset),
+		cmocka_unit_test_teardown(test_another_grabs_first, world_reset),
+		cmocka_unit_test_teardown(test_absent_then_plugged, world_reset),
+		cmocka_unit_test_teardown(test_clone_outlives_unplug, world_reset),
+		cmocka_unit_test_teardown(test_clone_follows_capabilities, world_reset),
+		cmocka_unit_test_teardown(test_touchpad_is_refused, world_reset),
+		cmocka_unit_test_teardown(test_several_nodes_match, world_reset),
+		cmocka_unit_test_teardown(test_own_devices_are_not_grabbed, world_reset),
+		cmocka_unit_test_teardown(test_leds, world_reset),
+		cmocka_unit_test_teardown(test_leds_of_unheld_node, world_reset),
+		cmocka_unit_test_teardown(test_no_permission, world_reset),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,88 @@
+/* The common set-up of tests on a real kernel. */
+#include "stage.h"
+
+void stage_plug(struct stage *stage)
+{
+	*stage = (struct stage){ .program.err = -1,
+				 .guest_keyboard.fd = -1,
+				 .guest_media.fd = -1,
+				 .guest_pointer.fd = -1 };
+	puppet_plug(&stage->keyboard, PUPPET_KEYBOARD, "test keyboard", "test/keyboard", 0xc001);
+	puppet_plug(&stage->mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
+}
+
+void stage_start(struct stage *stage, const char *conf)
+{
+	program_start(&stage->program, conf);
+	program_expect(&stage->program, "is grabbed");
+	program_expect(&stage->program, "is grabbed");
+	observer_open(&stage->host_keyboard, "evswitch/host/keyboard");
+	observer_open(&stage->host_mouse, "evswitch/host/mouse");
+}
+
+void stage_open(struct stage *stage, const char *conf)
+{
+	stage_plug(stage);
+	stage_start(stage, conf);
+}
+
+void stage_unplug(struct stage *stage)
+{
+	stage_guest_down(stage);
+	observer_close(&stage->host_keyboard);
+	observer_close(&stage->host_mouse);
+	puppet_unplug(&stage->keyboard);
+	puppet_unplug(&stage->mouse);
+}
+
+void stage_close(struct stage *stage)
+{
+	program_stop(&stage->program);
+	stage_unplug(stage);
+}
+
+static void hold(struct observer *observer, const char *phys)
+{
+	observer_open(observer, phys);
+	observer_grab(observer);
+}
+
+void stage_guest_up(struct stage *stage)
+{
+	hold(&stage->guest_keyboard, "evswitch/one/keyboard");
+	hold(&stage->guest_media, "evswitch/one/media");
+	hold(&stage->guest_pointer, "evswitch/one/pointer");
+}
+
+void stage_guest_down(struct stage *stage)
+{
+	observer_close(&stage->guest_keyboard);
+	observer_close(&stage->guest_media);
+	observer_close(&stage->guest_pointer);
+}
+
+void stage_toggle(struct stage *stage)
+{
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&stage->keyboard, KEY_RIGHTCTRL, 1);
+	puppet_key(&stage->keyboard, KEY_RIGHTCTRL, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
+}
+
+void stage_drain_host(struct stage *stage)
+{
+	struct seen seen;
+
+	while (observer_frame(&stage->host_keyboard, &seen, 0))
+		;
+	while (observer_frame(&stage->host_mouse, &seen, 0))
+		;
+}
+
+void stage_focus_guest(struct stage *stage)
+{
+	stage_toggle(stage);
+	program_expect(&stage->program, "focus: one");
+	observer_expect(&stage->host_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
+	observer_expect(&stage->host_keyboard, EV_KEY, KEY_LEFTCTRL, 0);
+}

@@ -1,0 +1,40 @@
+/*
+ * A keyboard, a mouse, the program with one guest, and observers on what comes out at the host: what
+ * most tests on a real kernel begin with.
+ */
+#pragma once
+
+#include "world.h"
+
+struct stage {
+	struct puppet keyboard, mouse;
+	struct program program;
+	struct observer host_keyboard, host_mouse;
+	struct observer guest_keyboard, guest_media, guest_pointer; /* fd -1 until opened */
+};
+
+#define STAGE_CONF                                                                                 \
+	"[device keyboard]\nname = test keyboard\n"                                                \
+	"[device mouse]\nname = test mouse\n"                                                      \
+	"[guest one]\nvia = input-linux\n"
+
+/* Plugs both devices, starts the program with 'conf' and waits until it has grabbed them. */
+void stage_open(struct stage *stage, const char *conf);
+void stage_plug(struct stage *stage);
+/* Starts the program on devices that are plugged, and observes the host's devices. */
+void stage_start(struct stage *stage, const char *conf);
+/* SIGTERM must end the program with 0; unplugs everything. */
+void stage_close(struct stage *stage);
+/* The same without the program, which has ended already. */
+void stage_unplug(struct stage *stage);
+
+/* Opens and grabs all nodes of guest one, as QEMU would; and lets go of them. */
+void stage_guest_up(struct stage *stage);
+void stage_guest_down(struct stage *stage);
+
+/* Both Ctrl keys down and up. On the host the first shows: the caller expects it, or drains. */
+void stage_toggle(struct stage *stage);
+/* Toggles to the guest, and waits until the program says so; drains the host's observers. */
+void stage_focus_guest(struct stage *stage);
+/* Reads and forgets what has come out at the host by now. */
+void stage_drain_host(struct stage *stage);
