@@ -1,0 +1,233 @@
+/*
+ * kill -9 at random instants, with a key and a button down and switches going on. A desktop (libinput)
+ * that was there before, and a client of each real device, must find: nothing grabbed, nothing down.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libinput.h>
+#include <libudev.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "stage.h"
+
+#define KILLS 100
+/* Instants are spread over this time after the first event: about twelve switches. */
+#define SPREAD_US 60000
+/* How long the kernel may take to let go of both devices. */
+#define FREE_MS 500
+
+struct desktop {
+	struct udev *udev;
+	struct libinput *libinput;
+	int devices; /* clones that are there */
+	int down;    /* keys and buttons down on them */
+};
+
+static int open_restricted(const char *path, int flags, void *data)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	(void)data;
+	return fd < 0 ? -errno : fd;
+}
+
+static void close_restricted(int fd, void *data)
+{
+	(void)data;
+	close(fd);
+}
+
+static const struct libinput_interface libinput_interface = { .open_restricted = open_restricted,
+							      .close_restricted =
+								      close_restricted };
+
+/* The real devices stand here too; a clone is told by its phys. */
+static bool is_clone(struct libinput_device *device)
+{
+	struct udev_device *udev_device = libinput_device_get_udev_device(device);
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(udev_device, "input", NULL);
+	const char *phys = input ? udev_device_get_sysattr_value(input, "phys") : NULL;
+	/* A device that is gone has no attributes any more: it is counted by its user data. */
+	bool clone = phys && strncmp(phys, "evswitch/host/", 14) == 0;
+
+	udev_device_unref(udev_device);
+	return clone;
+}
+
+static void count(struct desktop *desktop, struct libinput_event *event)
+{
+	struct libinput_device *device = libinput_event_get_device(event);
+
+	switch (libinput_event_get_type(event)) {
+	case LIBINPUT_EVENT_DEVICE_ADDED:
+		libinput_device_set_user_data(device, is_clone(device) ? desktop : NULL);
+		desktop->devices += libinput_device_get_user_data(device) != NULL;
+		break;
+	case LIBINPUT_EVENT_DEVICE_REMOVED:
+		desktop->devices -= libinput_device_get_user_data(device) != NULL;
+		break;
+	case LIBINPUT_EVENT_KEYBOARD_KEY:
+		desktop->down += libinput_event_keyboard_get_key_state(
+					 libinput_event_get_keyboard_event(event)) ?
+					 1 :
+					 -1;
+		break;
+	case LIBINPUT_EVENT_POINTER_BUTTON:
+		desktop->down += libinput_event_pointer_get_button_state(
+					 libinput_event_get_pointer_event(event)) ?
+					 1 :
+					 -1;
+		break;
+	default:
+		break;
+	}
+}
+
+/* Looks on until that many clones are there. */
+static void look_until(struct desktop *desktop, int devices)
+{
+	struct pollfd in = { .fd = libinput_get_fd(desktop->libinput), .events = POLLIN };
+
+	for (;;) {
+		struct libinput_event *event;
+
+		libinput_dispatch(desktop->libinput);
+		while ((event = libinput_get_event(desktop->libinput))) {
+			count(desktop, event);
+			libinput_event_destroy(event);
+		}
+		if (desktop->devices == devices)
+			return;
+		if (poll(&in, 1, WORLD_MS) != 1)
+			fail_msg("the desktop sees %d of evswitch's devices, expected %d",
+				 desktop->devices, devices);
+	}
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A process of its own, so that the play goes on while it waits. */
+static pid_t kill_after(pid_t victim, unsigned us)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(us);
+		kill(victim, SIGKILL);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void play_until_killed(struct stage *stage, pid_t killer)
+{
+	puppet_key(&stage->keyboard, KEY_A, 1);
+	puppet_key(&stage->mouse, BTN_LEFT, 1);
+	while (waitpid(killer, NULL, WNOHANG) == 0) {
+		stage_toggle(stage);
+		puppet_move(&stage->mouse, 1, 0);
+		usleep(2000); /* a pace for the play, not a wait */
+	}
+	puppet_key(&stage->keyboard, KEY_A, 0);
+	puppet_key(&stage->mouse, BTN_LEFT, 0);
+}
+
+/* Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow. */
+static long wait_until_free(const struct puppet *puppet, long since)
+{
+	int fd = open(puppet->uinput.devnode, O_RDONLY | O_CLOEXEC);
+	long took;
+
+	assert_true(fd >= 0);
+	while (ioctl(fd, EVIOCGRAB, 1) < 0) {
+		if (now_ms() - since > FREE_MS)
+			fail_msg("%s is still grabbed %d ms after the kill",
+				 puppet->uinput.devnode, FREE_MS);
+		usleep(1000); /* the kernel tells nobody */
+	}
+	took = now_ms() - since;
+	close(fd);
+	return took;
+}
+
+static long kill_once(struct stage *stage, struct desktop *desktop, struct observer *client)
+{
+	long killed, took;
+	pid_t killer;
+
+	program_start(&stage->program, STAGE_CONF);
+	program_expect(&stage->program, "is grabbed");
+	program_expect(&stage->program, "is grabbed");
+	look_until(desktop, 2);
+	stage_guest_up(stage);
+	killer = kill_after(stage->program.pid, (unsigned)rand() % SPREAD_US);
+	play_until_killed(stage, killer);
+	killed = now_ms();
+	assert_int_equal(program_wait(&stage->program), 128 + SIGKILL);
+	took = wait_until_free(&stage->keyboard, killed);
+	wait_until_free(&stage->mouse, killed);
+	look_until(desktop, 0);
+	if (desktop->down != 0)
+		fail_msg("%d keys or buttons are down on the desktop", desktop->down);
+	assert_int_equal(observer_keys_down(client), 0);
+	stage_guest_down(stage);
+	return took;
+}
+
+static void test_kill(void **state)
+{
+	unsigned seed = (unsigned)time(NULL);
+	struct desktop desktop = { 0 };
+	struct observer client;
+	struct stage stage;
+	long longest = 0;
+
+	(void)state;
+	srand(seed);
+	printf("seed %u\n", seed);
+	stage_plug(&stage);
+	observer_open(&client, "test/keyboard");
+	desktop.udev = udev_new();
+	desktop.libinput = libinput_udev_create_context(&libinput_interface, NULL, desktop.udev);
+	assert_int_equal(libinput_udev_assign_seat(desktop.libinput, "seat0"), 0);
+	look_until(&desktop, 0);
+	for (unsigned i = 0; i < KILLS; i++) {
+		long took = kill_once(&stage, &desktop, &client);
+
+		longest = took > longest ? took : longest;
+	}
+	printf("%d kills: the keyboard free after %ld ms at the longest\n", KILLS, longest);
+	libinput_unref(desktop.libinput);
+	udev_unref(desktop.udev);
+	observer_close(&client);
+	puppet_unplug(&stage.keyboard);
+	puppet_unplug(&stage.mouse);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(test_kill, world_reset) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
