@@ -1,0 +1,346 @@
+/* QEMU as a child process, and its trace. */
+#include "qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "util.h"
+#include "world.h"
+
+#define BIOS_SIZE 65536
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int left_ms(long deadline)
+{
+	long left = deadline - now_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+void wait_for_file(const char *path)
+{
+	long deadline = now_ms() + WORLD_MS;
+
+	/* Neither udev's directory nor its link need be there: there is nothing to watch. */
+	while (access(path, F_OK) < 0) {
+		if (now_ms() > deadline)
+			fail_msg("%s: there is none", path);
+		usleep(5000);
+	}
+}
+
+/* --- its files and its start
+ * ----------------------------------------------------------------------- */
+
+static int make_file(const struct qemu *qemu, const char *name, char *path, size_t size)
+{
+	int fd;
+
+	snprintf(path, size, "%s/%s", qemu->dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* Firmware that sleeps: the machine runs, which QEMU's input needs, and takes no time. */
+static void make_bios(const struct qemu *qemu, char *path, size_t size)
+{
+	static const unsigned char cli_hlt_jmp[] = { 0xfa, 0xf4, 0xeb, 0xfd };
+	autoclose int fd = make_file(qemu, "bios", path, size);
+
+	assert_int_equal(ftruncate(fd, BIOS_SIZE), 0);
+	assert_int_equal(pwrite(fd, cli_hlt_jmp, sizeof(cli_hlt_jmp), BIOS_SIZE - 16),
+			 sizeof(cli_hlt_jmp));
+}
+
+static void run(const struct qemu *qemu, const char *bios, const char *trace,
+		const char *const *args)
+{
+	const char *argv[96] = {
+		"qemu-system-x86_64",
+		"-nodefaults",
+		"-M",
+		"pc",
+		"-accel",
+		"tcg,thread=single",
+		"-m",
+		"32",
+		"-vga",
+		"none",
+		"-display",
+		"none",
+		"-bios",
+		bios,
+		"-trace",
+		"runstate_set",
+		"-trace",
+		"input_event_key_qcode",
+		"-trace",
+		"input_event_key_number",
+		"-trace",
+		"input_event_btn",
+		"-trace",
+		"input_event_rel",
+		"-msg",
+		"timestamp=on",
+		"-D",
+		trace,
+	};
+	char path[64];
+	unsigned n = 0;
+
+	while (argv[n])
+		n++;
+	while (*args && n < ARRAY_SIZE(argv) - 1)
+		argv[n++] = *args++;
+	snprintf(path, sizeof(path), "%s/stderr", qemu->dir);
+	if (freopen(path, "w", stderr) && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execvp(argv[0], (char *const *)argv);
+		perror(argv[0]);
+	}
+	_exit(127);
+}
+
+static void tell_end(struct qemu *qemu)
+{
+	char path[64], text[1024] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/stderr", qemu->dir);
+	file = fopen(path, "r");
+	if (file) {
+		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+		fclose(file);
+	}
+	qemu_kill(qemu, SIGKILL);
+	fail_msg("QEMU does not run; it said:\n%s", text);
+}
+
+static bool take_line(struct qemu *qemu, char *line, size_t size, long deadline);
+
+static void wait_until_running(struct qemu *qemu)
+{
+	long deadline = now_ms() + QEMU_START_MS;
+	char line[256];
+
+	do {
+		if (!take_line(qemu, line, sizeof(line), deadline)) {
+			tell_end(qemu);
+			return;
+		}
+	} while (!strstr(line, "runstate_set") || !strstr(line, "(running)"));
+}
+
+void qemu_start(struct qemu *qemu, const char *const *args)
+{
+	char bios[64], trace[64];
+
+	*qemu = (struct qemu){ .dir = "/tmp/evswitch-qemu-XXXXXX" };
+	assert_non_null(mkdtemp(qemu->dir));
+	make_bios(qemu, bios, sizeof(bios));
+	qemu->trace = make_file(qemu, "trace", trace, sizeof(trace));
+	qemu->grown = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	assert_true(inotify_add_watch(qemu->grown, trace, IN_MODIFY) >= 0);
+	qemu->pid = fork();
+	if (qemu->pid == 0)
+		run(qemu, bios, trace, args);
+	qemu->died = (int)syscall(SYS_pidfd_open, qemu->pid, 0);
+	assert_true(qemu->pid > 0 && qemu->died >= 0);
+	wait_until_running(qemu);
+}
+
+void qemu_kill(struct qemu *qemu, int signo)
+{
+	static const char *const names[] = { "bios", "trace", "stderr" };
+	char path[64];
+
+	if (!qemu->pid)
+		return;
+	kill(qemu->pid, signo);
+	waitpid(qemu->pid, NULL, 0);
+	qemu->pid = 0;
+	close_fd(&qemu->died);
+	close_fd(&qemu->trace);
+	close_fd(&qemu->grown);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", qemu->dir, names[i]);
+		unlink(path);
+	}
+	rmdir(qemu->dir);
+}
+
+/* --- its trace
+ * ------------------------------------------------------------------------------------- */
+
+/* False where the trace has not grown since the last call. */
+static bool read_more(struct qemu *qemu)
+{
+	char changes[4096];
+	ssize_t size;
+
+	while (read(qemu->grown, changes, sizeof(changes)) > 0)
+		;
+	assert_true(qemu->used < sizeof(qemu->text) - 1);
+	size = read(qemu->trace, qemu->text + qemu->used, sizeof(qemu->text) - 1 - qemu->used);
+	if (size <= 0)
+		return false;
+	qemu->used += (size_t)size;
+	return true;
+}
+
+/* False when the time is up, or QEMU has ended and all that it wrote has been taken. */
+static bool take_line(struct qemu *qemu, char *line, size_t size, long deadline)
+{
+	char *end;
+
+	while (!(end = memchr(qemu->text, '\n', qemu->used))) {
+		struct pollfd wait[] = { { .fd = qemu->grown, .events = POLLIN },
+					 { .fd = qemu->died, .events = POLLIN } };
+
+		if (read_more(qemu))
+			continue;
+		if (poll(wait, 2, left_ms(deadline)) <= 0)
+			return false;
+		if (!read_more(qemu) && wait[1].revents)
+			return false;
+	}
+	*end++ = '\0';
+	snprintf(line, size, "%.*s", (int)size - 1, qemu->text);
+	qemu->used -= (size_t)(end - qemu->text);
+	memmove(qemu->text, end, qemu->used);
+	return true;
+}
+
+static bool parse(const char *line, struct qemu_event *event)
+{
+	const char *at = strstr(line, ":input_event_");
+
+	if (!at)
+		return false;
+	at += strlen(":input_event_");
+	event->kind = QEMU_KEY;
+	if (sscanf(at, "key_qcode con %*d, key qcode %23[^,], down %d", event->name,
+		   &event->value) == 2)
+		return true;
+	if (sscanf(at, "key_number con %*d, key number 0x%*x [%23[^]]], down %d", event->name,
+		   &event->value) == 2)
+		return true;
+	event->kind = QEMU_BUTTON;
+	if (sscanf(at, "btn con %*d, button %23[^,], down %d", event->name, &event->value) == 2)
+		return true;
+	event->kind = QEMU_MOTION;
+	if (sscanf(at, "rel con %*d, axis %23[^,], value %d", event->name, &event->value) == 2)
+		return true;
+	fail_msg("QEMU's trace has an unknown line: %s", line);
+	return false;
+}
+
+/* Keeps the list of what is down, and tells a key's repetition from its press. */
+static void follow(struct qemu *qemu, struct qemu_event *event)
+{
+	unsigned at = 0;
+
+	while (at < qemu->n_down && strcmp(qemu->down[at], event->name) != 0)
+		at++;
+	if (event->value && at < qemu->n_down) {
+		event->value = 2;
+	} else if (event->value) {
+		assert_true(qemu->n_down < ARRAY_SIZE(qemu->down));
+		memcpy(qemu->down[qemu->n_down++], event->name, QEMU_NAME_MAX);
+	} else if (at < qemu->n_down) {
+		memcpy(qemu->down[at], qemu->down[--qemu->n_down], QEMU_NAME_MAX);
+	}
+}
+
+bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+	char line[256];
+
+	do {
+		if (!take_line(qemu, line, sizeof(line), deadline))
+			return false;
+	} while (!parse(line, event));
+	if (event->kind != QEMU_MOTION)
+		follow(qemu, event);
+	return true;
+}
+
+void qemu_event_text(const struct qemu_event *event, char *text, size_t size)
+{
+	static const char sign[] = { '-', '+', '~' };
+
+	if (event->kind == QEMU_MOTION)
+		snprintf(text, size, "%s%+d", event->name, event->value);
+	else
+		snprintf(text, size, "%c%s", sign[event->value], event->name);
+}
+
+/* --- what tests expect of it
+ * ----------------------------------------------------------------------- */
+
+static bool is_repetition(const struct qemu_event *event)
+{
+	return event->kind == QEMU_KEY && event->value == 2;
+}
+
+static void expect_one(struct qemu *qemu, const char *expected, const char *texts)
+{
+	struct qemu_event event;
+	char text[QEMU_NAME_MAX + 16];
+
+	do {
+		if (!qemu_event(qemu, &event, WORLD_MS))
+			fail_msg("QEMU got no %s of \"%s\"", expected, texts);
+	} while (is_repetition(&event));
+	qemu_event_text(&event, text, sizeof(text));
+	if (strcmp(text, expected) != 0)
+		fail_msg("QEMU got %s instead of %s of \"%s\"", text, expected, texts);
+}
+
+void qemu_expect(struct qemu *qemu, const char *texts)
+{
+	autofree char *copy = strdup(texts);
+	char *rest = copy, *word;
+
+	assert_non_null(copy);
+	while ((word = strsep(&rest, " ")))
+		expect_one(qemu, word, texts);
+}
+
+void qemu_expect_nothing(struct qemu *qemu)
+{
+	struct qemu_event event;
+	char text[QEMU_NAME_MAX + 16];
+
+	while (qemu_event(qemu, &event, WORLD_QUIET_MS)) {
+		if (is_repetition(&event))
+			continue;
+		qemu_event_text(&event, text, sizeof(text));
+		fail_msg("QEMU got %s and should have got nothing", text);
+	}
+}

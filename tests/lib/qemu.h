@@ -1,0 +1,58 @@
+/*
+ * A real QEMU as a child process, with a machine that does nothing, and what QEMU's own trace says
+ * that it got. Only the trace is looked at, never the nodes that QEMU reads. Everything is awaited
+ * with a deadline; what fails ends the test with a message through cmocka.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* How long QEMU may take to start in an emulated machine that shares its processors. */
+#define QEMU_START_MS 60000
+
+/* The names that the trace has: of its keys ("a", "ctrl_r"), its buttons and its two axes. */
+#define QEMU_NAME_MAX 24
+
+enum qemu_kind { QEMU_KEY, QEMU_BUTTON, QEMU_MOTION };
+
+struct qemu_event {
+	enum qemu_kind kind;
+	char name[QEMU_NAME_MAX];
+	int value; /* of keys and buttons 1: down, 0: up, 2: down again; of motion: how far */
+};
+
+struct qemu {
+	pid_t pid;       /* 0: none runs */
+	int died;        /* readable once it has ended */
+	int trace;       /* what it writes with -trace */
+	int grown;       /* readable (inotify) once the trace has grown */
+	char dir[32];    /* its files */
+	char text[4096]; /* of the trace, not yet taken */
+	size_t used;
+	unsigned n_down;
+	char down[32][QEMU_NAME_MAX]; /* what its guest has down, by the trace */
+};
+
+/*
+ * Starts QEMU with these arguments (NULL at the end) after its own, and waits until its machine
+ * runs and so has opened all its devices. A QEMU that ends instead fails the test.
+ */
+void qemu_start(struct qemu *qemu, const char *const *args);
+
+/* The next input event in the trace, or false when none came in time. */
+bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms);
+
+/* "+a", "-a", "~a" (down again), "+left", "x-3". */
+void qemu_event_text(const struct qemu_event *event, char *text, size_t size);
+
+/* The next events, repetitions left out, are these, in that order: "+a -a x-3". */
+void qemu_expect(struct qemu *qemu, const char *texts);
+void qemu_expect_nothing(struct qemu *qemu);
+
+/* Waits until there is this file, such as a link that udev makes. */
+void wait_for_file(const char *path);
+
+/* Ends it by this signal and waits until it is gone, with everything that it held. */
+void qemu_kill(struct qemu *qemu, int signo);

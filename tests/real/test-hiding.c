@@ -1,0 +1,286 @@
+/*
+ * Nothing that is written to a guest's nodes reaches the host: neither the console's tty, nor SysRq, nor
+ * libinput, nor a second client of the node; before QEMU is there, while it runs, and after it was
+ * killed, but for the one frame that reveals the loss and the release of what that frame pressed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libinput.h>
+#include <libudev.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "qemu.h"
+#include "stage.h"
+
+struct witnesses {
+	struct observer client; /* a second client of the guest's keyboard */
+	int tty;		/* the console's terminal */
+	int kernel_log;		/* /dev/kmsg, where SysRq's help shows */
+	struct udev *udev;
+	struct libinput *desktop;
+};
+
+static int open_restricted(const char *path, int flags, void *data)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	(void)data;
+	return fd < 0 ? -errno : fd;
+}
+
+static void close_restricted(int fd, void *data)
+{
+	(void)data;
+	close(fd);
+}
+
+static const struct libinput_interface libinput_interface = { .open_restricted = open_restricted,
+							      .close_restricted =
+								      close_restricted };
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void open_tty(struct witnesses *witnesses)
+{
+	struct termios raw;
+
+	witnesses->tty = open("/dev/tty1", O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	assert_true(witnesses->tty >= 0);
+	assert_int_equal(tcgetattr(witnesses->tty, &raw), 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(witnesses->tty, TCSANOW, &raw), 0);
+}
+
+static void open_witnesses(struct witnesses *witnesses)
+{
+	observer_open(&witnesses->client, "evswitch/one/keyboard");
+	open_tty(witnesses);
+	write_text("/proc/sys/kernel/sysrq", "1");
+	witnesses->kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(witnesses->kernel_log >= 0);
+	lseek(witnesses->kernel_log, 0, SEEK_END);
+	witnesses->udev = udev_new();
+	witnesses->desktop = libinput_udev_create_context(&libinput_interface, NULL,
+							  witnesses->udev);
+	assert_non_null(witnesses->desktop);
+	assert_int_equal(libinput_udev_assign_seat(witnesses->desktop, "seat0"), 0);
+}
+
+static void close_witnesses(struct witnesses *witnesses)
+{
+	observer_close(&witnesses->client);
+	close(witnesses->tty);
+	close(witnesses->kernel_log);
+	libinput_unref(witnesses->desktop);
+	udev_unref(witnesses->udev);
+}
+
+/* --- what each has seen since the last look; true where it saw something ---------------------------- */
+
+static bool wait_for(int fd, int timeout_ms)
+{
+	struct pollfd in = { .fd = fd, .events = POLLIN };
+
+	return poll(&in, 1, timeout_ms) == 1;
+}
+
+static bool tty_saw(struct witnesses *witnesses, int timeout_ms)
+{
+	char text[256];
+	bool any = false;
+
+	while (wait_for(witnesses->tty, any ? 0 : timeout_ms) &&
+	       read(witnesses->tty, text, sizeof(text)) > 0)
+		any = true;
+	return any;
+}
+
+static bool sysrq_fired(struct witnesses *witnesses, int timeout_ms)
+{
+	char record[1024];
+	bool fired = false;
+
+	while (!fired && wait_for(witnesses->kernel_log, timeout_ms)) {
+		ssize_t size = read(witnesses->kernel_log, record, sizeof(record) - 1);
+
+		if (size < 0)
+			break;
+		record[size] = '\0';
+		fired = strstr(record, "sysrq: HELP") != NULL;
+	}
+	return fired;
+}
+
+/* Devices are told apart by name: a guest's must never be there, not even as a device. */
+static bool desktop_saw_guest(struct witnesses *witnesses, int timeout_ms)
+{
+	bool saw = false;
+
+	do {
+		struct libinput_event *event;
+
+		libinput_dispatch(witnesses->desktop);
+		while ((event = libinput_get_event(witnesses->desktop))) {
+			const char *name = libinput_device_get_name(
+				libinput_event_get_device(event));
+
+			saw |= strstr(name, "evswitch-") != NULL;
+			libinput_event_destroy(event);
+		}
+	} while (!saw && wait_for(libinput_get_fd(witnesses->desktop), timeout_ms));
+	return saw;
+}
+
+static bool desktop_saw_key(struct witnesses *witnesses, int timeout_ms)
+{
+	bool saw = false;
+
+	do {
+		struct libinput_event *event;
+
+		libinput_dispatch(witnesses->desktop);
+		while ((event = libinput_get_event(witnesses->desktop))) {
+			saw |= libinput_event_get_type(event) == LIBINPUT_EVENT_KEYBOARD_KEY;
+			libinput_event_destroy(event);
+		}
+	} while (!saw && wait_for(libinput_get_fd(witnesses->desktop), timeout_ms));
+	return saw;
+}
+
+static void forget_all(struct witnesses *witnesses)
+{
+	tty_saw(witnesses, WORLD_QUIET_MS);
+	sysrq_fired(witnesses, 0);
+	desktop_saw_key(witnesses, 0);
+	desktop_saw_guest(witnesses, 0);
+}
+
+static void nobody_saw_anything(struct witnesses *witnesses)
+{
+	observer_expect_nothing(&witnesses->client);
+	assert_false(tty_saw(witnesses, WORLD_QUIET_MS));
+	assert_false(sysrq_fired(witnesses, 0));
+	assert_false(desktop_saw_key(witnesses, WORLD_QUIET_MS));
+	assert_false(desktop_saw_guest(witnesses, 0));
+}
+
+static void play_mischief(struct stage *stage)
+{
+	static const unsigned keys[] = { KEY_A, KEY_ENTER, KEY_SPACE };
+
+	for (unsigned i = 0; i < 3; i++) {
+		puppet_key(&stage->keyboard, keys[i], 1);
+		puppet_key(&stage->keyboard, keys[i], 0);
+	}
+	puppet_key(&stage->keyboard, KEY_LEFTALT, 1);
+	puppet_key(&stage->keyboard, KEY_SYSRQ, 1);
+	puppet_key(&stage->keyboard, KEY_H, 1);
+	puppet_key(&stage->keyboard, KEY_H, 0);
+	puppet_key(&stage->keyboard, KEY_SYSRQ, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTALT, 0);
+}
+
+/* The witnesses are awake: what goes to the host they all see. */
+static void witnesses_can_see(struct stage *stage, struct witnesses *witnesses)
+{
+	play_mischief(stage);
+	assert_true(tty_saw(witnesses, WORLD_MS));
+	assert_true(sysrq_fired(witnesses, WORLD_MS));
+	assert_true(desktop_saw_key(witnesses, WORLD_MS));
+	forget_all(witnesses);
+	stage_drain_host(stage);
+}
+
+static void start_qemu(struct qemu *qemu)
+{
+	wait_for_file("/dev/input/by-id/evswitch-one-keyboard");
+	wait_for_file("/dev/input/by-id/evswitch-one-pointer");
+	qemu_start(qemu,
+		   (const char *const[]){
+			   "-object",
+			   "input-linux,id=k,evdev=/dev/input/by-id/evswitch-one-keyboard,grab_all=on",
+			   "-object",
+			   "input-linux,id=p,evdev=/dev/input/by-id/evswitch-one-pointer", NULL });
+}
+
+/* Some frame after the loss reveals it: the witnesses may see that one, and its release. */
+static void lose_and_recover(struct stage *stage, struct witnesses *witnesses)
+{
+	struct seen seen;
+
+	puppet_key(&stage->keyboard, KEY_X, 1);
+	program_expect(&stage->program, "let go of its devices");
+	program_expect(&stage->program, "focus: host");
+	assert_true(observer_frame(&witnesses->client, &seen, WORLD_MS));
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.ev[0].code, KEY_X);
+	assert_true(observer_frame(&witnesses->client, &seen, WORLD_MS));
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.ev[0].code, KEY_X);
+	assert_int_equal(seen.ev[0].value, 0);
+	assert_int_equal(observer_keys_down(&witnesses->client), 0);
+	puppet_key(&stage->keyboard, KEY_X, 0);
+	observer_expect_nothing(&witnesses->client);
+	observer_expect_nothing(&stage->host_keyboard);
+	assert_false(desktop_saw_guest(witnesses, 0));
+	forget_all(witnesses);
+}
+
+static void test_hiding(void **state)
+{
+	struct witnesses witnesses;
+	struct stage stage;
+	struct qemu qemu;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	open_witnesses(&witnesses);
+	witnesses_can_see(&stage, &witnesses);
+
+	/* Before QEMU is there the focus stays, and the guest's nodes get nothing at all. */
+	stage_toggle(&stage);
+	program_expect(&stage.program, "cannot switch to guest one");
+	forget_all(&witnesses);
+	stage_drain_host(&stage);
+	nobody_saw_anything(&witnesses);
+
+	start_qemu(&qemu);
+	stage_focus_guest(&stage);
+	forget_all(&witnesses);
+	play_mischief(&stage);
+	qemu_expect(&qemu, "+a -a +ret -ret +spc -spc +alt +print +h -h -print -alt");
+	nobody_saw_anything(&witnesses);
+
+	qemu_kill(&qemu, SIGKILL);
+	lose_and_recover(&stage, &witnesses);
+	witnesses_can_see(&stage, &witnesses);
+	observer_expect_nothing(&witnesses.client);
+	close_witnesses(&witnesses);
+	stage_close(&stage);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(test_hiding, world_reset) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
