@@ -35,7 +35,7 @@ struct daemon {
 	bool denied; /* a device could not be opened for lack of permission */
 	bool quit;
 	int exit_code;
-	int host_error; /* of a write to a clone; 0: none */
+	int host_error;                      /* of a write to a clone; 0: none */
 	struct guest guest[CONF_GUESTS_MAX]; /* target n is guest n - 1 */
 	struct source source[ROUTER_DEVICES];
 };
@@ -59,7 +59,8 @@ static void quit(struct daemon *daemon, int exit_code)
 	daemon->quit = true;
 }
 
-/* --- LEDs: each keyboard shows those of the target that has the focus ------------------------------ */
+/* --- LEDs: each keyboard shows those of the target that has the focus
+ * ------------------------------ */
 
 static void show_leds(struct daemon *daemon, struct source *source)
 {
@@ -75,7 +76,8 @@ static void show_all_leds(struct daemon *daemon)
 		show_leds(daemon, &daemon->source[i]);
 }
 
-/* --- what the router asks for and tells ------------------------------------------------------------ */
+/* --- what the router asks for and tells
+ * ------------------------------------------------------------ */
 
 static struct daemon *of_router(struct router *router)
 {
@@ -127,8 +129,8 @@ static void router_focused(struct router *router, unsigned from, unsigned to)
 
 static void router_panicked(struct router *router, bool again)
 {
-	log_warn(again ? "panic chord again: letting go of everything" :
-			 "panic chord: the host has the focus");
+	log_warn(again ? "panic chord again: letting go of everything"
+		       : "panic chord: the host has the focus");
 	if (again)
 		quit(of_router(router), EX_OK);
 }
@@ -138,7 +140,8 @@ static const struct router_ops router_ops = { .send = router_send,
 					      .focused = router_focused,
 					      .panicked = router_panicked };
 
-/* --- guests ---------------------------------------------------------------------------------------- */
+/* --- guests
+ * ---------------------------------------------------------------------------------------- */
 
 /* sink_owner has no context: the sink's guest name finds the target. */
 static unsigned target_of(struct daemon *daemon, const struct sink *sink)
@@ -168,7 +171,8 @@ static void sink_leds(struct sink *sink)
 
 static const struct sink_owner sink_owner = { .down = sink_down, .leds = sink_leds };
 
-/* --- sources --------------------------------------------------------------------------------------- */
+/* --- sources
+ * --------------------------------------------------------------------------------------- */
 
 static struct daemon *of_source(const struct source *source)
 {
@@ -321,7 +325,8 @@ static void own_settled(struct hotplug *hotplug, const char *devnode)
 
 static const struct hotplug_ops hotplug_ops = { .added = node_added, .own = own_settled };
 
-/* --- timers and signals ---------------------------------------------------------------------------- */
+/* --- timers and signals
+ * ---------------------------------------------------------------------------- */
 
 static void signalled(struct signals *signals, int signo)
 {
@@ -353,7 +358,8 @@ static void start_expired(struct timer *timer)
 		timer_fini(timer);
 }
 
-/* --- start and end --------------------------------------------------------------------------------- */
+/* --- start and end
+ * --------------------------------------------------------------------------------- */
 
 static void add_hotkey(struct hotkeys *hotkeys, const struct chord *chord, int action)
 {

@@ -106,13 +106,13 @@ static struct input_event event(unsigned type, unsigned code, int value)
 }
 
 /*
- * Writing to the real node, not grabbed, reaches every program of the host at once. The press before
- * the release is a no-op for a key that is down, and makes the release pass for one that came up
- * while only we could hear it.
+ * Writing to the real node, not grabbed, reaches every program of the host at once. The press
+ * before the release is a no-op for a key that is down, and makes the release pass for one that
+ * came up while only we could hear it.
  */
 static void release_for_host(struct device *device, const struct keyset *down)
 {
-	keyset_for_each(code, down) {
+	keyset_for_each (code, down) {
 		struct input_event ev[] = { event(EV_KEY, code, 1), event(EV_SYN, SYN_REPORT, 0),
 					    event(EV_KEY, code, 0), event(EV_SYN, SYN_REPORT, 0) };
 
@@ -271,8 +271,8 @@ static void tell_libevdev_what_we_know(struct device *device)
 }
 
 /*
- * Events were lost. libevdev compares what we know with the kernel's state and gives the difference;
- * what is still queued goes, the state has it in already.
+ * Events were lost. libevdev compares what we know with the kernel's state and gives the
+ * difference; what is still queued goes, the state has it in already.
  */
 static void resync(struct device *device, const struct input_event *at)
 {

@@ -41,9 +41,9 @@ struct device {
 	struct timer timer; /* until grabbed: the deadline for neutral, or the next try */
 	bool grabbed;
 	bool busy_told;
-	bool dropped;	    /* between a SYN_DROPPED and the SYN_REPORT that ends it */
+	bool dropped;       /* between a SYN_DROPPED and the SYN_REPORT that ends it */
 	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
-	uint16_t leds;	    /* wanted: bit n for LED code n */
+	uint16_t leds;      /* wanted: bit n for LED code n */
 	struct keyset down; /* what the device's own events said is down */
 	struct frame frame; /* being assembled */
 };

@@ -11,7 +11,8 @@
 #define FRAME_MAX 64
 
 struct frame {
-	unsigned n;  /* events in use, the closing SYN_REPORT among them once frame_close was called */
+	unsigned
+		n; /* events in use, the closing SYN_REPORT among them once frame_close was called */
 	bool resync; /* made from the kernel's state after a SYN_DROPPED, not from a finger just now */
 	struct input_event ev[FRAME_MAX];
 };

@@ -1,6 +1,6 @@
 /*
- * A thread starts each command: even spawning waits until the shell was loaded, and a disk that hangs
- * must not take the keyboard with it.
+ * A thread starts each command: even spawning waits until the shell was loaded, and a disk that
+ * hangs must not take the keyboard with it.
  */
 #include "hook.h"
 

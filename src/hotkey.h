@@ -12,7 +12,7 @@ struct hotkeys {
 	unsigned n;
 	struct hotkey {
 		struct chord chord; /* n == 0 never matches */
-		int action;	    /* the caller's, >= 0 */
+		int action;         /* the caller's, >= 0 */
 	} entry[HOTKEYS_MAX];
 };
 

@@ -58,4 +58,5 @@ static inline unsigned keyset_next(const struct keyset *set, unsigned from)
 
 /* 'code' takes every member in rising order; removing the current one within the loop is safe. */
 #define keyset_for_each(code, set)                                                                 \
-	for (unsigned code = keyset_next((set), 0); code < KEY_CNT; code = keyset_next((set), code + 1))
+	for (unsigned code = keyset_next((set), 0); code < KEY_CNT;                                \
+	     code = keyset_next((set), code + 1))

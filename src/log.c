@@ -20,8 +20,8 @@ void log_set_level(enum log_level level)
 
 /*
  * A stuck reader of our stderr must not hold up a grabbed keyboard. The descriptor is shared with
- * others, so O_NONBLOCK is not ours to set: the journal's socket takes MSG_DONTWAIT, and a pipe or a
- * terminal that polls writable takes a line.
+ * others, so O_NONBLOCK is not ours to set: the journal's socket takes MSG_DONTWAIT, and a pipe or
+ * a terminal that polls writable takes a line.
  */
 static void write_line(const char *line, size_t size)
 {

@@ -67,7 +67,8 @@ static void timer_ready(struct watch *watch, uint32_t events)
 	uint64_t expirations;
 
 	(void)events;
-	/* It may have been re-armed by an earlier callback of this turn: then nothing is to be read. */
+	/* It may have been re-armed by an earlier callback of this turn: then nothing is to be
+	 * read. */
 	if (read(watch->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
 		timer->fn(timer);
 }

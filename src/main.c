@@ -63,7 +63,8 @@ static const char help[] =
 	"      --help, --version\n"
 	"\n"
 	"Both Ctrl keys give the focus to the next target. Backspace+Esc+Enter give it to the\n"
-	"host whatever happens; twice within two seconds, evswitch lets go of everything and ends.\n"
+	"host whatever happens; twice within two seconds, evswitch lets go of everything and "
+	"ends.\n"
 	"See evswitch(1) and evswitch.conf(5).\n";
 
 static bool parse_seconds(const char *text, const char *option, unsigned max, unsigned *seconds)
@@ -104,8 +105,7 @@ static bool take_option(struct arguments *arguments, int option)
 	case OPTION_TRY:
 		return parse_seconds(optarg, "--try", TRY_SECONDS_MAX, &arguments->try_s);
 	case OPTION_SECONDS:
-		return parse_seconds(optarg, "--seconds", PROBE_SECONDS_MAX,
-				     &arguments->seconds);
+		return parse_seconds(optarg, "--seconds", PROBE_SECONDS_MAX, &arguments->seconds);
 	default:
 		return false; /* getopt has said what is wrong */
 	}

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct notify {
-	int fd; /* -1: nobody listens */
+	int fd;               /* -1: nobody listens */
 	unsigned watchdog_ms; /* how often to ping; 0: not asked for */
 };
 

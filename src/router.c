@@ -17,7 +17,8 @@ void router_init(struct router *router, const struct router_ops *ops, const stru
 				   .n_targets = n_targets };
 }
 
-/* The targets are two places: the host, and whichever guest has the focus. No other has keys down. */
+/* The targets are two places: the host, and whichever guest has the focus. No other has keys down.
+ */
 static unsigned place_target(const struct router *router, unsigned place)
 {
 	return place == AT_HOST ? ROUTER_HOST : router->focus;
@@ -68,7 +69,8 @@ static bool is_down_at(struct router *router, unsigned d, unsigned place, unsign
 	return false;
 }
 
-static void press_at(struct router *router, unsigned d, unsigned place, const struct input_event *ev)
+static void press_at(struct router *router, unsigned d, unsigned place,
+		     const struct input_event *ev)
 {
 	struct router_device *device = &router->device[d];
 	unsigned code = remap_code(device->remap, ev->code);
@@ -97,7 +99,7 @@ static void release_held(struct router *router, unsigned d, unsigned place,
 	struct router_device *device = &router->device[d];
 	struct keyset *held = held_at(device, place);
 
-	keyset_for_each(raw, held) {
+	keyset_for_each (raw, held) {
 		struct input_event up = *at;
 
 		if (keep && keyset_has(keep, remap_code(device->remap, raw)))
@@ -169,7 +171,8 @@ static int64_t time_us(struct timeval time)
 	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
 }
 
-/* To the host whatever the state, and everything up there too: the user may be fighting a stuck key. */
+/* To the host whatever the state, and everything up there too: the user may be fighting a stuck
+ * key. */
 static void panic(struct router *router, unsigned d, const struct input_event *ev)
 {
 	int64_t last = time_us(router->panicked_at);
@@ -191,7 +194,7 @@ static int hotkey_completed(const struct router *router, unsigned code)
 	for (unsigned d = 0; d < router->n_devices; d++) {
 		const struct router_device *device = &router->device[d];
 
-		keyset_for_each(raw, &device->raw)
+		keyset_for_each (raw, &device->raw)
 			keyset_add(&down, remap_code(device->remap, raw));
 	}
 	return hotkey_match(router->hotkeys, &down, code);

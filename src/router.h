@@ -60,9 +60,9 @@ struct router_ops {
 struct router_device {
 	bool present;
 	const struct remap *remap; /* the configuration's */
-	struct keyset raw;	   /* fingers: down on the device, before the remap */
-	struct keyset at_host;	   /* the part of raw whose press the host got */
-	struct keyset at_guest;	   /* the part of raw whose press the focused guest got */
+	struct keyset raw;         /* fingers: down on the device, before the remap */
+	struct keyset at_host;     /* the part of raw whose press the host got */
+	struct keyset at_guest;    /* the part of raw whose press the focused guest got */
 };
 
 struct router {
@@ -73,7 +73,7 @@ struct router {
 	unsigned n_targets;
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
-	unsigned n_devices;	    /* one above the highest that was ever present */
+	unsigned n_devices;         /* one above the highest that was ever present */
 	struct router_device device[ROUTER_DEVICES];
 	struct frame out[2]; /* of the frame in hand: for the host, for the focused guest */
 };

@@ -19,13 +19,13 @@ static const uint16_t pairs[SHAPE_PAIRS][2] = {
 
 /* Keys of HID's consumer page, in the order of their codes. */
 static const uint16_t media_keys[] = {
-	KEY_MUTE,	    KEY_VOLUMEDOWN,    KEY_VOLUMEUP,	 KEY_STOP,	   KEY_CALC,
-	KEY_FILE,	    KEY_WWW,	       KEY_MAIL,	 KEY_BOOKMARKS,	   KEY_COMPUTER,
-	KEY_BACK,	    KEY_FORWARD,       KEY_EJECTCD,	 KEY_EJECTCLOSECD, KEY_NEXTSONG,
-	KEY_PLAYPAUSE,	    KEY_PREVIOUSSONG,  KEY_STOPCD,	 KEY_RECORD,	   KEY_REWIND,
-	KEY_HOMEPAGE,	    KEY_REFRESH,       KEY_PLAYCD,	 KEY_PAUSECD,	   KEY_PLAY,
-	KEY_FASTFORWARD,    KEY_BASSBOOST,     KEY_SEARCH,	 KEY_MEDIA,	   KEY_BRIGHTNESSDOWN,
-	KEY_BRIGHTNESSUP,   KEY_CONFIG,
+	KEY_MUTE,         KEY_VOLUMEDOWN,   KEY_VOLUMEUP, KEY_STOP,         KEY_CALC,
+	KEY_FILE,         KEY_WWW,          KEY_MAIL,     KEY_BOOKMARKS,    KEY_COMPUTER,
+	KEY_BACK,         KEY_FORWARD,      KEY_EJECTCD,  KEY_EJECTCLOSECD, KEY_NEXTSONG,
+	KEY_PLAYPAUSE,    KEY_PREVIOUSSONG, KEY_STOPCD,   KEY_RECORD,       KEY_REWIND,
+	KEY_HOMEPAGE,     KEY_REFRESH,      KEY_PLAYCD,   KEY_PAUSECD,      KEY_PLAY,
+	KEY_FASTFORWARD,  KEY_BASSBOOST,    KEY_SEARCH,   KEY_MEDIA,        KEY_BRIGHTNESSDOWN,
+	KEY_BRIGHTNESSUP, KEY_CONFIG,
 };
 
 static bool is_media_key(unsigned code)
@@ -56,8 +56,8 @@ static bool is_hires_wheel(unsigned code)
 }
 
 /*
- * With nine axes the kernel gives the node's reader a queue of 256 events instead of 128. The axes of
- * six-degree controllers stay out where a guest's own udev would look at them.
+ * With nine axes the kernel gives the node's reader a queue of 256 events instead of 128. The axes
+ * of six-degree controllers stay out where a guest's own udev would look at them.
  */
 static bool rel_carried(const struct shape_rules *rules, unsigned code)
 {
@@ -182,8 +182,8 @@ static bool fits_one_step(const struct shape *shape)
 	int max = shape->rules.step_max;
 
 	return shape->clicks >= -1 && shape->clicks <= 1 &&
-	       (!max || (shape->dx >= -max && shape->dx <= max && shape->dy >= -max &&
-			 shape->dy <= max));
+	       (!max ||
+		(shape->dx >= -max && shape->dx <= max && shape->dy >= -max && shape->dy <= max));
 }
 
 /* All steps but the last are frames of their own; the last goes out with the rest of the frame. */

@@ -40,8 +40,9 @@ struct shape_rules {
 #define SHAPE_STEPS_MAX 260
 
 struct shape_pair {
-	uint16_t down;	  /* the key of the pair that the guest sees down; 0: none */
-	uint16_t waiting; /* the other one: a finger is on it, the guest does not know yet; 0: none */
+	uint16_t down; /* the key of the pair that the guest sees down; 0: none */
+	uint16_t
+		waiting; /* the other one: a finger is on it, the guest does not know yet; 0: none */
 };
 
 #define SHAPE_PAIRS 4

@@ -24,9 +24,9 @@ struct sink_owner {
 };
 
 struct sink_ops {
-	const char *type;	   /* as in "via = virtio-input" */
-	size_t size;		   /* of the concrete struct */
-	struct shape_rules rules;  /* what the channel itself cannot take */
+	const char *type;         /* as in "via = virtio-input" */
+	size_t size;              /* of the concrete struct */
+	struct shape_rules rules; /* what the channel itself cannot take */
 
 	/* Makes the guest's devices. 0 or -errno; sink_free is legal, and due, after a failure too. */
 	int (*open)(struct sink *sink, const struct shape_rules *rules);
@@ -48,7 +48,7 @@ struct sink {
 	const struct sink_owner *owner;
 	struct loop *loop;
 	const char *guest; /* its name; the configuration's */
-	uint16_t leds;	   /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
+	uint16_t leds;     /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
 };
 
 /* The channels' names for "via =", NULL at the end. */

@@ -29,7 +29,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	const struct conf_device *conf; /* NULL: this one is unused */
-	unsigned nth;			/* 1, or more where the section matched several nodes */
+	unsigned nth;                   /* 1, or more where the section matched several nodes */
 	bool ready;
 	struct device device;
 	struct clone clone;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
 
 /* Takes a value out of its owner: the variable no longer owns it and its clean-up does nothing. */
 static inline int steal_fd(int *fd)
@@ -18,7 +18,8 @@ static inline int steal_fd(int *fd)
 	return stolen;
 }
 
-static inline void *steal_ptr_(void *ptr)
+/* The same for the pointer that 'ptr' points to. */
+static inline void *steal_ptr(void *ptr)
 {
 	void *stolen = *(void **)ptr;
 
@@ -26,9 +27,8 @@ static inline void *steal_ptr_(void *ptr)
 	return stolen;
 }
 
-#define steal_ptr(p) ((__typeof__(*(p)))steal_ptr_(p))
-
-/* Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths. */
+/* Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths.
+ */
 static inline void close_fd(int *fd)
 {
 	int saved = errno;

@@ -60,7 +60,8 @@ static bool wait_readable(int fd, long deadline)
 	return poll(&in, 1, left > 0 ? (int)left : 0) == 1;
 }
 
-/* --- puppets --------------------------------------------------------------------------------------- */
+/* --- puppets
+ * --------------------------------------------------------------------------------------- */
 
 static void enable(struct libevdev *model, unsigned type, unsigned first, unsigned last)
 {
@@ -195,7 +196,8 @@ void puppet_unplug(struct puppet *puppet)
 	uinput_close(&puppet->uinput);
 }
 
-/* --- observers ------------------------------------------------------------------------------------- */
+/* --- observers
+ * ------------------------------------------------------------------------------------- */
 
 static bool node_has_phys(const char *event, const char *phys)
 {
@@ -345,7 +347,8 @@ bool node_is_grabbed(const char *devnode)
 	return ioctl(fd, EVIOCGRAB, 1) < 0 && errno == EBUSY;
 }
 
-/* --- the program ----------------------------------------------------------------------------------- */
+/* --- the program
+ * ----------------------------------------------------------------------------------- */
 
 void program_exec(struct program *program, const char *const *argv)
 {

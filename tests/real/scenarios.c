@@ -68,7 +68,7 @@ static struct libevdev *describe(const struct scenario_device *device)
 	libevdev_set_name(model, name);
 	libevdev_set_id_bustype(model, BUS_USB);
 	libevdev_set_id_vendor(model, 0x46d);
-	keyset_for_each(code, &device->keys)
+	keyset_for_each (code, &device->keys)
 		libevdev_enable_event_code(model, EV_KEY, code, NULL);
 	libevdev_enable_event_code(model, EV_KEY, KEY_UNKNOWN, NULL);
 	enable_bits(model, EV_REL, device->rel);

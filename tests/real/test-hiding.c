@@ -1,7 +1,8 @@
 /*
- * Nothing that is written to a guest's nodes reaches the host: neither the console's tty, nor SysRq, nor
- * libinput, nor a second client of the node; before QEMU is there, while it runs, and after it was
- * killed, but for the one frame that reveals the loss and the release of what that frame pressed.
+ * Nothing that is written to a guest's nodes reaches the host: neither the console's tty, nor
+ * SysRq, nor libinput, nor a second client of the node; before QEMU is there, while it runs, and
+ * after it was killed, but for the one frame that reveals the loss and the release of what that
+ * frame pressed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,8 @@
 
 struct witnesses {
 	struct observer client; /* a second client of the guest's keyboard */
-	int tty;		/* the console's terminal */
-	int kernel_log;		/* /dev/kmsg, where SysRq's help shows */
+	int tty;                /* the console's terminal */
+	int kernel_log;         /* /dev/kmsg, where SysRq's help shows */
 	struct udev *udev;
 	struct libinput *desktop;
 };
@@ -79,8 +80,8 @@ static void open_witnesses(struct witnesses *witnesses)
 	assert_true(witnesses->kernel_log >= 0);
 	lseek(witnesses->kernel_log, 0, SEEK_END);
 	witnesses->udev = udev_new();
-	witnesses->desktop = libinput_udev_create_context(&libinput_interface, NULL,
-							  witnesses->udev);
+	witnesses->desktop =
+		libinput_udev_create_context(&libinput_interface, NULL, witnesses->udev);
 	assert_non_null(witnesses->desktop);
 	assert_int_equal(libinput_udev_assign_seat(witnesses->desktop, "seat0"), 0);
 }
@@ -94,7 +95,8 @@ static void close_witnesses(struct witnesses *witnesses)
 	udev_unref(witnesses->udev);
 }
 
-/* --- what each has seen since the last look; true where it saw something ---------------------------- */
+/* --- what each has seen since the last look; true where it saw something
+ * ---------------------------- */
 
 static bool wait_for(int fd, int timeout_ms)
 {
@@ -140,8 +142,8 @@ static bool desktop_saw_guest(struct witnesses *witnesses, int timeout_ms)
 
 		libinput_dispatch(witnesses->desktop);
 		while ((event = libinput_get_event(witnesses->desktop))) {
-			const char *name = libinput_device_get_name(
-				libinput_event_get_device(event));
+			const char *name =
+				libinput_device_get_name(libinput_event_get_device(event));
 
 			saw |= strstr(name, "evswitch-") != NULL;
 			libinput_event_destroy(event);
@@ -214,12 +216,13 @@ static void start_qemu(struct qemu *qemu)
 {
 	wait_for_file("/dev/input/by-id/evswitch-one-keyboard");
 	wait_for_file("/dev/input/by-id/evswitch-one-pointer");
-	qemu_start(qemu,
-		   (const char *const[]){
-			   "-object",
-			   "input-linux,id=k,evdev=/dev/input/by-id/evswitch-one-keyboard,grab_all=on",
-			   "-object",
-			   "input-linux,id=p,evdev=/dev/input/by-id/evswitch-one-pointer", NULL });
+	qemu_start(
+		qemu,
+		(const char *const[]){
+			"-object",
+			"input-linux,id=k,evdev=/dev/input/by-id/evswitch-one-keyboard,grab_all=on",
+			"-object", "input-linux,id=p,evdev=/dev/input/by-id/evswitch-one-pointer",
+			NULL });
 }
 
 /* Some frame after the loss reveals it: the witnesses may see that one, and its release. */

@@ -1,6 +1,7 @@
 /*
- * kill -9 at random instants, with a key and a button down and switches going on. A desktop (libinput)
- * that was there before, and a client of each real device, must find: nothing grabbed, nothing down.
+ * kill -9 at random instants, with a key and a button down and switches going on. A desktop
+ * (libinput) that was there before, and a client of each real device, must find: nothing grabbed,
+ * nothing down.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,15 +84,15 @@ static void count(struct desktop *desktop, struct libinput_event *event)
 		break;
 	case LIBINPUT_EVENT_KEYBOARD_KEY:
 		desktop->down += libinput_event_keyboard_get_key_state(
-					 libinput_event_get_keyboard_event(event)) ?
-					 1 :
-					 -1;
+					 libinput_event_get_keyboard_event(event))
+					 ? 1
+					 : -1;
 		break;
 	case LIBINPUT_EVENT_POINTER_BUTTON:
 		desktop->down += libinput_event_pointer_get_button_state(
-					 libinput_event_get_pointer_event(event)) ?
-					 1 :
-					 -1;
+					 libinput_event_get_pointer_event(event))
+					 ? 1
+					 : -1;
 		break;
 	default:
 		break;
@@ -153,7 +154,8 @@ static void play_until_killed(struct stage *stage, pid_t killer)
 	puppet_key(&stage->mouse, BTN_LEFT, 0);
 }
 
-/* Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow. */
+/* Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow.
+ */
 static long wait_until_free(const struct puppet *puppet, long since)
 {
 	int fd = open(puppet->uinput.devnode, O_RDONLY | O_CLOEXEC);
@@ -162,8 +164,8 @@ static long wait_until_free(const struct puppet *puppet, long since)
 	assert_true(fd >= 0);
 	while (ioctl(fd, EVIOCGRAB, 1) < 0) {
 		if (now_ms() - since > FREE_MS)
-			fail_msg("%s is still grabbed %d ms after the kill",
-				 puppet->uinput.devnode, FREE_MS);
+			fail_msg("%s is still grabbed %d ms after the kill", puppet->uinput.devnode,
+				 FREE_MS);
 		usleep(1000); /* the kernel tells nobody */
 	}
 	took = now_ms() - since;

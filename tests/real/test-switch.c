@@ -1,6 +1,6 @@
 /*
- * The main job on a real kernel, where a scenario's text does not reach: devices that come and go, other
- * programs' grabs, keys held while grabbing, LEDs, permissions.
+ * The main job on a real kernel, where a scenario's text does not reach: devices that come and go,
+ * other programs' grabs, keys held while grabbing, LEDs, permissions.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -85,16 +85,16 @@ static void test_waits_for_neutral(void **state)
 
 	(void)state;
 	stage_plug(&stage);
-	observer_open(&desktop, "test/keyboard");
-	puppet_key(&stage.keyboard, KEY_A, 1);
-	observer_expect(&desktop, EV_KEY, KEY_A, 1);
+	observer_open(&desktop, "test/mouse");
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&desktop, EV_KEY, BTN_LEFT, 1);
 	program_start(&stage.program, STAGE_CONF);
-	program_expect(&stage.program, "test mouse) is grabbed");
-	assert_false(node_is_grabbed(stage.keyboard.uinput.devnode));
-	puppet_key(&stage.keyboard, KEY_A, 0);
-	observer_expect(&desktop, EV_KEY, KEY_A, 0);
 	program_expect(&stage.program, "test keyboard) is grabbed");
-	assert_true(node_is_grabbed(stage.keyboard.uinput.devnode));
+	assert_false(node_is_grabbed(stage.mouse.uinput.devnode));
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	observer_expect(&desktop, EV_KEY, BTN_LEFT, 0);
+	program_expect(&stage.program, "test mouse) is grabbed");
+	assert_true(node_is_grabbed(stage.mouse.uinput.devnode));
 	observer_close(&desktop);
 	program_stop(&stage.program);
 	stage_unplug(&stage);
@@ -247,7 +247,8 @@ static void test_own_devices_are_not_grabbed(void **state)
 	stage_close(&stage);
 }
 
-/* --- lock LEDs ------------------------------------------------------------------------------------- */
+/* --- lock LEDs
+ * ------------------------------------------------------------------------------------- */
 
 static void write_led(const char *devnode, unsigned code, int value)
 {
@@ -275,8 +276,9 @@ static void expect_leds(struct stage *stage, unsigned *leds, unsigned wanted)
 #define NUM  (1U << LED_NUML)
 
 /*
- * Each target has its own LEDs and the real keyboard shows those of the focus; a desktop that writes
- * into the real keyboard itself is put right. QEMU writes into the node that it holds, so does this.
+ * Each target has its own LEDs and the real keyboard shows those of the focus; a desktop that
+ * writes into the real keyboard itself is put right. QEMU writes into the node that it holds, so
+ * does this.
  */
 static void test_leds(void **state)
 {
@@ -323,7 +325,8 @@ static void test_leds_of_unheld_node(void **state)
 	stage_close(&stage);
 }
 
-/* --- permissions ----------------------------------------------------------------------------------- */
+/* --- permissions
+ * ----------------------------------------------------------------------------------- */
 
 static int run_as_nobody(const char *conf, char *log, size_t size)
 {
