@@ -20,9 +20,9 @@ hotkey = leftmeta+f1
 < keyboard rightctrl:0
 < keyboard backspace:1
 > one/keyboard esc:1
-< keyboard esc:1
-> one/keyboard capslock:1
 < keyboard enter:1
-> one/keyboard capslock:0 esc:0
+> one/keyboard enter:1
+< keyboard esc:1
+> one/keyboard esc:0 enter:0
 ? focus host
 < keyboard enter:0 esc:0 backspace:0

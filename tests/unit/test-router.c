@@ -214,7 +214,10 @@ static void hotkey_moves_the_focus(void **state)
 	play(f, KEYBOARD, "f2:1", ""); /* there already */
 	play(f, KEYBOARD, "f2:0", "");
 	play(f, KEYBOARD, "f1:1", "focused 1 0\n");
-	play(f, KEYBOARD, "f1:0 leftctrl:0", "");
+	play(f, KEYBOARD, "f1:0", "");
+	play(f, KEYBOARD, "rightctrl:1", "enter 1\nfocused 0 1\n");
+	play(f, KEYBOARD, "rightctrl:1", ""); /* no second press without a release */
+	play(f, KEYBOARD, "rightctrl:0 leftctrl:0", "");
 	assert_true(router_idle(&f->router));
 }
 
@@ -327,6 +330,8 @@ static void always_keys_stay(void **state)
 	told(f, "focused 2 0\n");
 	play(f, KEYBOARD, "mute:0", "0/0 mute:0\n");
 	play(f, KEYBOARD, "esc:0", "0/0 capslock:0\n");
+	focus(f, ONE);
+	play(f, KEYBOARD, "esc:1", "0/0 capslock:1\n");
 }
 
 static void panic_reaches_the_host(void **state)
@@ -356,6 +361,9 @@ static void panic_counts_raw_codes_and_resyncs(void **state)
 	play(f, KEYBOARD, "esc:1", "2/0 capslock:1\n");
 	feed(f, KEYBOARD, "backspace:1 enter:1", true);
 	told(f, "2/0 backspace:1\n2/0 capslock:0 backspace:0\nfocused 2 0\npanicked\n");
+	/* The key that completes it is itself one that is renamed. */
+	play(f, KEYBOARD, "esc:0", "");
+	play(f, KEYBOARD, "esc:1", "panicked again\n");
 }
 
 static void panic_again_is_within_two_seconds(void **state)

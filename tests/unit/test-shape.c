@@ -348,6 +348,33 @@ static void full_frames_fit(void **state)
 	}
 }
 
+/* Keys that wait from before make a frame longer than it came. */
+static void frames_that_grow_fit(void **state)
+{
+	struct fixture *f = with(&input_linux);
+	struct frame frame = { .n = 0 };
+	unsigned events = 0;
+
+	(void)state;
+	feed(f, "leftctrl:1 leftshift:1 leftalt:1 leftmeta:1 "
+		"rightctrl:1 rightshift:1 rightalt:1 rightmeta:1");
+	for (unsigned i = 0; i < FRAME_MAX - 1; i++) {
+		static const uint16_t lefts[] = { KEY_LEFTCTRL, KEY_LEFTSHIFT, KEY_LEFTALT,
+						  KEY_LEFTMETA };
+		unsigned left = FRAME_MAX - 2 - i;
+		struct input_event ev = { .type = EV_KEY, .value = left < 4 ? 0 : i % 2 == 0 };
+
+		ev.code = left < 4 ? lefts[left] : KEY_A;
+		frame_add(&frame, &ev);
+	}
+	frame_close(&frame, &frame.ev[0]);
+	f->log[f->used = 0] = '\0';
+	shape_frame(&f->shape, &frame, emit, f);
+	for (const char *c = f->log; *c; c++)
+		events += *c == ':';
+	assert_int_equal(events, FRAME_MAX - 1 + 4);
+}
+
 static void full_pointer_frames_fit(void **state)
 {
 	struct shape_rules all = { true, true, true, 127 };
@@ -392,6 +419,7 @@ int main(void)
 		cmocka_unit_test(any_sixteen_bit_motion_arrives),
 		cmocka_unit_test(clicks_are_bounded),
 		cmocka_unit_test(full_frames_fit),
+		cmocka_unit_test(frames_that_grow_fit),
 		cmocka_unit_test(full_pointer_frames_fit),
 	};
 

@@ -79,16 +79,17 @@ static const struct shape_rules rules[TARGETS] = {
 #define COUNTERS(X)                                                                                \
 	X(frames)                                                                                  \
 	X(full_frames)                                                                             \
-	X(presses) X(repeats) X(senseless_events) X(scan_codes) X(hotkey_switches) X(              \
-		called_switches) X(refusals) X(passed_over) X(nowhere_to_go)                       \
-		X(switches_with_keys_held) X(always_held_over_a_switch) X(panics) X(               \
-			panics_again) X(panics_on_a_guest) X(panic_chords_played) X(resyncs)       \
-			X(resync_presses) X(resync_no_hotkey) X(unplugs) X(unplugs_with_keys_held) \
-				X(plugs) X(guests_down) X(guests_down_in_focus) X(                 \
-					deaths_within_a_frame) X(guests_up) X(key_on_two_devices)  \
-					X(key_from_two_keys) X(pair_waits) X(motion_in_steps)      \
-						X(clicks_in_steps) X(stalls) X(resumes)            \
-							X(trickles) X(backlog_sums)                \
+	X(presses)                                                                                 \
+	X(repeats)                                                                                 \
+	X(senseless_events) X(scan_codes) X(hotkey_switches) X(called_switches) X(refusals)        \
+		X(passed_over) X(nowhere_to_go) X(switches_with_keys_held) X(                      \
+			always_held_over_a_switch) X(panics) X(panics_again) X(panics_on_a_guest)  \
+			X(panic_chords_played) X(resyncs) X(resync_presses) X(resync_no_hotkey) X( \
+				unplugs) X(unplugs_with_keys_held) X(plugs) X(guests_down)         \
+				X(guests_down_in_focus) X(deaths_within_a_frame) X(guests_up)      \
+					X(key_on_two_devices) X(key_from_two_keys) X(pair_waits)   \
+						X(motion_in_steps) X(clicks_in_steps) X(stalls)    \
+							X(resumes) X(trickles) X(backlog_sums)     \
 								X(backlog_cuts) X(overflows)       \
 									X(left_out_after_one)
 
@@ -109,16 +110,18 @@ struct tally {
 struct transition {
 	uint8_t key;
 	int value;
+	long x; /* all motion that has to come before it */
 };
 
 struct node {
 	struct backlog backlog;
-	uint32_t emitted;  /* down, by the frames that shape made */
-	uint32_t owed;     /* down, once all that waits was delivered */
-	uint32_t down;     /* down, by what the sink received */
-	uint32_t letting;  /* has to come up before anything else comes */
-	long rel[REL_CNT]; /* motion that is owed */
-	unsigned first, n; /* of the transitions that are owed, in order */
+	uint32_t emitted;      /* down, by the frames that shape made */
+	uint32_t owed;         /* down, once all that waits was delivered */
+	uint32_t down;         /* down, by what the sink received */
+	uint32_t letting;      /* has to come up before anything else comes */
+	long rel[REL_CNT];     /* motion that is owed */
+	long pushed, received; /* on the axis x, since the last overflow */
+	unsigned first, n;     /* of the transitions that are owed, in order */
 	struct transition fifo[2 * BACKLOG_MAX];
 };
 
@@ -300,6 +303,8 @@ static void receive_transition(const struct walk *walk, struct node *node, int k
 	} else {
 		CHECK(walk, node->n > 0 && next->key == key && next->value == value,
 		      "I11: backlog: key %u gets %d out of order", keys[key].code, value);
+		CHECK(walk, next->x == node->received, "backlog: motion moved past key %u",
+		      keys[key].code);
 		node->first = (node->first + 1) % ARRAY_SIZE(node->fifo);
 		node->n--;
 	}
@@ -325,6 +330,8 @@ static void sink_receive(const struct walk *walk, const struct guest *guest, str
 		      ev->type);
 		CHECK(walk, !max || abs(ev->value) <= max, "backlog: motion by %d", ev->value);
 		node->rel[ev->code] -= ev->value;
+		if (ev->code == REL_X)
+			node->received += ev->value;
 	}
 }
 
@@ -350,6 +357,8 @@ static void owe(struct walk *walk, struct node *node, const struct frame *frame)
 
 		if (ev->type == EV_REL)
 			node->rel[ev->code] += ev->value;
+		if (ev->type == EV_REL && ev->code == REL_X)
+			node->pushed += ev->value;
 		if (ev->type != EV_KEY)
 			continue;
 		key = key_index(walk, ev);
@@ -361,7 +370,7 @@ static void owe(struct walk *walk, struct node *node, const struct frame *frame)
 			node->owed ^= 1U << key;
 		CHECK(walk, node->n < ARRAY_SIZE(node->fifo), "backlog: holds too much");
 		node->fifo[(node->first + node->n++) % ARRAY_SIZE(node->fifo)] =
-			(struct transition){ (uint8_t)key, ev->value };
+			(struct transition){ (uint8_t)key, ev->value, node->pushed };
 	}
 }
 
@@ -377,6 +386,7 @@ static void push(struct walk *walk, struct node *node, const struct frame *frame
 		node->letting = node->down;
 		node->owed = 0;
 		node->n = 0;
+		node->pushed = node->received = 0;
 		memset(node->rel, 0, sizeof(node->rel));
 	} else if (n > 0 && node->backlog.n < n + frame->n && frame->ev[0].type == EV_REL) {
 		walk->counters.backlog_sums++;
@@ -899,6 +909,7 @@ static void clear_guest(struct guest *guest)
 		backlog_reset(&node->backlog);
 		node->emitted = node->owed = node->down = node->letting = 0;
 		node->first = node->n = 0;
+		node->pushed = node->received = 0;
 		memset(node->rel, 0, sizeof(node->rel));
 	}
 }
