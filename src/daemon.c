@@ -233,7 +233,7 @@ static bool is_plugged(struct daemon *daemon, const char *devnode)
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
 		if (source_is_plugged(&daemon->source[i]) &&
 		    strcmp(daemon->source[i].device.devnode, devnode) == 0)
-			return true;
+			return device_is_alive(&daemon->source[i].device);
 	return false;
 }
 

@@ -91,6 +91,16 @@ static void gone(struct device *device)
 	device->ops->gone(device);
 }
 
+bool device_is_alive(struct device *device)
+{
+	int version;
+
+	if (ioctl(device->fd, EVIOCGVERSION, &version) == 0)
+		return true;
+	gone(device);
+	return false;
+}
+
 /* 0, or -errno (-ENODEV: unplugged). */
 static int read_down(struct device *device, struct keyset *down)
 {

@@ -55,6 +55,12 @@ struct device {
 int device_open(struct device *device, struct loop *loop, const char *devnode,
 		const struct device_ops *ops);
 
+/*
+ * Whether the node that was opened is still there; where it is not, ops->gone has been called. A new
+ * device can have its name before the loss was read.
+ */
+bool device_is_alive(struct device *device);
+
 /* Starts to wait for a neutral device and then grabs it; ops->grabbed tells. 0 or -errno. */
 int device_grab(struct device *device);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -174,6 +175,32 @@ static void test_clone_outlives_unplug(void **state)
 	puppet_key(&stage.mouse, BTN_RIGHT, 1);
 	puppet_key(&stage.mouse, BTN_RIGHT, 0);
 	expect_typed(&stage.host_mouse, BTN_RIGHT);
+	stage_close(&stage);
+}
+
+/*
+ * Unplugged and back under the same name while the program could not look: it finds both at once, in
+ * whatever order, and must not take the new device for the old one.
+ */
+static void test_replug_unseen(void **state)
+{
+	char devnode[64];
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	snprintf(devnode, sizeof(devnode), "%s", stage.mouse.uinput.devnode);
+	program_signal(&stage.program, SIGSTOP);
+	puppet_unplug(&stage.mouse);
+	puppet_plug(&stage.mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
+	assert_string_equal(stage.mouse.uinput.devnode, devnode);
+	assert_int_equal(system("udevadm settle"), 0);
+	program_signal(&stage.program, SIGCONT);
+	program_expect(&stage.program, "is gone");
+	program_expect(&stage.program, "test mouse) is grabbed");
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	expect_typed(&stage.host_mouse, BTN_LEFT);
 	stage_close(&stage);
 }
 
@@ -370,6 +397,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_another_grabs_first, world_reset),
 		cmocka_unit_test_teardown(test_absent_then_plugged, world_reset),
 		cmocka_unit_test_teardown(test_clone_outlives_unplug, world_reset),
+		cmocka_unit_test_teardown(test_replug_unseen, world_reset),
 		cmocka_unit_test_teardown(test_clone_follows_capabilities, world_reset),
 		cmocka_unit_test_teardown(test_touchpad_is_refused, world_reset),
 		cmocka_unit_test_teardown(test_several_nodes_match, world_reset),
