@@ -24,6 +24,19 @@
 
 #define BIOS_SIZE 65536
 
+/* The one that runs, for qemu_reset. */
+static pid_t running;
+
+int qemu_reset(void **state)
+{
+	if (running > 0) {
+		kill(running, SIGKILL);
+		waitpid(running, NULL, 0);
+	}
+	running = 0;
+	return world_reset(state);
+}
+
 static long now_ms(void)
 {
 	struct timespec now;
@@ -51,8 +64,7 @@ void wait_for_file(const char *path)
 	}
 }
 
-/* --- its files and its start
- * ----------------------------------------------------------------------- */
+/* --- its files and its start ------------------------------------------------------------- */
 
 static int make_file(const struct qemu *qemu, const char *name, char *path, size_t size)
 {
@@ -170,6 +182,7 @@ void qemu_start(struct qemu *qemu, const char *const *args)
 		run(qemu, bios, trace, args);
 	qemu->died = (int)syscall(SYS_pidfd_open, qemu->pid, 0);
 	assert_true(qemu->pid > 0 && qemu->died >= 0);
+	running = qemu->pid;
 	wait_until_running(qemu);
 }
 
@@ -182,7 +195,7 @@ void qemu_kill(struct qemu *qemu, int signo)
 		return;
 	kill(qemu->pid, signo);
 	waitpid(qemu->pid, NULL, 0);
-	qemu->pid = 0;
+	qemu->pid = running = 0;
 	close_fd(&qemu->died);
 	close_fd(&qemu->trace);
 	close_fd(&qemu->grown);
@@ -193,8 +206,7 @@ void qemu_kill(struct qemu *qemu, int signo)
 	rmdir(qemu->dir);
 }
 
-/* --- its trace
- * ------------------------------------------------------------------------------------- */
+/* --- its trace --------------------------------------------------------------------------- */
 
 /* False where the trace has not grown since the last call. */
 static bool read_more(struct qemu *qemu)
@@ -300,8 +312,7 @@ void qemu_event_text(const struct qemu_event *event, char *text, size_t size)
 		snprintf(text, size, "%c%s", sign[event->value], event->name);
 }
 
-/* --- what tests expect of it
- * ----------------------------------------------------------------------- */
+/* --- what tests expect of it ------------------------------------------------------------- */
 
 static bool is_repetition(const struct qemu_event *event)
 {

@@ -56,3 +56,6 @@ void wait_for_file(const char *path);
 
 /* Ends it by this signal and waits until it is gone, with everything that it held. */
 void qemu_kill(struct qemu *qemu, int signo);
+
+/* The teardown of every test: ends a QEMU that a failed test left, then world_reset. */
+int qemu_reset(void **state);

@@ -52,7 +52,12 @@ via = virtio-input
 < keyboard btn_south:0
 < keyboard btn_trigger_happy1:1
 < keyboard btn_trigger_happy1:0
-! switch host
+< keyboard leftctrl:1
+> one/keyboard leftctrl:1
+< keyboard rightctrl:1
+> one/keyboard leftctrl:0
+< keyboard rightctrl:0
+< keyboard leftctrl:0
 < keyboard macro1:1 btn_south:1
 > host/keyboard macro1:1 btn_south:1
 < keyboard macro1:0 btn_south:0

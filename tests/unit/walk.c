@@ -76,22 +76,18 @@ static const struct shape_rules rules[TARGETS] = {
 };
 
 /* What the walk has to have done: a walk that never did it proves nothing. */
+/* clang-format off */
 #define COUNTERS(X)                                                                                \
-	X(frames)                                                                                  \
-	X(full_frames)                                                                             \
-	X(presses)                                                                                 \
-	X(repeats)                                                                                 \
-	X(senseless_events) X(scan_codes) X(hotkey_switches) X(called_switches) X(refusals)        \
-		X(passed_over) X(nowhere_to_go) X(switches_with_keys_held) X(                      \
-			always_held_over_a_switch) X(panics) X(panics_again) X(panics_on_a_guest)  \
-			X(panic_chords_played) X(resyncs) X(resync_presses) X(resync_no_hotkey) X( \
-				unplugs) X(unplugs_with_keys_held) X(plugs) X(guests_down)         \
-				X(guests_down_in_focus) X(deaths_within_a_frame) X(guests_up)      \
-					X(key_on_two_devices) X(key_from_two_keys) X(pair_waits)   \
-						X(motion_in_steps) X(clicks_in_steps) X(stalls)    \
-							X(resumes) X(trickles) X(backlog_sums)     \
-								X(backlog_cuts) X(overflows)       \
-									X(left_out_after_one)
+	X(frames) X(full_frames) X(presses) X(repeats) X(senseless_events) X(scan_codes)           \
+	X(hotkey_switches) X(called_switches) X(refusals) X(passed_over) X(nowhere_to_go)          \
+	X(switches_with_keys_held) X(always_held_over_a_switch) X(panics) X(panics_again)          \
+	X(panics_on_a_guest) X(panic_chords_played) X(resyncs) X(resync_presses)                   \
+	X(resync_no_hotkey) X(unplugs) X(unplugs_with_keys_held) X(plugs) X(guests_down)           \
+	X(guests_down_in_focus) X(deaths_within_a_frame) X(guests_up) X(key_on_two_devices)        \
+	X(key_from_two_keys) X(pair_waits) X(motion_in_steps) X(clicks_in_steps) X(stalls)         \
+	X(resumes) X(trickles) X(backlog_sums) X(backlog_cuts) X(overflows)                        \
+	X(left_out_after_one)
+/* clang-format on */
 
 struct counters {
 #define X(name) unsigned long name;

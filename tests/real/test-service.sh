@@ -1,0 +1,391 @@
+#!/usr/bin/env bash
+# The user service under a real user manager: installing, permissions, watchdog, restarts, hooks, sandbox.
+# Runs as root in tests/vm/run --systemd --user NAME, after "make tests"; installs into the VM's own root.
+# DESK names the program that plays the devices.
+# shellcheck disable=SC2317 # check calls them
+set -euo pipefail
+
+top=$(dirname "$(readlink -f "$0")")/../..
+desk=${DESK:-$top/build/tests/real/desk}
+user=$(getent passwd 1500 | cut -d: -f1) || user=
+home=/home/$user
+conf=$home/.config/evswitch/evswitch.conf
+unit=evswitch.service
+long=60 # seconds that anything may take in an emulated machine
+dir=$(mktemp -d)
+passed=0 failed=0 skipped=0
+trap 'rm -rf "$dir"' EXIT
+[[ $user ]] || { echo 'test-service: no user: tests/vm/run --systemd --user NAME' >&2; exit 2; }
+
+pass() { passed=$((passed + 1)); printf 'ok - %s\n' "$1"; }
+fail() { failed=$((failed + 1)); printf 'not ok - %s\n' "$1"; }
+skip() { skipped=$((skipped + 1)); printf 'ok - # SKIP %s\n' "$1"; }
+note() { printf '# %s\n' "$*"; }
+check() { if "${@:2}"; then pass "$1"; else fail "$1"; fi; }
+is() { [[ $1 == "$2" ]] || { note "\"$1\" instead of \"$2\""; return 1; }; }
+has() { [[ $1 == *"$2"* ]] || { note "no \"$2\" in \"$1\""; return 1; }; }
+lacks() { [[ $1 != *"$2"* ]] || { note "\"$2\" in \"$1\""; return 1; }; }
+at_most() { (($1 <= $2)) || { note "$1 > $2"; return 1; }; }
+not() { ! "$@"; }
+
+as_user() {
+	setpriv --reuid 1500 --regid 1500 --init-groups env -i "HOME=$home" "USER=$user" PATH=/usr/bin:/bin \
+		XDG_RUNTIME_DIR=/run/user/1500 "$@"
+}
+sc() { as_user systemctl --user "$@"; }
+show() { sc show -P "$1" $unit; }
+
+# --- the journal: what the service says, and what the user's manager says of it
+follow() {
+	exec {journal}< <(exec journalctl -q -f --no-tail -o cat "_SYSTEMD_USER_UNIT=$unit" + "USER_UNIT=$unit")
+}
+# await REGEX [SECONDS]: the next line that matches, from where the last one was found.
+line=
+await() {
+	local until=$((SECONDS + ${2:-$long}))
+	while ((SECONDS < until)) && IFS= read -r -t $((until - SECONDS)) line <&"$journal"; do
+		printf '%s\n' "$line" >>"$dir/journal"
+		[[ ! $line =~ $1 ]] || return 0
+	done
+	return 1
+}
+must() {
+	await "$@" && return
+	fail "the journal says: $1"
+	note 'the last lines of it:'
+	tail -n 20 "$dir/journal" | sed 's/^/#   /'
+	finish
+}
+
+# --- the devices. $answer is what the desk said after "ok".
+answer=
+hand() {
+	printf '%s\n' "$*" >&"${DESK[1]}"
+	read -r -t 120 answer <&"${DESK[0]}" || { fail "the desk is gone at: $*"; finish; }
+	[[ $answer == ok* ]] || { note "desk: $*: $answer"; return 1; }
+	answer=${answer#ok}
+	answer=${answer# }
+}
+watch_host() { hand watch hk evswitch/host/keyboard; hand watch hm evswitch/host/mouse; }
+unwatch_host() { hand unwatch hk; hand unwatch hm; }
+types() { hand key keyboard KEY_A 1 && hand see hk KEY_A 1 && hand key keyboard KEY_A 0 && hand see hk KEY_A 0; }
+toggle() {
+	local event
+	for event in 'LEFTCTRL 1' 'RIGHTCTRL 1' 'RIGHTCTRL 0' 'LEFTCTRL 0'; do
+		hand key keyboard "KEY_$event"
+	done
+}
+press() {
+	hand key keyboard KEY_A 1
+	hand key mouse BTN_LEFT 1
+	hand see hk KEY_A 1 && hand see hm BTN_LEFT 1
+}
+lift() { hand key keyboard KEY_A 0; hand key mouse BTN_LEFT 0; }
+let_go() { hand released "$1" && note "$1: $answer"; }
+grabbed() { hand grabbed && is "$answer" "$1"; }
+await_grabs() { for _ in {1..8}; do must 'evswitch: device .* is grabbed'; done; }
+# Started, all grabbed, and the host's devices opened as a desktop opens them.
+await_start() { must '^Started '; await_grabs; watch_host; }
+
+finish() {
+	if ((failed)) && [[ -e $dir/journal ]]; then
+		note 'all of the journal:'
+		sed 's/^/#   /' "$dir/journal"
+	fi
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	exit $((failed > 0))
+}
+
+# --- make install
+note 'installing'
+stage=$dir/stage
+install() { make -s -C "$top" -o all "$@" PREFIX=/usr 2>>"$dir/make" >&2; }
+install install "DESTDIR=$stage" || { cat "$dir/make"; fail 'make install'; finish; }
+mapfile -t files < <(find "$stage" -type f -printf '/%P\n' | sort)
+rm -f "${files[@]}" # from --rules
+present() { local file n=0; for file in "${files[@]}"; do [[ ! -e $file ]] || n=$((n + 1)); done; echo $n; }
+install install DESTDIR=
+note "files: ${files[*]}"
+check 'make install: all its files are in place' is "$(present)" "${#files[@]}"
+check 'the program runs' has "$(as_user evswitch --version)" evswitch
+for page in evswitch.1 evswitch.conf.5; do
+	check "manual: $page" has "$(as_user man -w "${page##*.}" "${page%.*}" 2>&1)" "/$page"
+done
+check 'the unit names the program' grep -qx ExecStart=/usr/bin/evswitch "/etc/systemd/user/$unit"
+sc daemon-reload
+check 'systemd-analyze verify is silent' is "$(as_user systemd-analyze --user verify $unit 2>&1)" ''
+score=$(as_user systemd-analyze --user security --no-pager $unit | tail -n 1)
+note "systemd-analyze security:${score#*:}"
+score=${score##*: }
+score=${score%% *}
+check 'its exposure is 6.0 at most' at_most "${score/./}" 60
+check 'the modules-load file loads' /lib/systemd/systemd-modules-load /etc/modules-load.d/evswitch-uinput.conf
+
+# --- permissions, as the README gives them
+note 'permissions'
+if udevadm verify --help >/dev/null 2>&1; then
+	check 'udevadm verify' udevadm verify --no-summary /etc/udev/rules.d/65-evswitch.rules
+else
+	skip 'udevadm verify: this udev has none'
+fi
+udevadm control --reload
+udevadm trigger --settle --action=change /dev/uinput
+check '/dev/uinput by the rule' is "$(stat -c '%U:%G %a' /dev/uinput)" 'root:input 660'
+ls /usr/lib/udev/hwdb.bin /etc/udev/hwdb.bin >/dev/null 2>&1 || systemd-hwdb update
+
+if [[ ! -x $desk ]]; then
+	fail "no $desk: make tests"
+	finish
+fi
+coproc DESK { exec "$desk"; }
+hand plug keyboard keyboard test/keyboard c001 test keyboard
+keyboard=$answer
+hand plug mouse mouse test/mouse c049 Logitech USB Gaming Mouse
+for n in 1 2 3 4 5 6; do
+	hand plug "extra$n" mouse "test/extra$n" c003 test extra
+done
+udevadm settle
+follow
+
+as_user mkdir -p "${conf%/*}"
+write_conf() { as_user tee "$conf" >/dev/null; }
+write_conf <<'CONF'
+[device keyboard]
+name = test keyboard
+[device mouse]
+name = Logitech USB Gaming Mouse
+[device extra]
+name = test extra
+CONF
+
+gid=$(getent group input | cut -d: -f3)
+gpasswd -d "$user" input >/dev/null
+systemctl restart user@1500
+check 'without group input' lacks " $(as_user id -G) " " $gid "
+check 'it does not start' not sc start $unit 2>/dev/null
+must '/dev/uinput: no permission: '
+note "$line"
+check 'exit code 77' is "$(show ExecMainStatus)" 77
+check 'it stays down' is "$(show ActiveState) $(show NRestarts)" 'failed 0'
+gpasswd -a "$user" input >/dev/null
+systemctl restart user@1500
+check 'with group input and nothing else' is "$(as_user id -G)" "1500 $gid"
+
+# --- mistakes in the configuration
+note 'configuration'
+good=$(<"$conf")
+write_conf <<<$'[device keyboard]\nnam = test keyboard'
+check 'broken: it does not start' not sc start $unit 2>/dev/null
+must 'evswitch: .*evswitch.conf:2'
+note "$line"
+check 'exit code 78' is "$(show ExecMainStatus)" 78
+check 'it stays down' is "$(show ActiveState) $(show NRestarts)" 'failed 0'
+rm "$conf"
+sc reset-failed $unit
+check 'none: it does not start' not sc start $unit 2>/dev/null
+check 'exit code 66' is "$(show ExecMainStatus)" 66
+check 'it stays down' is "$(show ActiveState) $(show NRestarts)" 'failed 0'
+check 'nothing is grabbed' grabbed 0
+
+# --- the good case
+note 'running'
+write_conf <<CONF
+$good
+[guest one]
+via = input-linux
+on-enter = echo \$EVSWITCH_TARGET >\$HOME/entered && echo enter \$\$ >\$HOME/hooks && exec sleep 1000
+on-leave = echo leave \$EVSWITCH_TARGET >\$HOME/hooks && systemd-run --user --collect -q $home/outside
+CONF
+as_user tee "$home/outside" >/dev/null <<'HOOK'
+#!/bin/sh
+echo "outside $(grep -c '^Seccomp:.*0' /proc/self/status)" >"$HOME/hooks"
+HOOK
+chmod +x "$home/outside"
+as_user mkfifo "$home/hooks"
+exec {hooks}<>"$home/hooks"
+sc reset-failed $unit
+sc start $unit
+check 'starting it returns when it is ready' is "$(show ActiveState) $(show SubState)" 'active running'
+await_start
+check 'it says where the focus is' is "$(show StatusText)" 'focus: host'
+check 'all is grabbed' grabbed 8
+check 'a key arrives at the host' types
+pid=$(show MainPID)
+status() { sed -n "s/^$1:\t//p" "/proc/$pid/status"; }
+check 'NoNewPrivs' is "$(status NoNewPrivs)" 1
+check 'Seccomp' is "$(status Seccomp)" 2
+check 'no capabilities' is "$(status CapPrm) $(status CapEff)" '0000000000000000 0000000000000000'
+check 'the uid' is "$(status Uid)" $'1500\t1500\t1500\t1500'
+check 'the slice' has "$(<"/proc/$pid/cgroup")" "/session.slice/$unit"
+check 'in the host'\''s namespaces' is "$(readlink "/proc/$pid/ns/user" "/proc/$pid/ns/net" | tr '\n' ' ')" \
+	"$(readlink /proc/self/ns/user /proc/self/ns/net | tr '\n' ' ')"
+# Nothing that would outlive it holds a device: evdev nodes and udev's sockets are its own.
+not_inherited() {
+	local fd flags
+	for fd in "/proc/$pid/fd"/*; do
+		[[ ${fd##*/} -gt 2 && $(readlink "$fd") == /dev/* ]] || continue
+		flags=$(sed -n 's/^flags:\t//p' "/proc/$pid/fdinfo/${fd##*/}")
+		((8#$flags & 8#2000000)) || { note "$(readlink "$fd") is not close-on-exec"; return 1; }
+	done
+}
+check 'its devices are close-on-exec' not_inherited
+
+# --- udev rules
+note 'udev rules'
+udevadm settle
+hand watch gk evswitch/one/keyboard
+gk=$answer
+hand watch gp evswitch/one/pointer
+gp=$answer
+for node in "keyboard $gk" "pointer $gp"; do
+	link=/dev/input/by-id/evswitch-one-${node% *}
+	node=${node#* }
+	properties=" $(udevadm info -q property "$node" | tr '\n' ' ')"
+	check "$link" is "$(readlink -f "$link")" "$node"
+	check 'no business of libinput' has "$properties" ' LIBINPUT_IGNORE_DEVICE=1 '
+	check 'no keys for logind' lacks "$properties" ' ID_INPUT_KEY=1 '
+	check 'no power switch' lacks "$properties" power-switch
+	check 'group input may open it' is "$(stat -c '%U:%G %a' "$node")" 'root:input 660'
+done
+host=$(grep -lx evswitch/host/mouse /sys/class/input/event*/device/phys | cut -d/ -f5)
+properties=" $(udevadm info -q property "/dev/input/$host" | tr '\n' ' ')"
+check 'the host'\''s mouse is on USB' has "$properties" ' ID_BUS=usb '
+check 'the host'\''s mouse has its resolution' has "$properties" ' MOUSE_DPI=400@500 *800@500 2000@500 '
+check 'the host'\''s mouse is libinput'\''s' lacks "$properties" LIBINPUT_IGNORE_DEVICE
+host=$(grep -lx evswitch/host/keyboard /sys/class/input/event*/device/phys | cut -d/ -f5)
+properties=" $(udevadm info -q property "/dev/input/$host" | tr '\n' ' ')"
+check 'the host'\''s keyboard is on USB' has "$properties" ' ID_BUS=usb '
+check 'the host'\''s keyboard has power keys' has "$properties" power-switch
+check 'the real one is not renamed' is "$(udevadm info -q property "$keyboard" | grep -c '^ID_BUS=' || true)" 0
+
+# --- watchdog
+note 'watchdog'
+usec=$(show WatchdogUSec)
+check 'the watchdog is on' is "$usec" 2s
+check 'idle for 4 times that: it lives' not await 'exited|imeout' 8
+check 'the same process' is "$(show MainPID) $(show NRestarts)" "$pid 0"
+
+# survives WHAT DESK-COMMAND SIGNAL MS: with a key and a button held, and back afterwards.
+survives() {
+	local before=$pid restarts
+	restarts=$(show NRestarts)
+	check "$1: a key and a button are down" press
+	hand "$2" "$before" ${3:+"$3"}
+	check "$1: input is free" hand free
+	ms=$answer
+	note "$1: 8 devices free after $ms ms"
+	check "$1: free within $4 ms" at_most "$ms" "$4"
+	check "$1: the key is up on the host" let_go hk
+	check "$1: the button is up on the host" let_go hm
+	unwatch_host
+	[[ $3 == 9 ]] || must 'Watchdog timeout'
+	must 'Main process exited, code=killed, status=9/KILL'
+	lift
+	await_start
+	pid=$(show MainPID)
+	check "$1: back, as another process" test "$pid" != "$before"
+	check "$1: restarted once" is "$(show NRestarts)" $((restarts + 1))
+	check "$1: a key arrives at the host" types
+}
+survives 'frozen (SIGSTOP)' signal 19 8000
+case $(uname -m) in
+x86_64 | aarch64) survives 'spinning in user space' hang '' 8000 ;;
+*) skip 'spinning in user space: not for this processor' ;;
+esac
+survives 'kill -9' signal 9 5000
+
+note 'five failures'
+unwatch_host
+sc stop $unit
+sc reset-failed $unit 2>/dev/null || true # stopped, it may not be loaded any more, nor its count
+sc start $unit
+for n in 1 2 3 4 5; do
+	await_grabs
+	hand signal "$(show MainPID)" 9
+	must 'Scheduled restart job'
+	((n == 5)) || must '^Started '
+done
+must 'Start request repeated too quickly'
+must '^Failed to start '
+check 'it stays down' is "$(show ActiveState) $(show Result)" 'failed signal'
+check 'input is free' hand free
+check 'nothing is grabbed' grabbed 0
+check 'no more of it' not await . 2
+check 'one line says so' is "$(grep -c 'repeated too quickly' "$dir/journal")" 1
+sc reset-failed $unit
+sc start $unit
+await_start
+pid=$(show MainPID)
+
+# --- hooks and the end
+note 'hooks and stop'
+hooked() { read -r -t "$long" answer <&"$hooks" || { note 'no hook ran'; return 1; }; }
+hand unwatch gk
+hand unwatch gp
+hand watch gk evswitch/one/keyboard
+hand watch gp evswitch/one/pointer
+hand hold gk
+hand hold gp
+toggle
+must 'focus: one'
+check 'on-enter runs' hooked
+hook=${answer#enter }
+check 'and writes into the home directory' is "$(<"$home/entered")" one
+check 'under the sandbox' is "$(sed -n 's/^Seccomp:\t//p' "/proc/$hook/status")" 2
+hand key keyboard KEY_B 1
+check 'a key arrives at the guest' hand see gk KEY_B 1
+hand key mouse BTN_RIGHT 1
+check 'and a button' hand see gp BTN_RIGHT 1
+sc stop --no-block $unit
+check 'stop: the key is up in the guest' let_go gk
+check 'stop: the button is up in the guest' let_go gp
+check 'stop: nothing is down on the host' let_go hk
+must '^Stopped '
+check 'stop: input is free' hand free
+check 'stop: nothing is grabbed' grabbed 0
+check 'stop: exit code 0' is "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" 'success 1 0'
+check 'stop: the hook lives on' test "$(readlink "/proc/$hook/exe")" -ef "$(command -v sleep)"
+check 'stop: on-leave runs' hooked
+check 'on-leave knows its guest' is "$answer" 'leave one'
+check 'what it gives to the user'\''s manager runs' hooked
+check 'outside the sandbox' is "$answer" 'outside 1'
+hand key keyboard KEY_B 0
+hand key mouse BTN_RIGHT 0
+unwatch_host
+hand unwatch gk
+hand unwatch gp
+sc start $unit
+await_start
+check 'it starts again beside it' test "$(readlink "/proc/$hook/exe")" -ef "$(command -v sleep)"
+check 'a key arrives at the host' types
+unwatch_host
+
+# --- without anybody logged in
+note 'the user'\''s manager'
+check 'linger' is "$(loginctl show-user "$user" -P Linger)" yes
+sc enable -q $unit
+systemctl restart user@1500
+await_start
+check 'enabled, it comes with the user'\''s manager' is "$(show ActiveState) $(show NRestarts)" 'active 0'
+check 'a key arrives at the host' types
+pid=$(show MainPID)
+hand key keyboard KEY_A 1
+hand see hk KEY_A 1
+systemctl stop --no-block user@1500
+check 'it ends with the user'\''s manager: the key is up' let_go hk
+systemctl stop user@1500 # and awaits it
+check 'the process is gone' test ! -e "/proc/$pid"
+check 'nothing is grabbed' grabbed 0
+hand key keyboard KEY_A 0
+systemctl start user@1500
+unwatch_host
+await_start
+sc disable -q --now $unit
+skip 'a logout without linger: the VM has no login'
+
+install uninstall DESTDIR=
+install uninstall "DESTDIR=$stage"
+check 'make uninstall: none of the files is left' is "$(present)" 0
+check 'its own directory neither' test ! -e /usr/share/doc/evswitch
+check 'the same from DESTDIR' is "$(find "$stage" -type f)" ''
+finish
