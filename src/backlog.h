@@ -24,8 +24,7 @@ struct backlog {
 	struct input_event ev[BACKLOG_MAX];
 };
 
-/* step_max as in struct shape_rules: what shape split must not grow beyond it by being summed up.
- */
+/* step_max as in struct shape_rules: what shape split must not grow beyond it by being summed. */
 void backlog_init(struct backlog *backlog, int step_max);
 
 static inline bool backlog_empty(const struct backlog *backlog)

@@ -524,6 +524,7 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 	daemon->loop.epoll_fd = -1;
 	notify_init(&daemon->notify);
 	hook_init();
+	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
 	init_router(daemon);
 	rc = start(daemon, options);
 	if (rc == EX_OK) {

@@ -45,7 +45,7 @@ static char **environment(const char *target)
 	return env;
 }
 
-/* The daemon blocks signals for its loop and ignores SIGCHLD: neither is the command's. */
+/* The daemon blocks signals for its loop and ignores SIGCHLD and SIGPIPE: that is not the command's. */
 static int spawn(const struct job *job)
 {
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, job->command, NULL };
@@ -57,6 +57,7 @@ static int spawn(const struct job *job)
 	sigemptyset(&none);
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGCHLD);
+	sigaddset(&ours, SIGPIPE);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &ours);

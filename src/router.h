@@ -14,7 +14,7 @@
  *  I5  An event reaches one target at most.
  *  I6  From every state the panic chord reaches the host.
  *  I7  Presses and releases of a code alternate on every port.
- *  I8  A resync presses only what the kernel says is down, and completes no hotkey.
+ *  I8  A resync presses only what the kernel says is down, and completes no hotkey but the panic chord.
  *  I9  Every frame ends with its one SYN_REPORT, and events of one frame stay in order.
  *  I10 The key that completes a hotkey reaches nobody, nor does its release.
  *  I11 No transition of a key is lost while its target is up.
