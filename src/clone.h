@@ -14,8 +14,6 @@
 #include "loop.h"
 #include "uinput.h"
 
-#define CLONE_PHYS_PREFIX "evswitch/host/"
-
 struct clone;
 
 /* The host's programs changed the lock LEDs: clone->leds has the new mask. */

@@ -7,7 +7,6 @@
 #include "util.h"
 
 #define LINKS_MAX 64
-#define OWN_PHYS  "evswitch/"
 
 static const char *attr(struct udev_device *device, const char *name)
 {
@@ -17,15 +16,6 @@ static const char *attr(struct udev_device *device, const char *name)
 static uint16_t id(struct udev_device *device, const char *name)
 {
 	return (uint16_t)strtoul(attr(device, name), NULL, 16);
-}
-
-/* Anyone who can open uinput may choose any phys; a real device's is the kernel's. */
-static bool is_own(struct udev_device *device, const char *phys)
-{
-	const char *syspath = udev_device_get_syspath(device);
-
-	return strncmp(phys, OWN_PHYS, strlen(OWN_PHYS)) == 0 && syspath &&
-	       strstr(syspath, "/devices/virtual/input/");
 }
 
 static void list_links(struct udev_device *device, const char **links)
@@ -48,7 +38,7 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 
 	if (!devnode || !input || strncmp(devnode, "/dev/input/event", 16) != 0)
 		return;
-	if (is_own(input, attr(input, "phys"))) {
+	if (match_own(attr(input, "phys"), udev_device_get_syspath(input)) != MATCH_FOREIGN) {
 		hotplug->ops->own(hotplug, devnode);
 		return;
 	}

@@ -51,3 +51,16 @@ bool match_node(const struct conf_device *section, const struct node_info *node)
 	       same_text(section->phys, node->phys, strncmp) &&
 	       same_text(section->uniq, node->uniq, strncasecmp);
 }
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return text && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+enum match_own match_own(const char *phys, const char *syspath)
+{
+	if (!starts_with(phys, MATCH_OWN_PHYS) ||
+	    !starts_with(syspath, "/sys/devices/virtual/input/"))
+		return MATCH_FOREIGN;
+	return starts_with(phys, MATCH_OWN_HOST_PHYS) ? MATCH_OWN_HOST : MATCH_OWN_GUEST;
+}

@@ -1,4 +1,4 @@
-/* Which [device] section a source node belongs to, by what udev tells of it. Pure. */
+/* Whose a node is: which [device] section asks for it, or whether evswitch made it. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,8 +6,7 @@
 
 struct conf_device;
 
-/* What is known of an evdev node. The strings are the owner's, untrusted, and never NULL ("" =
- * none). */
+/* What is known of an evdev node. The strings are the owner's, untrusted, and never NULL ("": none). */
 struct node_info {
 	const char *devnode;      /* "/dev/input/event5" */
 	const char *const *links; /* every symlink that udev made to it, NULL at the end */
@@ -24,3 +23,15 @@ struct node_info {
  * capitals and the kernel does not.
  */
 bool match_node(const struct conf_device *section, const struct node_info *node);
+
+/* The phys of evswitch's own devices: "evswitch/host/DEVICE" and "evswitch/GUEST/NODE". */
+#define MATCH_OWN_PHYS      "evswitch/"
+#define MATCH_OWN_HOST_PHYS MATCH_OWN_PHYS "host/"
+
+enum match_own { MATCH_FOREIGN, MATCH_OWN_HOST, MATCH_OWN_GUEST };
+
+/*
+ * Whether a device with this phys at this place in /sys is evswitch's own. Told by phys and never by
+ * name, and only of virtual devices: a real one's phys is the kernel's. NULL counts as "".
+ */
+enum match_own match_own(const char *phys, const char *syspath);

@@ -8,6 +8,7 @@
 
 #include "keyset.h"
 #include "log.h"
+#include "match.h"
 #include "util.h"
 
 static void add_codes(struct libevdev *model, enum shape_node which,
@@ -128,7 +129,7 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 	};
 	if (!model)
 		return -ENOMEM;
-	snprintf(phys, sizeof(phys), NODE_PHYS_PREFIX "%s/%s", guest, shape_node_name(which));
+	snprintf(phys, sizeof(phys), MATCH_OWN_PHYS "%s/%s", guest, shape_node_name(which));
 	rc = uinput_open(&node->uinput, model, phys);
 	libevdev_free(model);
 	if (rc < 0)

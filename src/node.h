@@ -18,8 +18,6 @@
 #include "shape.h"
 #include "uinput.h"
 
-#define NODE_PHYS_PREFIX "evswitch/"
-
 struct node;
 
 struct node_ops {

@@ -17,10 +17,6 @@
 #define WHEEL_TRAVEL 15 /* what a notch of the wheel is worth: two of them are no accident */
 #define ABS_FRACTION 20 /* of an absolute axis: a twentieth of it */
 
-#define VIRTUAL_DEVICES "/sys/devices/virtual/input/"
-#define OWN_PHYS        "evswitch/"
-#define OWN_HOST_PHYS   "evswitch/host/"
-
 static bool starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -57,13 +53,6 @@ void probe_node_set_name(struct probe_node *node, const char *name)
 	probe_node_set_text(node->name, name);
 	for (end = strlen(node->name); end > 0 && is_blank(node->name[end - 1]); end--)
 		node->name[end - 1] = '\0';
-}
-
-enum probe_own probe_own(const char *phys, const char *syspath)
-{
-	if (!starts_with(phys, OWN_PHYS) || !starts_with(syspath, VIRTUAL_DEVICES))
-		return PROBE_OWN_NONE;
-	return starts_with(phys, OWN_HOST_PHYS) ? PROBE_OWN_HOST : PROBE_OWN_GUEST;
 }
 
 /* "usb-0000:00:14.0-1/input1" -> its length without "/input1"; 0 where phys tells of no device. */

@@ -52,8 +52,6 @@ enum probe_did {
 
 /* evswitch's own devices: its clones on the host tell that it runs, its guests' are of no interest.
  */
-enum probe_own { PROBE_OWN_NONE, PROBE_OWN_HOST, PROBE_OWN_GUEST };
-
 enum probe_kind { PROBE_KEYBOARD, PROBE_MEDIA, PROBE_MOUSE, PROBE_TABLET, PROBE_OTHER };
 
 /* How far a pointer went within the present window of time, so that jitter is not taken for a hand.
@@ -75,7 +73,7 @@ struct probe_node {
 	uint16_t version;
 	unsigned uses, classes, did;
 	unsigned order; /* 1 for the first that was recognised; 0 = not recognised */
-	enum probe_own own;
+	enum match_own own;
 	bool fingers; /* libinput counts fingers on it: a touchpad, whatever else it claims to be */
 	bool gone;    /* unplugged after it was recognised */
 	struct probe_motion motion;
@@ -99,9 +97,6 @@ void probe_node_init(struct probe_node *node);
  */
 void probe_node_set_name(struct probe_node *node, const char *name);
 void probe_node_set_text(char text[PROBE_TEXT_MAX], const char *value);
-
-/* Whose device has this phys; only a virtual one (made through uinput) can be evswitch's. */
-enum probe_own probe_own(const char *phys, const char *syspath);
 
 /* Where a node hangs in the tree of devices; NULL = it has no such ancestor. */
 struct probe_origin {

@@ -229,7 +229,7 @@ static int read_udev(struct probe_node *node, struct udev_device *device)
 		return error;
 	read_identity(node, device);
 	read_group(node, device);
-	node->own = probe_own(node->phys, udev_device_get_syspath(device));
+	node->own = match_own(node->phys, udev_device_get_syspath(device));
 	return 0;
 }
 
@@ -259,7 +259,7 @@ static int add_device(struct probe_scan *scan, struct udev_device *device)
 		close_node(node);
 		return error;
 	}
-	if (node->own != PROBE_OWN_GUEST)
+	if (node->own != MATCH_OWN_GUEST)
 		open_node(node);
 	list_insert(&scan->list, node);
 	return 0;

@@ -325,7 +325,7 @@ static int watch_with_signals(struct probe_scan *scan, unsigned seconds)
 static const struct probe_node *find_own(const struct probe_list *list, bool used)
 {
 	for (unsigned i = 0; i < list->n; i++)
-		if (list->node[i]->own == PROBE_OWN_HOST && (!used || list->node[i]->did))
+		if (list->node[i]->own == MATCH_OWN_HOST && (!used || list->node[i]->did))
 			return list->node[i];
 	return NULL;
 }

@@ -187,10 +187,21 @@ static void panic(struct router *router, unsigned d, const struct input_event *e
 	router->ops->panicked(router, again);
 }
 
+static bool in_a_hotkey(const struct router *router, unsigned code)
+{
+	for (unsigned i = 0; i < router->hotkeys->n; i++)
+		if (chord_has(&router->hotkeys->entry[i].chord, code))
+			return true;
+	return false;
+}
+
 static int hotkey_completed(const struct router *router, unsigned code)
 {
 	struct keyset down = { 0 };
 
+	/* Hardly any press can complete one: only for those is it worth to see what else is down. */
+	if (!in_a_hotkey(router, code))
+		return -1;
 	for (unsigned d = 0; d < router->n_devices; d++) {
 		const struct router_device *device = &router->device[d];
 

@@ -17,20 +17,20 @@ static const uint16_t pairs[SHAPE_PAIRS][2] = {
 	{ KEY_LEFTMETA, KEY_RIGHTMETA },
 };
 
-/* Keys of HID's consumer page, in the order of their codes. */
+/* Keys of HID's consumer page, in the order of their codes: most keys are below the first. */
 static const uint16_t media_keys[] = {
-	KEY_MUTE,         KEY_VOLUMEDOWN,   KEY_VOLUMEUP, KEY_STOP,         KEY_CALC,
-	KEY_FILE,         KEY_WWW,          KEY_MAIL,     KEY_BOOKMARKS,    KEY_COMPUTER,
-	KEY_BACK,         KEY_FORWARD,      KEY_EJECTCD,  KEY_EJECTCLOSECD, KEY_NEXTSONG,
-	KEY_PLAYPAUSE,    KEY_PREVIOUSSONG, KEY_STOPCD,   KEY_RECORD,       KEY_REWIND,
-	KEY_HOMEPAGE,     KEY_REFRESH,      KEY_PLAYCD,   KEY_PAUSECD,      KEY_PLAY,
-	KEY_FASTFORWARD,  KEY_BASSBOOST,    KEY_SEARCH,   KEY_MEDIA,        KEY_BRIGHTNESSDOWN,
-	KEY_BRIGHTNESSUP, KEY_CONFIG,
+	KEY_MUTE,         KEY_VOLUMEDOWN,   KEY_VOLUMEUP,  KEY_STOP,         KEY_CALC,
+	KEY_FILE,         KEY_WWW,          KEY_MAIL,      KEY_BOOKMARKS,    KEY_COMPUTER,
+	KEY_BACK,         KEY_FORWARD,      KEY_EJECTCD,   KEY_EJECTCLOSECD, KEY_NEXTSONG,
+	KEY_PLAYPAUSE,    KEY_PREVIOUSSONG, KEY_STOPCD,    KEY_RECORD,       KEY_REWIND,
+	KEY_CONFIG,       KEY_HOMEPAGE,     KEY_REFRESH,   KEY_PLAYCD,       KEY_PAUSECD,
+	KEY_PLAY,         KEY_FASTFORWARD,  KEY_BASSBOOST, KEY_SEARCH,       KEY_BRIGHTNESSDOWN,
+	KEY_BRIGHTNESSUP, KEY_MEDIA,
 };
 
 static bool is_media_key(unsigned code)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(media_keys); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(media_keys) && media_keys[i] <= code; i++)
 		if (media_keys[i] == code)
 			return true;
 	return false;
@@ -68,14 +68,18 @@ static bool rel_carried(const struct shape_rules *rules, unsigned code)
 	return rules->wheel_clicks || code < REL_Z || code >= REL_HWHEEL;
 }
 
+/* Whether the node that an EV_KEY code belongs to declares it. */
+static bool key_carried(const struct shape_rules *rules, unsigned code)
+{
+	return code != KEY_SCROLLLOCK || !rules->one_of_pair;
+}
+
 bool shape_carries(const struct shape_rules *rules, enum shape_node node, unsigned type,
 		   unsigned code)
 {
 	if (type == EV_REL)
 		return node == SHAPE_POINTER && rel_carried(rules, code);
-	if (type != EV_KEY || (code == KEY_SCROLLLOCK && rules->one_of_pair))
-		return false;
-	return key_node(code) == node;
+	return type == EV_KEY && key_carried(rules, code) && key_node(code) == node;
 }
 
 void shape_init(struct shape *shape, const struct shape_rules *rules)
@@ -208,7 +212,7 @@ static void put_key(struct shape *shape, const struct input_event *ev)
 	enum shape_node node = key_node(ev->code);
 	struct shape_pair *pair = find_pair(shape, ev->code);
 
-	if (node == SHAPE_NODES || !shape_carries(&shape->rules, node, EV_KEY, ev->code))
+	if (node == SHAPE_NODES || !key_carried(&shape->rules, ev->code))
 		return;
 	if (pair)
 		put_pair(pair, &shape->out[node], ev);

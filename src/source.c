@@ -93,7 +93,7 @@ static int make_clone(struct source *source)
 
 	if (source->nth > 1)
 		snprintf(nth, sizeof(nth), ".%u", source->nth);
-	snprintf(phys, sizeof(phys), CLONE_PHYS_PREFIX "%s%s", source->conf->name, nth);
+	snprintf(phys, sizeof(phys), MATCH_OWN_HOST_PHYS "%s%s", source->conf->name, nth);
 	clone_close(&source->clone);
 	return clone_open(&source->clone, device->loop, device->evdev, phys, device_leds(device),
 			  clone_leds);

@@ -172,12 +172,12 @@ static void test_own_devices(void **state)
 	const char *virtual = "/sys/devices/virtual/input/input7/event7";
 
 	(void)state;
-	assert_int_equal(probe_own("evswitch/host/keyboard", virtual), PROBE_OWN_HOST);
-	assert_int_equal(probe_own("evswitch/win10/pointer", virtual), PROBE_OWN_GUEST);
-	assert_int_equal(probe_own("evswitch", virtual), PROBE_OWN_NONE);
-	assert_int_equal(probe_own("", virtual), PROBE_OWN_NONE);
-	assert_int_equal(probe_own("evswitch/host/keyboard", "/sys/devices/pci0000:00/input7"),
-			 PROBE_OWN_NONE);
+	assert_int_equal(match_own("evswitch/host/keyboard", virtual), MATCH_OWN_HOST);
+	assert_int_equal(match_own("evswitch/win10/pointer", virtual), MATCH_OWN_GUEST);
+	assert_int_equal(match_own("evswitch", virtual), MATCH_FOREIGN);
+	assert_int_equal(match_own("", virtual), MATCH_FOREIGN);
+	assert_int_equal(match_own("evswitch/host/keyboard", "/sys/devices/pci0000:00/input7"),
+			 MATCH_FOREIGN);
 }
 
 static const char *group(struct probe_node *node, const char *phys, const char *uniq,
@@ -411,7 +411,7 @@ static void test_twins_are_told_to_be_ambiguous(void **state)
 	probe_match_choose(list, a, &match);
 	assert_non_null(strstr(probe_match_note(a, &match), "matches other nodes too"));
 	/* evswitch's own clone of it is no other node */
-	b->own = PROBE_OWN_HOST;
+	b->own = MATCH_OWN_HOST;
 	assert_string_equal(matched(list, a, text), "name=x id=046d:c52b");
 }
 
