@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libinput.h>
-#include <libudev.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "desktop.h"
 #include "qemu.h"
 #include "stage.h"
 
@@ -29,27 +28,8 @@ struct witnesses {
 	struct observer client; /* a second client of the guest's keyboard */
 	int tty;                /* the console's terminal */
 	int kernel_log;         /* /dev/kmsg, where SysRq's help shows */
-	struct udev *udev;
-	struct libinput *desktop;
+	struct desktop desktop;
 };
-
-static int open_restricted(const char *path, int flags, void *data)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	(void)data;
-	return fd < 0 ? -errno : fd;
-}
-
-static void close_restricted(int fd, void *data)
-{
-	(void)data;
-	close(fd);
-}
-
-static const struct libinput_interface libinput_interface = { .open_restricted = open_restricted,
-							      .close_restricted =
-								      close_restricted };
 
 static void write_text(const char *path, const char *text)
 {
@@ -79,11 +59,7 @@ static void open_witnesses(struct witnesses *witnesses)
 	witnesses->kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(witnesses->kernel_log >= 0);
 	lseek(witnesses->kernel_log, 0, SEEK_END);
-	witnesses->udev = udev_new();
-	witnesses->desktop =
-		libinput_udev_create_context(&libinput_interface, NULL, witnesses->udev);
-	assert_non_null(witnesses->desktop);
-	assert_int_equal(libinput_udev_assign_seat(witnesses->desktop, "seat0"), 0);
+	desktop_open(&witnesses->desktop);
 }
 
 static void close_witnesses(struct witnesses *witnesses)
@@ -91,8 +67,7 @@ static void close_witnesses(struct witnesses *witnesses)
 	observer_close(&witnesses->client);
 	close(witnesses->tty);
 	close(witnesses->kernel_log);
-	libinput_unref(witnesses->desktop);
-	udev_unref(witnesses->udev);
+	desktop_close(&witnesses->desktop);
 }
 
 /* --- what each has seen since the last look; true where it saw something
@@ -133,47 +108,41 @@ static bool sysrq_fired(struct witnesses *witnesses, int timeout_ms)
 }
 
 /* Devices are told apart by name: a guest's must never be there, not even as a device. */
-static bool desktop_saw_guest(struct witnesses *witnesses, int timeout_ms)
+static bool is_of_guest(struct libinput_event *event)
 {
-	bool saw = false;
+	const char *name = libinput_device_get_name(libinput_event_get_device(event));
 
-	do {
-		struct libinput_event *event;
-
-		libinput_dispatch(witnesses->desktop);
-		while ((event = libinput_get_event(witnesses->desktop))) {
-			const char *name =
-				libinput_device_get_name(libinput_event_get_device(event));
-
-			saw |= strstr(name, "evswitch-") != NULL;
-			libinput_event_destroy(event);
-		}
-	} while (!saw && wait_for(libinput_get_fd(witnesses->desktop), timeout_ms));
-	return saw;
+	return strstr(name, "evswitch-") != NULL;
 }
 
-static bool desktop_saw_key(struct witnesses *witnesses, int timeout_ms)
+static bool is_key(struct libinput_event *event)
 {
+	return libinput_event_get_type(event) == LIBINPUT_EVENT_KEYBOARD_KEY;
+}
+
+/* Until the first event of the kind asked for, or until nothing came for that long. */
+static bool desktop_saw(struct witnesses *witnesses, bool (*kind)(struct libinput_event *),
+			int timeout_ms)
+{
+	struct libinput_event *event;
 	bool saw = false;
 
-	do {
-		struct libinput_event *event;
-
-		libinput_dispatch(witnesses->desktop);
-		while ((event = libinput_get_event(witnesses->desktop))) {
-			saw |= libinput_event_get_type(event) == LIBINPUT_EVENT_KEYBOARD_KEY;
-			libinput_event_destroy(event);
-		}
-	} while (!saw && wait_for(libinput_get_fd(witnesses->desktop), timeout_ms));
+	while (!saw && (event = desktop_next(&witnesses->desktop, timeout_ms))) {
+		saw = kind(event);
+		if (is_of_guest(event))
+			fail_msg("the desktop sees a guest's device");
+		libinput_event_destroy(event);
+	}
 	return saw;
 }
 
 static void forget_all(struct witnesses *witnesses)
 {
 	tty_saw(witnesses, WORLD_QUIET_MS);
-	sysrq_fired(witnesses, 0);
-	desktop_saw_key(witnesses, 0);
-	desktop_saw_guest(witnesses, 0);
+	while (sysrq_fired(witnesses, 0))
+		;
+	while (desktop_saw(witnesses, is_key, WORLD_QUIET_MS))
+		;
 }
 
 static void nobody_saw_anything(struct witnesses *witnesses)
@@ -181,8 +150,7 @@ static void nobody_saw_anything(struct witnesses *witnesses)
 	observer_expect_nothing(&witnesses->client);
 	assert_false(tty_saw(witnesses, WORLD_QUIET_MS));
 	assert_false(sysrq_fired(witnesses, 0));
-	assert_false(desktop_saw_key(witnesses, WORLD_QUIET_MS));
-	assert_false(desktop_saw_guest(witnesses, 0));
+	assert_false(desktop_saw(witnesses, is_key, WORLD_QUIET_MS));
 }
 
 static void play_mischief(struct stage *stage)
@@ -207,7 +175,7 @@ static void witnesses_can_see(struct stage *stage, struct witnesses *witnesses)
 	play_mischief(stage);
 	assert_true(tty_saw(witnesses, WORLD_MS));
 	assert_true(sysrq_fired(witnesses, WORLD_MS));
-	assert_true(desktop_saw_key(witnesses, WORLD_MS));
+	assert_true(desktop_saw(witnesses, is_key, WORLD_MS));
 	forget_all(witnesses);
 	stage_drain_host(stage);
 }
@@ -244,7 +212,6 @@ static void lose_and_recover(struct stage *stage, struct witnesses *witnesses)
 	puppet_key(&stage->keyboard, KEY_X, 0);
 	observer_expect_nothing(&witnesses->client);
 	observer_expect_nothing(&stage->host_keyboard);
-	assert_false(desktop_saw_guest(witnesses, 0));
 	forget_all(witnesses);
 }
 
