@@ -1,0 +1,64 @@
+/*
+ * The least that a forwarder on epoll can do, as the measure of evswitch's latency: one epoll_wait,
+ * one read and one write per frame, everything that is read goes out unseen, into clones with their
+ * sources' capabilities. "floor NODE PHYS [NODE PHYS]": grabs each NODE, its clone gets PHYS.
+ */
+#include <fcntl.h>
+#include <libevdev/libevdev.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "uinput.h"
+
+struct pair {
+	int from;
+	struct uinput to;
+};
+
+static int pair_open(struct pair *pair, int epoll_fd, const char *devnode, const char *phys)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = pair };
+	struct libevdev *evdev;
+
+	pair->from = open(devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (pair->from < 0 || libevdev_new_from_fd(pair->from, &evdev) < 0)
+		return -1;
+	if (uinput_open(&pair->to, evdev, phys) < 0 || ioctl(pair->from, EVIOCGRAB, 1) < 0)
+		return -1;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pair->from, &ev);
+}
+
+static int run(int epoll_fd)
+{
+	struct epoll_event ready[16];
+	struct input_event batch[64];
+
+	for (;;) {
+		int n = epoll_wait(epoll_fd, ready, 16, -1);
+
+		for (int i = 0; i < n; i++) {
+			const struct pair *pair = ready[i].data.ptr;
+			ssize_t size = read(pair->from, batch, sizeof(batch));
+
+			if (size <= 0 || write(pair->to.fd, batch, (size_t)size) != size)
+				return 1;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct pair pairs[2];
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+	for (int i = 0; i < 2 && argc > 2 * i + 2; i++) {
+		if (pair_open(&pairs[i], epoll_fd, argv[2 * i + 1], argv[2 * i + 2]) < 0) {
+			perror(argv[2 * i + 1]);
+			return 1;
+		}
+	}
+	fputs("ready\n", stderr);
+	return run(epoll_fd);
+}

@@ -1,0 +1,242 @@
+/*
+ * A frame costs three system calls: epoll_wait, read, write. Counted by the kernel's own tracing,
+ * on the running program, with the focus on the host and on a guest; exactly, without a tolerance.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "stage.h"
+
+#define FRAMES  1000
+#define TRACEFS "/sys/kernel/tracing"
+#define ENTER   TRACEFS "/events/raw_syscalls/sys_enter"
+
+/* aarch64 has no epoll_wait: the C library calls the other. */
+#ifdef SYS_epoll_wait
+#define SYS_WAIT SYS_epoll_wait
+#else
+#define SYS_WAIT SYS_epoll_pwait
+#endif
+
+struct count {
+	unsigned long wait, read, write, other;
+};
+
+static unsigned long total(const struct count *count)
+{
+	return count->wait + count->read + count->write + count->other;
+}
+
+/* --- the kernel's counters -------------------------------------------------------------------- */
+
+static bool have_tracing(void)
+{
+	if (access(ENTER "/trigger", W_OK) == 0)
+		return true;
+	mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	return access(ENTER "/trigger", W_OK) == 0;
+}
+
+/* 'how': "" begins to count what the process calls, "!" ends it. */
+static void trigger(const char *how, pid_t pid)
+{
+	char text[80];
+	int fd = open(ENTER "/trigger", O_WRONLY | O_APPEND | O_CLOEXEC);
+	int size = snprintf(text, sizeof(text), "%shist:keys=id if common_pid == %d\n", how, pid);
+
+	if (fd < 0 || write(fd, text, (size_t)size) != size)
+		fail_msg("%s/trigger: %s", ENTER, strerror(errno));
+	close(fd);
+}
+
+static void add(struct count *count, long id, unsigned long hits)
+{
+	if (id == SYS_WAIT)
+		count->wait += hits;
+	else if (id == SYS_read)
+		count->read += hits;
+	else if (id == SYS_write)
+		count->write += hits;
+	else
+		count->other += hits;
+}
+
+static struct count read_count(void)
+{
+	struct count count = { 0 };
+	FILE *file = fopen(ENTER "/hist", "re");
+	unsigned long hits;
+	char line[256];
+	long id;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "{ id: %ld } hitcount: %lu", &id, &hits) == 2)
+			add(&count, id, hits);
+	fclose(file);
+	return count;
+}
+
+/* What was counted once nothing has been for WORLD_QUIET_MS: the program is asleep. */
+static struct count settled_count(void)
+{
+	struct count before, now = read_count();
+	unsigned tries = WORLD_MS / WORLD_QUIET_MS;
+
+	do {
+		before = now;
+		nanosleep(&(struct timespec){ .tv_nsec = WORLD_QUIET_MS * 1000000L }, NULL);
+		now = read_count();
+	} while (total(&now) != total(&before) && --tries);
+	assert_true(tries > 0);
+	return now;
+}
+
+/* The filter is on a thread: the program must have no other. */
+static void expect_one_thread(pid_t pid)
+{
+	struct dirent *entry;
+	unsigned threads = 0;
+	char path[40];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		threads += entry->d_name[0] != '.';
+	closedir(dir);
+	assert_int_equal(threads, 1);
+}
+
+/* --- what is played --------------------------------------------------------------------------- */
+
+struct play {
+	const char *name;
+	bool mouse;
+	unsigned n;
+	struct input_event ev[2]; /* a key's is played with the value 1 and 0 in turn */
+};
+
+static const struct play moves = {
+	"moves",
+	true,
+	2,
+	{ { .type = EV_REL, .code = REL_X, .value = 3 },
+	  { .type = EV_REL, .code = REL_Y, .value = -2 } },
+};
+static const struct play keys = {
+	"presses and releases of a key",
+	false,
+	2,
+	{ { .type = EV_MSC, .code = MSC_SCAN, .value = 0x70004 },
+	  { .type = EV_KEY, .code = KEY_A } },
+};
+static const struct play clicks = {
+	"presses and releases of a button",
+	true,
+	2,
+	{ { .type = EV_MSC, .code = MSC_SCAN, .value = 0x90001 },
+	  { .type = EV_KEY, .code = BTN_LEFT } },
+};
+
+/* One by one: the next frame is written when this one has come out. */
+static unsigned play(struct stage *stage, const struct play *play, struct observer *observer)
+{
+	unsigned frames = play->ev[1].type == EV_KEY ? 2 * FRAMES : FRAMES;
+	struct puppet *puppet = play->mouse ? &stage->mouse : &stage->keyboard;
+	struct input_event ev[2];
+	struct seen seen;
+
+	memcpy(ev, play->ev, sizeof(ev));
+	for (unsigned i = 0; i < frames; i++) {
+		if (ev[1].type == EV_KEY)
+			ev[1].value = i % 2 == 0;
+		puppet_play(puppet, ev, play->n);
+		if (!observer_frame(observer, &seen, WORLD_MS))
+			fail_msg("%s: frame %u did not come out", play->name, i);
+	}
+	return frames;
+}
+
+static void expect_three(struct stage *stage, const struct play *what, const char *focus,
+			 struct observer *observer)
+{
+	struct count before, after;
+	unsigned frames;
+
+	expect_one_thread(stage->program.pid);
+	trigger("", stage->program.pid);
+	before = settled_count();
+	frames = play(stage, what, observer);
+	after = settled_count();
+	trigger("!", stage->program.pid);
+	printf("%s: %u %s: %lu epoll_wait, %lu read, %lu write, %lu other\n", focus, frames,
+	       what->name, after.wait - before.wait, after.read - before.read,
+	       after.write - before.write, after.other - before.other);
+	assert_int_equal(after.wait - before.wait, frames);
+	assert_int_equal(after.read - before.read, frames);
+	assert_int_equal(after.write - before.write, frames);
+	assert_int_equal(after.other - before.other, 0);
+}
+
+static void test_host(void **state)
+{
+	struct stage *stage = *state;
+
+	expect_three(stage, &moves, "host", &stage->host_mouse);
+	expect_three(stage, &keys, "host", &stage->host_keyboard);
+	expect_three(stage, &clicks, "host", &stage->host_mouse);
+}
+
+static void test_guest(void **state)
+{
+	struct stage *stage = *state;
+
+	stage_guest_up(stage);
+	stage_focus_guest(stage);
+	expect_three(stage, &moves, "guest", &stage->guest_pointer);
+	expect_three(stage, &keys, "guest", &stage->guest_keyboard);
+	expect_three(stage, &clicks, "guest", &stage->guest_pointer);
+}
+
+static int set_up(void **state)
+{
+	static struct stage stage;
+
+	stage_open(&stage, STAGE_CONF);
+	*state = &stage;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	stage_close(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_host),
+					    cmocka_unit_test(test_guest) };
+
+	if (!have_tracing()) {
+		puts("skip: counting system calls: no " ENTER "/trigger");
+		puts("0 passed, 0 failed, 2 skipped");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
