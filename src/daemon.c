@@ -33,6 +33,7 @@ struct daemon {
 	unsigned start_tries;
 	bool ping_due;
 	bool denied; /* a device could not be opened for lack of permission */
+	bool exposed_told;
 	bool quit;
 	int exit_code;
 	int host_error;                      /* of a write to a clone; 0: none */
@@ -312,10 +313,16 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 	daemon->denied |= rc == -EACCES;
 }
 
-static void own_settled(struct hotplug *hotplug, const char *devnode)
+static void own_settled(struct hotplug *hotplug, const char *devnode, bool exposed)
 {
 	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
 
+	if (exposed && !daemon->exposed_told)
+		log_warn("%s: evswitch's udev rules are not in force (make install): the desktop "
+			 "sees "
+			 "the guests' devices until QEMU has taken them",
+			 devnode);
+	daemon->exposed_told |= exposed;
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
 		if (daemon->source[i].conf)
 			source_settled(&daemon->source[i], devnode);

@@ -1,7 +1,6 @@
 /* libudev: the nodes that are there, and the monitor. */
 #include "hotplug.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "util.h"
@@ -28,6 +27,11 @@ static void list_links(struct udev_device *device, const char **links)
 	links[n] = NULL;
 }
 
+static bool is_hidden(struct udev_device *device)
+{
+	return udev_device_get_property_value(device, "LIBINPUT_IGNORE_DEVICE") != NULL;
+}
+
 static void tell(struct hotplug *hotplug, struct udev_device *device)
 {
 	const char *devnode = udev_device_get_devnode(device);
@@ -35,11 +39,13 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 	struct udev_device *input =
 		udev_device_get_parent_with_subsystem_devtype(device, "input", NULL);
 	const char *links[LINKS_MAX + 1];
+	enum match_own own;
 
 	if (!devnode || !input || strncmp(devnode, "/dev/input/event", 16) != 0)
 		return;
-	if (match_own(attr(input, "phys"), udev_device_get_syspath(input)) != MATCH_FOREIGN) {
-		hotplug->ops->own(hotplug, devnode);
+	own = match_own(attr(input, "phys"), udev_device_get_syspath(input));
+	if (own != MATCH_FOREIGN) {
+		hotplug->ops->own(hotplug, devnode, own == MATCH_OWN_GUEST && !is_hidden(device));
 		return;
 	}
 	list_links(device, links);

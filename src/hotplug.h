@@ -5,6 +5,7 @@
 #pragma once
 
 #include <libudev.h>
+#include <stdbool.h>
 
 #include "loop.h"
 #include "match.h"
@@ -14,8 +15,11 @@ struct hotplug;
 struct hotplug_ops {
 	/* A node is there, or its properties changed: may come again for one already known. */
 	void (*added)(struct hotplug *hotplug, const struct node_info *node);
-	/* udev is done with a node that has a phys of ours. */
-	void (*own)(struct hotplug *hotplug, const char *devnode);
+	/*
+	 * udev is done with a node that has a phys of ours. 'exposed': it is a guest's and no rule hides
+	 * it from the desktop.
+	 */
+	void (*own)(struct hotplug *hotplug, const char *devnode, bool exposed);
 };
 
 struct hotplug {

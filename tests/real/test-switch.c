@@ -274,6 +274,23 @@ static void test_own_devices_are_not_grabbed(void **state)
 	stage_close(&stage);
 }
 
+/* Uninstalled it works too, and says what is missing. */
+static void test_without_rules(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	assert_int_equal(rename("/etc/udev/rules.d/65-evswitch.rules", "/etc/udev/hidden"), 0);
+	assert_int_equal(system("udevadm control --reload"), 0);
+	stage_plug(&stage);
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "udev rules are not in force");
+	program_stop(&stage.program);
+	stage_unplug(&stage);
+	assert_int_equal(rename("/etc/udev/hidden", "/etc/udev/rules.d/65-evswitch.rules"), 0);
+	assert_int_equal(system("udevadm control --reload"), 0);
+}
+
 /* --- lock LEDs
  * ------------------------------------------------------------------------------------- */
 
@@ -402,6 +419,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_touchpad_is_refused, world_reset),
 		cmocka_unit_test_teardown(test_several_nodes_match, world_reset),
 		cmocka_unit_test_teardown(test_own_devices_are_not_grabbed, world_reset),
+		cmocka_unit_test_teardown(test_without_rules, world_reset),
 		cmocka_unit_test_teardown(test_leds, world_reset),
 		cmocka_unit_test_teardown(test_leds_of_unheld_node, world_reset),
 		cmocka_unit_test_teardown(test_no_permission, world_reset),
