@@ -2,8 +2,8 @@
  * How much evswitch adds to every frame, beside the least that a forwarder on epoll adds
  * (tests/bench/floor.c): from the write on the source's uinput device to the SYN_REPORT that a
  * reader of the last node gets. Writer, reader and source stay the same, only what stands between
- * changes: nothing, the floor, evswitch. Figures count within one run only, and only where the clock
- * counts instructions: tests/vm/run --icount.
+ * changes: nothing, the floor, evswitch. Figures count within one run only, and only where the
+ * clock counts instructions: tests/vm/run --icount.
  *
  * latency [PERCENT]: fails where evswitch adds more than PERCENT (110) of what the floor adds.
  */
@@ -40,30 +40,14 @@ enum view { SOURCE, FLOOR, HOST, GRABBED_SOURCE, GRABBED_FLOOR, GUEST, VIEWS };
 
 enum { KINDS = 9 };
 
-/* The SYN_REPORT is the zero event behind the others. */
-#define MOVE                                                                                       \
-	3,                                                                                         \
-	{                                                                                          \
-		{ .type = EV_REL, .code = REL_X, .value = 3 },                                     \
-		{                                                                                  \
-			.type = EV_REL, .code = REL_Y, .value = -2                                 \
-		}                                                                                  \
-	}
-#define KEY(key, down)                                                                             \
-	2,                                                                                         \
-	{                                                                                          \
-		{                                                                                  \
-			.type = EV_KEY, .code = key, .value = down                                 \
-		}                                                                                  \
-	}
-#define SCAN_KEY(scan, key, down)                                                                  \
-	3,                                                                                         \
-	{                                                                                          \
-		{ .type = EV_MSC, .code = MSC_SCAN, .value = scan },                               \
-		{                                                                                  \
-			.type = EV_KEY, .code = key, .value = down                                 \
-		}                                                                                  \
-	}
+/* How many events, and which; the SYN_REPORT is the zeroes behind them. */
+/* clang-format off */
+#define EVENT(type_, code_, value_) { .type = type_, .code = code_, .value = value_ }
+#define MOVE(dx, dy)              3, { EVENT(EV_REL, REL_X, dx), EVENT(EV_REL, REL_Y, dy) }
+#define KEY(code, down)           2, { EVENT(EV_KEY, code, down) }
+#define SCAN_KEY(scan, code, down) \
+	3, { EVENT(EV_MSC, MSC_SCAN, scan), EVENT(EV_KEY, code, down) }
+/* clang-format on */
 
 /*
  * In the order in which they are played: a series at a time, its kinds in turn, over and over. The
@@ -75,7 +59,7 @@ static const struct kind {
 	unsigned series, n;
 	struct input_event ev[3];
 } kinds[KINDS] = {
-	{ "move", true, 1, MOVE },
+	{ "move", true, 1, MOVE(3, -2) },
 	{ "key down", false, 2, KEY(KEY_A, 1) },
 	{ "key up", false, 0, KEY(KEY_A, 0) },
 	{ "key down, scan code", false, 2, SCAN_KEY(0x70004, KEY_A, 1) },
