@@ -19,7 +19,7 @@ trap 'rm -rf "$dir"' EXIT
 
 pass() { passed=$((passed + 1)); printf 'ok - %s\n' "$1"; }
 fail() { failed=$((failed + 1)); printf 'not ok - %s\n' "$1"; }
-skip() { skipped=$((skipped + 1)); printf 'ok - # SKIP %s\n' "$1"; }
+skip() { skipped=$((skipped + 1)); printf 'skip: %s\n' "$1"; }
 note() { printf '# %s\n' "$*"; }
 check() { if "${@:2}"; then pass "$1"; else fail "$1"; fi; }
 is() { [[ $1 == "$2" ]] || { note "\"$1\" instead of \"$2\""; return 1; }; }
