@@ -158,8 +158,8 @@ static void press_both(struct puppet *puppet, const unsigned *code, bool swap, b
 }
 
 /*
- * Types B, moves the mouse and takes all that QEMU got up to then on both nodes: a QEMU that is slow
- * must not lose anything.
+ * Types B, moves the mouse and takes all that QEMU got up to then on both nodes: a QEMU that is
+ * slow must not lose anything.
  */
 static void let_guest_catch_up(struct desk *desk)
 {
