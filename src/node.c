@@ -65,8 +65,13 @@ static bool guard_heard(struct node *node)
 
 bool node_check(struct node *node)
 {
+	/*
+	 * Of the codes that mean nothing to any reader, the one that the kernel gives to handlers only:
+	 * SYN_CONFIG goes to the device too, and a guest's virtio-input driver would send it back to
+	 * this node, and so on for ever.
+	 */
 	static const struct input_event sentinel[] = {
-		{ .type = EV_SYN, .code = SYN_CONFIG },
+		{ .type = EV_SYN, .code = SYN_MT_REPORT },
 		{ .type = EV_SYN, .code = SYN_REPORT },
 	};
 

@@ -4,7 +4,7 @@
  * so a frame is written only while the node is known to be held.
  *
  * The guard is an open, never grabbing client of ours on the same node: it receives events exactly
- * while nobody holds the grab. A harmless sentinel (SYN_CONFIG) written to the node and the guard
+ * while nobody holds the grab. A harmless sentinel (SYN_MT_REPORT) written to the node and the guard
  * read back tell at once; while the node has the focus the guard stands in the loop, and anything
  * readable there says that the grab was lost. The node owns both descriptors and the device.
  */

@@ -271,7 +271,7 @@ bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms
 		struct input_event ev;
 
 		if (read(observer->fd, &ev, sizeof(ev)) == sizeof(ev)) {
-			if (ev.type == EV_SYN && ev.code == SYN_CONFIG)
+			if (ev.type == EV_SYN && ev.code == SYN_MT_REPORT)
 				continue;
 			if (ev.type == EV_SYN && ev.code == SYN_REPORT && seen->n)
 				return true;

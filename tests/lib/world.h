@@ -59,7 +59,7 @@ void observer_open(struct observer *observer, const char *phys);
 /* False where no such node comes within timeout_ms. The node's path goes to devnode (64 bytes). */
 bool find_node(const char *phys, char *devnode, int timeout_ms);
 void observer_grab(struct observer *observer);
-/* The next whole frame but for sentinels (SYN_CONFIG), or false when none came in time. */
+/* The next whole frame but for sentinels (SYN_MT_REPORT), or false when none came in time. */
 bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms);
 /* The next frame is one event of this type, code and value. */
 void observer_expect(struct observer *observer, unsigned type, unsigned code, int value);
