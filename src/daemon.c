@@ -144,7 +144,7 @@ static const struct router_ops router_ops = { .send = router_send,
 /* --- guests
  * ---------------------------------------------------------------------------------------- */
 
-/* sink_owner has no context: the sink's guest name finds the target. */
+/* The sink is one of the guests': its place among them is its target. */
 static unsigned target_of(struct daemon *daemon, const struct sink *sink)
 {
 	unsigned target = 1;

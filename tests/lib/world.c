@@ -285,11 +285,6 @@ bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms
 	}
 }
 
-bool observer_readable(const struct observer *observer, int timeout_ms)
-{
-	return wait_readable(observer->fd, now_ms() + timeout_ms);
-}
-
 /* The kernel's own repetitions come whenever a key is held for long: no test depends on them. */
 static bool next_but_repeats(struct observer *observer, struct seen *seen, int timeout_ms)
 {

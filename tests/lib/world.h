@@ -64,8 +64,6 @@ bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms
 /* The next frame is one event of this type, code and value. */
 void observer_expect(struct observer *observer, unsigned type, unsigned code, int value);
 void observer_expect_nothing(struct observer *observer);
-/* Whether there is anything to read on it within timeout_ms. */
-bool observer_readable(const struct observer *observer, int timeout_ms);
 /* How many keys are down on the device now, by EVIOCGKEY. */
 unsigned observer_keys_down(const struct observer *observer);
 void observer_close(struct observer *observer);
