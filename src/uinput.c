@@ -9,29 +9,44 @@
 
 #include "util.h"
 
+/*
+ * Frees libevdev's handle and leaves the device alone: libevdev would remove it through the descriptor
+ * that it was given, which is made another one first. The device is kept by duplicates of it.
+ */
+static int free_handle(struct libevdev_uinput *device, int fd)
+{
+	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int rc = null < 0 || dup3(null, fd, O_CLOEXEC) < 0 ? -errno : 0;
+
+	libevdev_uinput_destroy(device);
+	return rc;
+}
+
 int uinput_open(struct uinput *uinput, const struct libevdev *model, const char *phys)
 {
-	autoclose int fd = open("/dev/uinput", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	autoclose int given = open("/dev/uinput", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	autoclose int fd = -1;
+	struct libevdev_uinput *device;
 	int rc;
 
 	*uinput = (struct uinput){ .fd = -1 };
-	if (fd < 0 || ioctl(fd, UI_SET_PHYS, phys) < 0)
+	if (given < 0 || ioctl(given, UI_SET_PHYS, phys) < 0)
 		return -errno;
-	rc = libevdev_uinput_create_from_device(model, fd, &uinput->device);
+	rc = libevdev_uinput_create_from_device(model, given, &device);
 	if (rc < 0)
 		return rc;
 	snprintf(uinput->devnode, sizeof(uinput->devnode), "%s",
-		 libevdev_uinput_get_devnode(uinput->device) ?: "");
+		 libevdev_uinput_get_devnode(device) ?: "");
+	fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	rc = fd < 0 ? -errno : 0;
+	if (free_handle(device, given) < 0 || rc < 0)
+		return rc < 0 ? rc : -EIO;
 	uinput->fd = steal_fd(&fd);
 	return 0;
 }
 
 void uinput_close(struct uinput *uinput)
 {
-	if (uinput->fd < 0)
-		return;
-	/* It does not close a descriptor that it was given. */
-	libevdev_uinput_destroy(steal_ptr(&uinput->device));
 	close_fd(&uinput->fd);
 }
 

@@ -9,21 +9,24 @@
 
 #include "frame.h"
 
-/* A device of ours: the descriptor, libevdev's hold on it, and the path of its evdev node. */
+#define UINPUT_DEVNODE_MAX 64
+
+/* A device of ours: it lives as long as some process has its descriptor open. */
 struct uinput {
 	int fd; /* -1: none. Frames are written here, by whoever was given it */
-	struct libevdev_uinput *device;
-	char devnode[64];
+	char devnode[UINPUT_DEVNODE_MAX]; /* of its evdev node */
 };
 
 /*
- * Makes a uinput device like 'model', with 'phys', non-blocking. 0; or -errno of opening
- * /dev/uinput
+ * Makes a uinput device like 'model', with 'phys', non-blocking. 0; or -errno of opening /dev/uinput
  * (-EACCES, -ENOENT) or of making the device: then *uinput is closed.
  */
 int uinput_open(struct uinput *uinput, const struct libevdev *model, const char *phys);
 
-/* Removes the device; the kernel releases what is down on it. Harmless where there is none. */
+/*
+ * Lets go of the device; where nobody else has the descriptor it is removed, and the kernel releases
+ * what is down on it. Harmless where there is none.
+ */
 void uinput_close(struct uinput *uinput);
 
 /* Hot. Writes a whole frame. 0 or -errno. uinput never blocks: a frame nobody reads is gone. */

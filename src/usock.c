@@ -1,0 +1,160 @@
+/* Unix sockets by path, and descriptors over them. */
+#include "usock.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "util.h"
+
+#define BACKLOG 8
+
+int usock_dir(char dir[static USOCK_PATH_MAX])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	bool ours = runtime && *runtime == '/';
+	int used = snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", ours ? runtime : "/run");
+
+	if (used >= USOCK_PATH_MAX)
+		return -ENAMETOOLONG;
+	/* Below /run, a system VM's QEMU has to reach the sockets in it. */
+	if (mkdir(dir, ours ? 0700 : 0711) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static int set_address(struct sockaddr_un *address, const char *path)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(address->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address->sun_path, path, strlen(path));
+	return 0;
+}
+
+static int open_socket(int type)
+{
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int usock_connect(const char *path, int type)
+{
+	struct sockaddr_un address;
+	int rc = set_address(&address, path);
+	autoclose int fd = rc < 0 ? rc : open_socket(type);
+
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+/* Bound with no access at all until the mode is set. */
+static int bind_to(int fd, const struct sockaddr_un *address, mode_t mode)
+{
+	mode_t umasked = umask(0777);
+	int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+	umask(umasked);
+	if (rc == 0 && (chmod(address->sun_path, mode) < 0 || listen(fd, BACKLOG) < 0))
+		rc = -errno;
+	return rc;
+}
+
+/* The file of a socket whose process is gone: connecting to it is refused. */
+static bool is_stale(const char *path, int type)
+{
+	autoclose int fd = usock_connect(path, type);
+
+	return fd == -ECONNREFUSED;
+}
+
+int usock_listen(const char *path, int type, mode_t mode)
+{
+	struct sockaddr_un address;
+	int rc = set_address(&address, path);
+	autoclose int fd = rc < 0 ? rc : open_socket(type);
+
+	if (fd < 0)
+		return fd;
+	rc = bind_to(fd, &address, mode);
+	if (rc == -EADDRINUSE && is_stale(path, type) && unlink(path) == 0)
+		rc = bind_to(fd, &address, mode);
+	return rc < 0 ? rc : steal_fd(&fd);
+}
+
+uid_t usock_peer(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return (uid_t)-1;
+	return peer.uid;
+}
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(USOCK_FDS_MAX * sizeof(int))];
+};
+
+int usock_send(int fd, const void *message, size_t size, const int *fds, unsigned n_fds)
+{
+	union control control = { 0 };
+	struct iovec part = { .iov_base = (void *)message, .iov_len = size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (n_fds > USOCK_FDS_MAX)
+		return -EINVAL;
+	if (n_fds) {
+		struct cmsghdr *rights = &control.align;
+
+		header.msg_control = control.bytes;
+		header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(rights), fds, n_fds * sizeof(int));
+	}
+	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static void take_fds(struct msghdr *header, int *fds, unsigned *n_fds)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n && *n_fds < USOCK_FDS_MAX; i++)
+			memcpy(&fds[(*n_fds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+}
+
+ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_FDS_MAX],
+		      unsigned *n_fds)
+{
+	union control control = { 0 };
+	struct iovec part = { .iov_base = message, .iov_len = size };
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes) };
+	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*n_fds = 0;
+	if (got < 0)
+		return -errno;
+	take_fds(&header, fds, n_fds);
+	if (!(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return got;
+	while (*n_fds)
+		close_fd(&fds[--*n_fds]);
+	return -EMSGSIZE;
+}

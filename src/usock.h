@@ -1,0 +1,44 @@
+/*
+ * Unix sockets by path: where evswitch's own stand, listening on one where an earlier process may
+ * have left its file, connecting, and passing descriptors along with a message. Owns nothing.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define USOCK_PATH_MAX 108 /* sun_path, its NUL among them */
+#define USOCK_FDS_MAX  8   /* descriptors in one message */
+
+/*
+ * The directory of evswitch's sockets: $XDG_RUNTIME_DIR/evswitch, or /run/evswitch where there is no
+ * such variable; made if it is missing. 0, -ENAMETOOLONG, or mkdir's error: 'dir' names it all the same.
+ */
+int usock_dir(char dir[static USOCK_PATH_MAX]);
+
+/*
+ * A listening, non-blocking socket of this type (SOCK_STREAM, SOCK_SEQPACKET) at 'path', open to those
+ * that 'mode' says. A file that nobody listens on any more gives way. Returns the descriptor;
+ * -EADDRINUSE where somebody does, -ENAMETOOLONG, or the error of bind.
+ */
+int usock_listen(const char *path, int type, mode_t mode);
+
+/*
+ * Connects without waiting. Returns a non-blocking descriptor; -ENOENT or -ECONNREFUSED where nobody
+ * listens, -EAGAIN where too many wait already.
+ */
+int usock_connect(const char *path, int type);
+
+/* The user at the other end, by SO_PEERCRED; (uid_t)-1 where it cannot be told. */
+uid_t usock_peer(int fd);
+
+/* Sends one message with n_fds descriptors, which stay the caller's. Never waits. 0 or -errno. */
+int usock_send(int fd, const void *message, size_t size, const int *fds, unsigned n_fds);
+
+/*
+ * Receives one message of at most 'size' bytes, without waiting, with the descriptors that came along
+ * (close-on-exec): they are the caller's, *n_fds of them. Bytes, 0 at the end, -EAGAIN, -EMSGSIZE for
+ * a message or descriptors that do not fit (those are closed), or another error of recvmsg.
+ */
+ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_FDS_MAX],
+		      unsigned *n_fds);
