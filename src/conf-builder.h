@@ -10,7 +10,7 @@
 /* BROKEN: the header was wrong, so nothing is known of the lines below it. */
 enum conf_section { SECTION_NONE, SECTION_BROKEN, EVSWITCH, DEVICE, HOST, GUEST };
 
-#define CONF_SETTINGS_MAX 16
+#define CONF_SETTINGS_MAX 24
 
 struct conf_builder {
 	struct conf *conf;

@@ -78,6 +78,10 @@
 	/* [evswitch] */                                                                           \
 	X(UNKNOWN_START, "'start' names '%s', but no [guest] has that name; write host, or the "   \
 			 "name of a [guest] in this file")                                         \
+	/* Places */                                                                               \
+	X(NOT_ABSOLUTE, "'%s' is '%s', which is no absolute path; begin it with '/'")              \
+	X(SOCKET_TOO_LONG, "'%s' has %zu bytes, which leaves no room for a socket; %d are "        \
+			   "allowed")                                                              \
 	/* [device] */                                                                             \
 	X(RELATIVE_PATH, "'path' is '%s', which is no absolute path; write /dev/input/...")        \
 	X(BAD_ID, "'%s' is no id; write vendor:product in 4 hexadecimal digits each, such as "     \
@@ -94,6 +98,13 @@
 	  "[device %s] asks for the same as [device %s] at line %u; keep one of them")             \
 	/* [guest] */                                                                              \
 	X(UNKNOWN_VIA, "unknown channel '%s'; 'via' is one of: %s")                                \
+	X(BAD_DOMAIN, "'%s' cannot stand for a domain; letters A-Z a-z, digits and . _ - + : @ "   \
+		      "are allowed, and no - at its start: of another domain give the UUID, "      \
+		      "which virsh domuuid prints")                                                \
+	X(LIBVIRT_AND_QMP, "both 'libvirt' and 'qmp' for one guest; keep 'libvirt' where libvirt " \
+			   "runs it, else 'qmp'")                                                  \
+	X(VIA_QMP_WHERE, "[guest %s] has via = qmp and does not say where the monitor is; add "    \
+			 "'qmp = /PATH/OF/SOCKET'")                                                \
 	X(UNKNOWN_OS, "unknown system '%s'; 'os' is one of: windows, linux, other")
 
 /* As arrays, so that the compiler checks the arguments of each conf_report. */

@@ -10,6 +10,9 @@
 #include "log.h"
 #include "util.h"
 
+/* What libvirt takes in a domain's name and no shell or XML reads as more than itself. */
+#define DOMAIN_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@"
+
 /* Room for a list of words in a message. */
 #define LIST_SIZE 256
 
@@ -103,6 +106,24 @@ static void set_start(struct conf_builder *builder, const char *value)
 {
 	builder->start_line = builder->line;
 	set_text(builder, &builder->start, value);
+}
+
+/* A path that begins at the root and fits in 'max' bytes. */
+static void check_place(struct conf_builder *builder, const char *setting, const char *value,
+			int max)
+{
+	if (value[0] != '/')
+		conf_report(&builder->report, builder->line, NOT_ABSOLUTE, setting,
+			    log_str(value).text);
+	else if (strlen(value) > (size_t)max)
+		conf_report(&builder->report, builder->line, SOCKET_TOO_LONG, setting,
+			    strlen(value), max);
+}
+
+static void set_socket_dir(struct conf_builder *builder, const char *value)
+{
+	check_place(builder, "socket-dir", value, CONF_SOCKET_DIR_MAX);
+	set_text(builder, &builder->conf->socket_dir, value);
 }
 
 static void set_path(struct conf_builder *builder, const char *value)
@@ -260,6 +281,28 @@ static void set_os(struct conf_builder *builder, const char *value)
 		conf_report(&builder->report, builder->line, UNKNOWN_OS, log_str(value).text);
 }
 
+static void check_one_way(struct conf_builder *builder)
+{
+	if (builder->guest->libvirt && builder->guest->qmp)
+		conf_report(&builder->report, builder->line, LIBVIRT_AND_QMP);
+}
+
+/* It becomes a word of virsh's command line and text in XML, so it must be plain in both. */
+static void set_libvirt(struct conf_builder *builder, const char *value)
+{
+	if (value[0] == '-' || value[strspn(value, DOMAIN_CHARS)])
+		conf_report(&builder->report, builder->line, BAD_DOMAIN, log_str(value).text);
+	set_text(builder, &builder->guest->libvirt, value);
+	check_one_way(builder);
+}
+
+static void set_qmp(struct conf_builder *builder, const char *value)
+{
+	check_place(builder, "qmp", value, CONF_SOCKET_MAX);
+	set_text(builder, &builder->guest->qmp, value);
+	check_one_way(builder);
+}
+
 static void set_on_enter(struct conf_builder *builder, const char *value)
 {
 	set_text(builder, &builder->guest->on_enter, value);
@@ -274,6 +317,7 @@ static const struct setting settings[] = {
 	{ EVSWITCH, "toggle", set_toggle },
 	{ EVSWITCH, "panic", set_panic },
 	{ EVSWITCH, "start", set_start },
+	{ EVSWITCH, "socket-dir", set_socket_dir },
 	{ DEVICE, "path", set_path },
 	{ DEVICE, "name", set_match_name },
 	{ DEVICE, "id", set_id },
@@ -285,6 +329,8 @@ static const struct setting settings[] = {
 	{ GUEST, "via", set_via },
 	{ GUEST, "os", set_os },
 	{ GUEST, "hotkey", set_hotkey },
+	{ GUEST, "libvirt", set_libvirt },
+	{ GUEST, "qmp", set_qmp },
 	{ GUEST, "on-enter", set_on_enter },
 	{ GUEST, "on-leave", set_on_leave },
 };

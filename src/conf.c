@@ -15,11 +15,13 @@
 #include "log.h"
 #include "util.h"
 
-#define BLANKS      " \t"
-#define DEFAULT_VIA "virtio-input"
-#define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
-#define BELOW_DIR   "evswitch/evswitch.conf"
-#define NAME_CHARS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define BLANKS        " \t"
+#define DEFAULT_VIA   "virtio-input"
+#define VIA_QMP       "qmp"
+#define SYSTEM_FILE   "/etc/evswitch/evswitch.conf"
+#define BELOW_DIR     "evswitch/evswitch.conf"
+#define BELOW_RUNTIME "/evswitch"
+#define NAME_CHARS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 static const struct kind {
 	const char *word;
@@ -51,6 +53,8 @@ static void clear_device(struct conf_device *device)
 
 static void clear_guest(struct conf_guest *guest)
 {
+	free(guest->libvirt);
+	free(guest->qmp);
 	free(guest->on_enter);
 	free(guest->on_leave);
 	*guest = (struct conf_guest){ 0 };
@@ -64,6 +68,7 @@ void conf_free(struct conf *conf)
 		clear_device(&conf->devices[i]);
 	for (unsigned i = 0; i < conf->n_guests; i++)
 		clear_guest(&conf->guests[i]);
+	free(conf->socket_dir);
 	free(conf);
 }
 
@@ -76,11 +81,15 @@ static unsigned count_found(const struct conf_builder *builder)
 static void end_section(struct conf_builder *builder)
 {
 	const struct conf_device *device = builder->device;
+	const struct conf_guest *guest = builder->guest;
 
-	if (builder->section == DEVICE && count_found(builder) == builder->found_before &&
-	    conf_device_is_blank(device))
+	if (count_found(builder) != builder->found_before)
+		return;
+	if (builder->section == DEVICE && conf_device_is_blank(device))
 		conf_report(&builder->report, builder->section_line, NOTHING_TO_MATCH,
 			    device->name);
+	if (builder->section == GUEST && strcmp(guest->via, VIA_QMP) == 0 && !guest->qmp)
+		conf_report(&builder->report, builder->section_line, VIA_QMP_WHERE, guest->name);
 }
 
 /* Reports what is wrong with a device's or guest's name. */
@@ -414,4 +423,16 @@ void conf_default_path(char *buf, size_t size)
 
 	if (length < 0 || (size_t)length >= size || access(buf, F_OK) < 0)
 		snprintf(buf, size, "%s", SYSTEM_FILE);
+}
+
+/* A relative XDG_RUNTIME_DIR is ignored too, and one that leaves no room for a socket's name. */
+void conf_default_socket_dir(char *buf, size_t size)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (runtime && runtime[0] == '/' &&
+	    strlen(runtime) + strlen(BELOW_RUNTIME) <= CONF_SOCKET_DIR_MAX)
+		snprintf(buf, size, "%s" BELOW_RUNTIME, runtime);
+	else
+		snprintf(buf, size, "/run" BELOW_RUNTIME);
 }

@@ -19,7 +19,12 @@
 #define CONF_GUESTS_MAX  15 /* [guest] sections; with the host 16 targets */
 #define CONF_FILE_MAX    (256 * 1024) /* bytes in the file */
 #define CONF_LINE_MAX    1000         /* bytes in a line */
+#define CONF_SOCKET_MAX  107          /* bytes in a socket's path: unix(7) */
 #define CONF_ERRORS_MAX  20           /* errors reported one by one */
+
+/* Bytes in socket-dir: a guest's longest socket must fit behind it. */
+#define CONF_SOCKET_DIR_MAX                                                                        \
+	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-keyboard.sock") + 1)
 
 enum conf_os { CONF_OS_OTHER, CONF_OS_LINUX, CONF_OS_WINDOWS };
 
@@ -40,13 +45,18 @@ static inline bool conf_device_is_blank(const struct conf_device *device)
 	       !device->has_id;
 }
 
-/* [guest NAME]. 'via' is one of the channels that conf_parse was given. */
+/*
+ * [guest NAME]. 'via' is one of the channels that conf_parse was given. At most one of libvirt and
+ * qmp is given; with via = qmp, qmp is.
+ */
 struct conf_guest {
 	char name[CONF_NAME_MAX + 1];
 	unsigned line;
 	const char *via;
 	enum conf_os os;
 	struct chord hotkey;
+	char *libvirt; /* the domain's name or UUID, safe as one word of a command; NULL = none */
+	char *qmp;     /* absolute path of QEMU's monitor socket; NULL = none */
 	char *on_enter, *on_leave; /* shell commands; NULL = none */
 };
 
@@ -54,6 +64,7 @@ struct conf {
 	struct chord toggle; /* default leftctrl+rightctrl */
 	struct chord panic;  /* default backspace+esc+enter */
 	unsigned start;      /* 0 the host, else 1 + index into guests */
+	char *socket_dir;    /* absolute; NULL = conf_default_socket_dir */
 	struct chord host_hotkey;
 	struct keyset always; /* codes after the remap */
 	unsigned n_devices, n_guests;
@@ -92,3 +103,6 @@ void conf_free(struct conf *conf);
  * buf.
  */
 void conf_default_path(char *buf, size_t size);
+
+/* Where the sockets are when socket-dir does not say: $XDG_RUNTIME_DIR/evswitch, else /run/evswitch. */
+void conf_default_socket_dir(char *buf, size_t size);

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -309,6 +311,9 @@ static void defaults(void **state)
 	assert_int_equal(conf->guests[0].os, CONF_OS_OTHER);
 	assert_int_equal(conf->guests[0].hotkey.n, 0);
 	assert_null(conf->guests[0].on_enter);
+	assert_null(conf->guests[0].libvirt);
+	assert_null(conf->guests[0].qmp);
+	assert_null(conf->socket_dir);
 	assert_int_equal(conf->guests[0].line, 3);
 	conf_free(conf);
 }
@@ -319,6 +324,7 @@ static void every_setting(void **state)
 				       "toggle = scrolllock\n"
 				       "panic = f11 + KEY_F12\n"
 				       "start = linux\n"
+				       "socket-dir = /run/evswitch\n"
 				       "[device mouse]\n"
 				       "name = 2.4G Mouse #2; wireless\n"
 				       "id = 046D:c52b\n"
@@ -332,10 +338,12 @@ static void every_setting(void **state)
 				       "via = input-linux\n"
 				       "os = windows\n"
 				       "hotkey = rightctrl+f2\n"
+				       "libvirt = win-10_a.b+c:d@e\n"
 				       "on-enter = echo in = 1;true\n"
 				       "on-leave = echo \"out\" # no comment\n"
 				       "[guest linux]\n"
-				       "os = linux\n");
+				       "os = linux\n"
+				       "qmp = /run/user/1000/a b.qmp\n");
 	const struct conf_device *mouse = &conf->devices[0];
 	const struct conf_guest *win = &conf->guests[0];
 
@@ -361,7 +369,12 @@ static void every_setting(void **state)
 	assert_chord(&win->hotkey, 2, KEY_RIGHTCTRL, KEY_F2);
 	assert_string_equal(win->on_enter, "echo in = 1;true");
 	assert_string_equal(win->on_leave, "echo \"out\" # no comment");
+	assert_string_equal(conf->socket_dir, "/run/evswitch");
+	assert_string_equal(win->libvirt, "win-10_a.b+c:d@e");
+	assert_null(win->qmp);
 	assert_int_equal(conf->guests[1].os, CONF_OS_LINUX);
+	assert_string_equal(conf->guests[1].qmp, "/run/user/1000/a b.qmp");
+	assert_null(conf->guests[1].libvirt);
 	conf_free(conf);
 }
 
@@ -455,6 +468,38 @@ static void other_channels(void **state)
 	assert_ptr_equal(conf->guests[0].via, other[0]);
 	assert_ptr_equal(conf->guests[1].via, other[1]);
 	conf_free(conf);
+}
+
+/* The channel qmp has no other way to the guest than the monitor. */
+static void via_qmp(void **state)
+{
+	static const char *const with_qmp[] = { "virtio-input", "qmp", NULL };
+	static const char good[] = DEVICE "[guest a]\nvia = qmp\nqmp = /run/a.qmp\n";
+	static const char bad[] = DEVICE "[guest a]\nvia = qmp\nlibvirt = a\n[guest b]\n";
+	struct found found = { 0 };
+	struct conf *conf = NULL;
+
+	(void)state;
+	assert_int_equal(conf_parse("f", good, strlen(good), with_qmp, collect, &found, &conf), 0);
+	assert_string_equal(conf->guests[0].via, "qmp");
+	conf_free(conf);
+	assert_int_equal(conf_parse("f", bad, strlen(bad), with_qmp, collect, &found, &conf),
+			 -EINVAL);
+	assert_int_equal(found.n, 1);
+	assert_memory_equal(found.text[0], "f:3: [guest a] has via = qmp", 28);
+	mark_all(&found, "f");
+}
+
+/* Every socket of a guest with the longest name fits below the longest socket-dir. */
+static void socket_paths_fit(void **state)
+{
+	char path[CONF_SOCKET_MAX + 64];
+	int size = snprintf(path, sizeof(path), "%*s/%*s-keyboard.sock", CONF_SOCKET_DIR_MAX, "",
+			    CONF_NAME_MAX, "");
+
+	(void)state;
+	assert_int_equal(size, CONF_SOCKET_MAX);
+	assert_int_equal(CONF_SOCKET_MAX, sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 }
 
 static void free_nothing(void **state)
@@ -697,6 +742,30 @@ static void default_path_in_home(void **state)
 	remove_sandbox(&box);
 }
 
+static void default_socket_dir(void **state)
+{
+	char dir[CONF_SOCKET_DIR_MAX + 1], place[128];
+
+	(void)state;
+	setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
+	conf_default_socket_dir(dir, sizeof(dir));
+	assert_string_equal(dir, "/run/user/1000/evswitch");
+	setenv("XDG_RUNTIME_DIR", "relative", 1);
+	conf_default_socket_dir(dir, sizeof(dir));
+	assert_string_equal(dir, "/run/evswitch");
+	snprintf(place, sizeof(place), "/%050d", 0);
+	setenv("XDG_RUNTIME_DIR", place, 1);
+	conf_default_socket_dir(dir, sizeof(dir));
+	assert_int_equal(strlen(dir), CONF_SOCKET_DIR_MAX);
+	snprintf(place, sizeof(place), "/%051d", 0);
+	setenv("XDG_RUNTIME_DIR", place, 1);
+	conf_default_socket_dir(dir, sizeof(dir));
+	assert_string_equal(dir, "/run/evswitch");
+	unsetenv("XDG_RUNTIME_DIR");
+	conf_default_socket_dir(dir, sizeof(dir));
+	assert_string_equal(dir, "/run/evswitch");
+}
+
 /* ---- Robustness ---- */
 
 static void ignore(void *ctx, const char *message)
@@ -756,6 +825,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_values),
 		cmocka_unit_test(long_line_is_cut_by_comment),
 		cmocka_unit_test(other_channels),
+		cmocka_unit_test(via_qmp),
+		cmocka_unit_test(socket_paths_fit),
 		cmocka_unit_test(free_nothing),
 		cmocka_unit_test(good_corpus),
 		cmocka_unit_test(example_is_good),
@@ -770,6 +841,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(big_files),
 		cmocka_unit_test(default_path),
 		cmocka_unit_test(default_path_in_home),
+		cmocka_unit_test(default_socket_dir),
 		cmocka_unit_test(mutated_files),
 		cmocka_unit_test(every_message_was_provoked),
 	};
