@@ -68,7 +68,7 @@ static void show_leds(struct daemon *daemon, struct source *source)
 	const struct guest *guest = focused_guest(daemon);
 
 	if (source->ready)
-		device_set_leds(&source->device, guest ? guest->sink->leds : source->clone.leds);
+		device_set_leds(&source->device, guest ? guest_leds(guest) : source->clone.leds);
 }
 
 static void show_all_leds(struct daemon *daemon)
@@ -144,33 +144,31 @@ static const struct router_ops router_ops = { .send = router_send,
 /* --- guests
  * ---------------------------------------------------------------------------------------- */
 
-/* The sink is one of the guests': its place among them is its target. */
-static unsigned target_of(struct daemon *daemon, const struct sink *sink)
+static struct daemon *of_guest(const struct guest *guest)
 {
-	unsigned target = 1;
-
-	while (daemon->guest[target - 1].sink != sink)
-		target++;
-	return target;
+	return container_of(guest->loop, struct daemon, loop);
 }
 
-static void sink_down(struct sink *sink)
+static unsigned target_of(const struct guest *guest)
 {
-	struct daemon *daemon = container_of(sink->loop, struct daemon, loop);
-
-	log_warn("guest %s let go of its devices: back to the host", sink->guest);
-	router_target_down(&daemon->router, target_of(daemon, sink));
+	return (unsigned)(guest - of_guest(guest)->guest) + 1;
 }
 
-static void sink_leds(struct sink *sink)
+static void guest_down(struct guest *guest)
 {
-	struct daemon *daemon = container_of(sink->loop, struct daemon, loop);
+	log_warn("guest %s let go of its devices: back to the host", guest->conf->name);
+	router_target_down(&of_guest(guest)->router, target_of(guest));
+}
 
-	if (daemon->router.focus == target_of(daemon, sink))
+static void guest_set_leds(struct guest *guest)
+{
+	struct daemon *daemon = of_guest(guest);
+
+	if (daemon->router.focus == target_of(guest))
 		show_all_leds(daemon);
 }
 
-static const struct sink_owner sink_owner = { .down = sink_down, .leds = sink_leds };
+static const struct guest_ops guest_ops = { .down = guest_down, .leds = guest_set_leds };
 
 /* --- sources
  * --------------------------------------------------------------------------------------- */
@@ -193,8 +191,9 @@ static void source_frame(struct source *source, const struct frame *frame)
 	router_frame(&daemon->router, index_of(source), frame);
 	guest = focused_guest(daemon);
 	if (guest && guest->error) {
-		log_error("guest %s: cannot write to it: %s", guest->conf->name,
+		log_error("guest %s: cannot write to it: %s: back to the host", guest->conf->name,
 			  strerror(-guest->error));
+		guest_release(guest);
 		router_target_down(&daemon->router, daemon->router.focus);
 	}
 	if (daemon->host_error && !daemon->quit) {
@@ -327,7 +326,7 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, bool expos
 		if (daemon->source[i].conf)
 			source_settled(&daemon->source[i], devnode);
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-		daemon->guest[i].sink->ops->settled(daemon->guest[i].sink, devnode);
+		guest_settled(&daemon->guest[i], devnode);
 }
 
 static const struct hotplug_ops hotplug_ops = { .added = node_added, .own = own_settled };
@@ -401,19 +400,30 @@ static int check_uinput(void)
 	return EX_UNAVAILABLE;
 }
 
+/* Nothing is grabbed yet: this may take what a keeper needs to answer, or does not. */
+static void await_keepers(struct daemon *daemon)
+{
+	bool pending = true;
+
+	while (pending && !daemon->quit && loop_turn(&daemon->loop, -1) == 0) {
+		pending = false;
+		for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+			pending |= guest_is_pending(&daemon->guest[i]);
+	}
+}
+
 static int open_guests(struct daemon *daemon)
 {
-	for (unsigned i = 0; i < daemon->conf->n_guests; i++) {
-		const struct conf_guest *conf = &daemon->conf->guests[i];
-		int rc = guest_open(&daemon->guest[i], conf, &daemon->loop, &sink_owner);
+	int rc = 0;
 
-		if (rc < 0) {
-			log_error("guest %s: cannot make its devices: %s", conf->name,
-				  strerror(-rc));
-			return EX_CANTCREAT;
-		}
-	}
-	return EX_OK;
+	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
+		rc = guest_open(&daemon->guest[i], daemon->conf, &daemon->conf->guests[i],
+				&daemon->loop, &guest_ops);
+	if (rc == 0 && daemon->conf->n_guests > 0)
+		await_keepers(daemon);
+	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
+		rc = daemon->guest[i].open_error;
+	return rc < 0 ? EX_CANTCREAT : EX_OK;
 }
 
 static int open_loop(struct daemon *daemon)

@@ -11,8 +11,8 @@
 
 #include "frame.h"
 
-/* One slot holds an event or a frame's head. Some 4,000 frames of a mouse: half a second at 8 kHz. */
-#define EVRING_SLOTS 16384
+/* One slot holds an event or a frame's head: two seconds of a mouse at 8 kHz. */
+#define EVRING_SLOTS 65536
 
 struct evring_memory;
 
@@ -43,7 +43,7 @@ void evring_close(struct evring *ring);
 
 /*
  * Hot. Appends a whole frame and rings, unless the consumer is awake and will see it. 0; -EAGAIN where
- * it does not fit now; -errno of the doorbell.
+ * it does not fit: the consumer has not run for a long time; -errno of the doorbell.
  */
 int evring_push(struct evring *ring, uint32_t generation, unsigned node, const struct frame *frame);
 

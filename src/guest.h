@@ -1,30 +1,59 @@
 /*
- * A configured guest: its sink (the channel) and its shape. Takes the router's frames, whole and
- * unshaped. Owned by the daemon; owns the sink.
+ * A configured guest: its keeper, its sink (the channel) and its shape. Takes the router's frames, whole
+ * and unshaped. What the guest has open from an earlier configuration counts until it lets go of it.
+ * Owned by the daemon; owns all three.
  */
 #pragma once
 
 #include <stdbool.h>
 
 #include "conf.h"
+#include "kept.h"
 #include "shape.h"
 #include "sink.h"
 
-struct guest {
-	const struct conf_guest *conf; /* the configuration's */
-	struct shape shape;
-	struct sink *sink;
-	int error; /* of the first send that failed since guest_enter; 0: none */
+struct guest;
+
+/* Neither is called from within a call into the guest. */
+struct guest_ops {
+	/* It can take nothing any more; what was down on it is up, as far as that can be. */
+	void (*down)(struct guest *guest);
+	/* It set its lock LEDs: guest_leds. */
+	void (*leds)(struct guest *guest);
 };
 
-/* Makes the guest's devices. 0 or -errno; guest_close is legal, and due, after a failure too. */
-int guest_open(struct guest *guest, const struct conf_guest *conf, struct loop *loop,
-	       const struct sink_owner *owner);
+struct guest {
+	const struct guest_ops *ops;
+	const struct conf_guest *conf; /* the configuration's */
+	struct loop *loop;
+	struct keeper_identity wanted; /* by the configuration */
+	struct kept kept;
+	struct shape shape;
+	struct sink *sink; /* NULL until its keeper has answered */
+	int error;         /* of the first send that failed since guest_enter; 0: none */
+	int open_error;    /* its devices cannot be made; 0: none */
+};
+
+/*
+ * Finds or starts the guest's keeper; the devices are made once that has answered, in the loop, which
+ * guest_is_pending tells. 0 or -errno; guest_close is legal, and due, after a failure too.
+ */
+int guest_open(struct guest *guest, const struct conf *conf, const struct conf_guest *section,
+	       struct loop *loop, const struct guest_ops *ops);
 void guest_close(struct guest *guest);
+bool guest_is_pending(const struct guest *guest);
+
+/* udev has set the permissions of this node, which may be one of the guest's. */
+void guest_settled(struct guest *guest, const char *devnode);
 
 /* As sink_ops.enter; a guest that has been left, or lost, has nothing down. */
 int guest_enter(struct guest *guest, const char **why);
 void guest_leave(struct guest *guest);
+/* All that is down in the guest goes up, though the router does not know of it any more. */
+void guest_release(struct guest *guest);
+
+/* Its lock LEDs as a mask; 0 where none are known. */
+uint16_t guest_leds(const struct guest *guest);
 
 /* Hot. Frames after a failed one go nowhere until the next guest_enter; guest->error says so. */
 void guest_send(struct guest *guest, const struct frame *frame);

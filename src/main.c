@@ -10,6 +10,7 @@
 
 #include "conf.h"
 #include "daemon.h"
+#include "keeper.h"
 #include "log.h"
 #include "probe.h"
 #include "sink.h"
@@ -160,6 +161,8 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { .level = LOG_LEVEL_INFO };
 
+	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
+		return keeper_run(argv[2]);
 	if (!parse(argc, argv, &arguments)) {
 		fputs("Try 'evswitch --help'.\n", stderr);
 		return EX_USAGE;

@@ -142,6 +142,19 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
 }
 
+int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
+	       int guard_fd, const char *devnode, const struct node_ops *ops)
+{
+	*node = (struct node){ .ops = ops,
+			       .loop = loop,
+			       .which = which,
+			       .uinput.fd = uinput_fd,
+			       .guard_fd = guard_fd };
+	snprintf(node->uinput.devnode, sizeof(node->uinput.devnode), "%s", devnode);
+	node_release_all(node);
+	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
+}
+
 int node_watch(struct node *node)
 {
 	return watch_start(&node->guard, node->loop, node->guard_fd, EPOLLIN, guard_ready);

@@ -51,6 +51,13 @@ struct node {
 int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
 	      const struct shape_rules *rules, const struct node_ops *ops);
 
+/*
+ * Takes over a node that an earlier process made, with its guard if there is one (-1: none), and
+ * releases what that one left down. It owns both descriptors from now on, in any case. 0 or -errno.
+ */
+int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
+	       int guard_fd, const char *devnode, const struct node_ops *ops);
+
 /* Opens the guard, if it is not open: to be called again when udev has set the node's permissions.
  */
 int node_open_guard(struct node *node);

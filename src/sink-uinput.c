@@ -26,6 +26,12 @@ static void leave(struct sink *sink)
 		node_unwatch(&to_uinput(sink)->node[i]);
 }
 
+static void release(struct sink *sink)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		node_release_all(&to_uinput(sink)->node[i]);
+}
+
 /* Which of the sink's nodes this is cannot be had by container_of: nodes of a sink are an array. */
 static struct sink_uinput *owner_of(struct node *node)
 {
@@ -37,8 +43,7 @@ static void node_lost(struct node *node)
 	struct sink_uinput *uinput = owner_of(node);
 
 	leave(&uinput->sink);
-	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		node_release_all(&uinput->node[i]);
+	release(&uinput->sink);
 	uinput->sink.leds = 0;
 	uinput->sink.owner->down(&uinput->sink);
 }
@@ -53,15 +58,40 @@ static void node_leds(struct node *node)
 
 static const struct node_ops node_ops = { .lost = node_lost, .leds = node_leds };
 
-static void open_guard(struct node *node)
+/* The keeper is to have the node; without one it ends with this process. */
+static void keep(struct sink *sink, struct node *node)
 {
-	int rc = node_open_guard(node);
+	int rc = kept_keep_node(sink->kept, &sink->identity, node->which, &node->uinput,
+				node->guard_fd);
 
-	if (rc < 0 && rc != -EACCES)
+	if (rc < 0)
+		log_warn("guest %s: its keeper does not take its devices: %s", sink->guest,
+			 strerror(-rc));
+}
+
+static void open_guard(struct sink *sink, struct node *node)
+{
+	int rc = node->guard_fd >= 0 ? -EEXIST : node_open_guard(node);
+
+	if (rc == 0)
+		keep(sink, node);
+	else if (rc != -EACCES && rc != -EEXIST)
 		log_error("%s: cannot open it: %s", node->uinput.devnode, strerror(-rc));
 }
 
-static int sink_open(struct sink *sink, const struct shape_rules *rules)
+static int open_node(struct sink *sink, struct node *node, enum shape_node which)
+{
+	struct kept *kept = sink->kept;
+	int fd = kept_take_node(kept, which);
+
+	if (fd < 0)
+		return node_open(node, sink->loop, sink->guest, which, &sink->identity.rules,
+				 &node_ops);
+	return node_adopt(node, sink->loop, which, fd, kept_take_guard(kept, which),
+			  kept->hello.devnode[which], &node_ops);
+}
+
+static int sink_open(struct sink *sink)
 {
 	struct sink_uinput *uinput = to_uinput(sink);
 
@@ -69,14 +99,21 @@ static int sink_open(struct sink *sink, const struct shape_rules *rules)
 		uinput->node[i] = (struct node)NODE_INIT;
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {
 		struct node *node = &uinput->node[i];
-		int rc = node_open(node, sink->loop, sink->guest, i, rules, &node_ops);
+		int rc = open_node(sink, node, i);
 
 		if (rc < 0)
 			return rc;
 		log_info("guest %s: %s is %s", sink->guest, shape_node_name(i),
 			 node->uinput.devnode);
-		open_guard(node);
+		open_guard(sink, node);
 	}
+	return 0;
+}
+
+static int attach(struct sink *sink)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		keep(sink, &to_uinput(sink)->node[i]);
 	return 0;
 }
 
@@ -90,7 +127,7 @@ static void settled(struct sink *sink, const char *devnode)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		if (strcmp(to_uinput(sink)->node[i].uinput.devnode, devnode) == 0)
-			open_guard(&to_uinput(sink)->node[i]);
+			open_guard(sink, &to_uinput(sink)->node[i]);
 }
 
 static int enter(struct sink *sink, const char **why)
@@ -129,7 +166,8 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 
 #define UINPUT_OPS                                                                                 \
 	.size = sizeof(struct sink_uinput), .open = sink_open, .close = sink_close,                \
-	.settled = settled, .enter = enter, .leave = leave, .send = send_frame
+	.attach = attach, .settled = settled, .enter = enter, .leave = leave, .release = release,  \
+	.send = send_frame
 
 const struct sink_ops sink_input_linux = {
 	.type = "input-linux",

@@ -3,32 +3,41 @@
 
 #include <string.h>
 
+#include "sink-kept.h"
 #include "sink-uinput.h"
 #include "util.h"
 
 static const struct sink_ops *const channels[] = {
 	&sink_input_linux,
 	&sink_virtio_input,
+	&sink_vhost_user,
+	&sink_qmp,
 };
 
-const char *const sink_types[] = { "input-linux", "virtio-input", NULL };
+const char *const sink_types[] = { "input-linux", "virtio-input", "vhost-user", "qmp", NULL };
 
-struct sink *sink_new(const char *type, struct loop *loop, const char *guest,
-		      const struct sink_owner *owner)
+const struct sink_ops *sink_ops_of(const char *type)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(channels); i++) {
-		struct sink *sink;
-
-		if (strcmp(channels[i]->type, type) != 0)
-			continue;
-		sink = calloc(1, channels[i]->size);
-		if (sink)
-			*sink = (struct sink){
-				.ops = channels[i], .owner = owner, .loop = loop, .guest = guest
-			};
-		return sink;
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(channels); i++)
+		if (strcmp(channels[i]->type, type) == 0)
+			return channels[i];
 	return NULL;
+}
+
+struct sink *sink_new(const struct keeper_identity *identity, struct loop *loop, const char *guest,
+		      struct kept *kept, const struct sink_owner *owner)
+{
+	const struct sink_ops *ops = sink_ops_of(identity->via);
+	struct sink *sink = ops ? calloc(1, ops->size) : NULL;
+
+	if (sink)
+		*sink = (struct sink){ .ops = ops,
+				       .owner = owner,
+				       .loop = loop,
+				       .guest = guest,
+				       .kept = kept,
+				       .identity = *identity };
+	return sink;
 }
 
 void sink_free(struct sink *sink)

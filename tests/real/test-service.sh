@@ -307,7 +307,10 @@ for n in 1 2 3 4 5; do
 done
 must 'Start request repeated too quickly'
 must '^Failed to start '
-check 'it stays down' is "$(show ActiveState) $(show Result)" 'failed signal'
+# A process that dies with eight grabs can take longer than the watchdog has patience: then that is
+# the result, instead of the signal.
+check 'it stays down' has ' signal watchdog ' " $(show Result) "
+check 'as failed' is "$(show ActiveState)" failed
 check 'input is free' hand free
 check 'nothing is grabbed' grabbed 0
 check 'no more of it' not await . 2

@@ -1,0 +1,169 @@
+/* Three virtio input devices on sockets. */
+#include "end-vhost.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "util.h"
+#include "vinput.h"
+
+/* The users that distributions let libvirt run a system VM's QEMU as. */
+static const char *const qemu_users[] = { "libvirt-qemu", "qemu" };
+
+struct end_vhost {
+	struct end end;
+	struct vinput *device[SHAPE_NODES];
+	char path[SHAPE_NODES][USOCK_PATH_MAX];
+	uid_t qemu[ARRAY_SIZE(qemu_users)];
+};
+
+static struct end_vhost *to_vhost(struct end *end)
+{
+	return container_of(end, struct end_vhost, end);
+}
+
+/* Whoever connects is given what is typed: ourselves, root, or the system's QEMU. */
+static bool admit(struct vinput *device, uid_t uid)
+{
+	const struct end_vhost *vhost = vinput_owner(device);
+
+	if (uid == 0 || uid == geteuid())
+		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(qemu_users); i++)
+		if (uid == vhost->qemu[i])
+			return true;
+	return false;
+}
+
+static void device_changed(struct vinput *device)
+{
+	struct end_vhost *vhost = vinput_owner(device);
+
+	vhost->end.changed(&vhost->end);
+}
+
+static const struct vinput_ops vinput_ops = { .admit = admit, .changed = device_changed };
+
+/* What a uinput node of the same guest would be; a guest repeats by itself. */
+static void fill_model(struct vinput_model *model, const struct end *end, enum shape_node which)
+{
+	const struct shape_rules *rules = &end->identity.rules;
+
+	*model = (struct vinput_model){ .bustype = BUS_VIRTUAL,
+					.product = (uint16_t)(which + 1),
+					.version = 1,
+					.repeat = which != SHAPE_POINTER,
+					.step_max = rules->step_max };
+	snprintf(model->name, sizeof(model->name), "evswitch-%s-%s", end->guest,
+		 shape_node_name(which));
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		if (shape_carries(rules, which, EV_KEY, code))
+			keyset_add(&model->keys, code);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		if (shape_carries(rules, which, EV_REL, code))
+			model->rel |= 1U << code;
+	if (which == SHAPE_KEYBOARD)
+		model->leds = 1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL;
+}
+
+static int open_device(struct end_vhost *vhost, enum shape_node which)
+{
+	struct end *end = &vhost->end;
+	char *path = vhost->path[which];
+	struct vinput_model model;
+	int listener;
+
+	if (snprintf(path, USOCK_PATH_MAX, "%s/%s-%s.sock", end->identity.place, end->guest,
+		     shape_node_name(which)) >= USOCK_PATH_MAX)
+		return -ENAMETOOLONG;
+	fill_model(&model, end, which);
+	/* The directory says who gets this far, and 'admit' who is let in. */
+	listener = usock_listen(path, SOCK_STREAM, 0666);
+	if (listener < 0)
+		return listener;
+	return vinput_new(end->loop, listener, &model, &vinput_ops, vhost,
+			  &vhost->device[which]);
+}
+
+static int vhost_open(struct end *end, const char **why)
+{
+	struct end_vhost *vhost = to_vhost(end);
+	int rc = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(qemu_users); i++) {
+		const struct passwd *user = getpwnam(qemu_users[i]);
+
+		vhost->qemu[i] = user ? user->pw_uid : geteuid();
+	}
+	for (unsigned i = 0; i < SHAPE_NODES && rc == 0; i++) {
+		rc = open_device(vhost, i);
+		if (rc < 0)
+			*why = vhost->path[i];
+		else
+			log_info("guest %s: %s is %s", end->guest, shape_node_name(i),
+				 vhost->path[i]);
+	}
+	return rc;
+}
+
+static void vhost_close(struct end *end)
+{
+	struct end_vhost *vhost = to_vhost(end);
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		if (!vhost->device[i])
+			continue;
+		unlink(vhost->path[i]);
+		vinput_free(steal_ptr(&vhost->device[i]));
+	}
+}
+
+static bool vhost_in_use(struct end *end)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (to_vhost(end)->device[i] && vinput_connected(to_vhost(end)->device[i]))
+			return true;
+	return false;
+}
+
+static void vhost_release(struct end *end)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (to_vhost(end)->device[i])
+			vinput_release_all(to_vhost(end)->device[i]);
+}
+
+static void vhost_state(struct end *end, struct keeper_state *state)
+{
+	const struct end_vhost *vhost = to_vhost(end);
+	const struct vinput *keyboard = vhost->device[SHAPE_KEYBOARD];
+
+	state->up = vinput_up(keyboard) || vinput_up(vhost->device[SHAPE_POINTER]);
+	state->leds = vinput_leds(keyboard);
+	snprintf(state->why, sizeof(state->why), "%s", state->up ? "" : vinput_why(keyboard));
+}
+
+static void vhost_send(struct end *end, unsigned node, const struct frame *frame)
+{
+	vinput_send(to_vhost(end)->device[node], frame);
+}
+
+static const struct end_ops end_vhost_ops = { .open = vhost_open,
+					      .close = vhost_close,
+					      .in_use = vhost_in_use,
+					      .release = vhost_release,
+					      .state = vhost_state,
+					      .send = vhost_send };
+
+struct end *end_vhost_new(void)
+{
+	struct end_vhost *vhost = calloc(1, sizeof(*vhost));
+
+	if (!vhost)
+		return NULL;
+	vhost->end.ops = &end_vhost_ops;
+	return &vhost->end;
+}

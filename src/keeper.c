@@ -1,0 +1,354 @@
+/* The process that holds a guest's end: its daemon, its end, and when it is over. */
+#include "keeper.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#include "end-nodes.h"
+#include "end-vhost.h"
+#include "evring.h"
+#include "log.h"
+#include "util.h"
+
+/* Frames taken in one turn: the loop sees to the guest's own messages in between. */
+#define FRAMES_PER_TURN 256
+
+struct keeper {
+	struct loop loop;
+	const char *guest;
+	char path[USOCK_PATH_MAX];
+	int listener_fd, daemon_fd; /* -1: none */
+	struct watch listener, daemon, doorbell;
+	struct timer look; /* while there is no daemon: is the guest still there? */
+	unsigned patience; /* looks that are left before a guest that is not there ends it */
+	bool quit;
+	bool state_due; /* the daemon's socket was full */
+	struct keeper_state state;
+	struct evring ring;
+	struct end_nodes nodes;
+	struct end *end; /* that is driven here; NULL: none, the nodes are it */
+};
+
+static struct end *end_of(struct keeper *keeper)
+{
+	return keeper->end ? keeper->end : &keeper->nodes.end;
+}
+
+/* --- the end's state ------------------------------------------------------------------------------- */
+
+static void watch_daemon(struct keeper *keeper, uint32_t events);
+
+static void send_state(struct keeper *keeper)
+{
+	struct keeper_message message = keeper_message(KEEPER_STATE);
+
+	message.state = keeper->state;
+	keeper->state_due = usock_send(keeper->daemon_fd, &message, sizeof(message), NULL, 0) ==
+			    -EAGAIN;
+	watch_daemon(keeper, keeper->state_due ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void update_state(struct keeper *keeper)
+{
+	struct keeper_state state = { .generation = keeper->state.generation };
+
+	keeper->end->ops->state(keeper->end, &state);
+	if (state.up && !keeper->state.up)
+		state.generation++;
+	keeper->state = state;
+	if (keeper->daemon_fd >= 0)
+		send_state(keeper);
+}
+
+static void end_changed(struct end *end)
+{
+	update_state(container_of(end->loop, struct keeper, loop));
+}
+
+/* --- frames ---------------------------------------------------------------------------------------- */
+
+static void doorbell_rung(struct watch *watch, uint32_t events)
+{
+	static const uint64_t one = 1;
+	struct keeper *keeper = container_of(watch, struct keeper, doorbell);
+	struct evring_frame in;
+	unsigned n = 0;
+
+	(void)events;
+	while (n < FRAMES_PER_TURN && evring_pop(&keeper->ring, &in)) {
+		n++;
+		/* Pressed before the guest went down and came back: nobody waits for its release. */
+		if (in.generation == keeper->state.generation && in.node < SHAPE_NODES)
+			keeper->end->ops->send(keeper->end, in.node, &in.frame);
+	}
+	/* The doorbell is edge-triggered and never read: what is left is rung for by hand. */
+	if (n == FRAMES_PER_TURN && write(watch->fd, &one, sizeof(one)) < 0)
+		log_debug("guest %s: doorbell: %s", keeper->guest, strerror(errno));
+}
+
+static void close_ring(struct keeper *keeper)
+{
+	watch_stop(&keeper->doorbell);
+	evring_close(&keeper->ring);
+}
+
+static int open_ring(struct keeper *keeper, int *fds)
+{
+	int rc;
+
+	close_ring(keeper);
+	rc = evring_attach(&keeper->ring, steal_fd(&fds[0]), steal_fd(&fds[1]));
+	if (rc < 0)
+		return rc;
+	return watch_start(&keeper->doorbell, &keeper->loop, keeper->ring.doorbell_fd,
+			   EPOLLIN | EPOLLET, doorbell_rung);
+}
+
+/* --- the daemon ------------------------------------------------------------------------------------ */
+
+static void stop_keeping(struct keeper *keeper)
+{
+	/* Before the socket closes: whoever finds no file starts a keeper of its own. */
+	if (keeper->listener_fd >= 0)
+		unlink(keeper->path);
+	watch_stop(&keeper->listener);
+	close_fd(&keeper->listener_fd);
+	keeper->quit = true;
+}
+
+static void end_if_unused(struct keeper *keeper)
+{
+	if (end_of(keeper)->ops->in_use(end_of(keeper)))
+		return;
+	if (keeper->patience == 0)
+		stop_keeping(keeper);
+	else
+		keeper->patience--;
+}
+
+static void look(struct timer *timer)
+{
+	end_if_unused(container_of(timer, struct keeper, look));
+}
+
+static void daemon_gone(struct keeper *keeper, bool in_good_order)
+{
+	watch_stop(&keeper->daemon);
+	close_fd(&keeper->daemon_fd);
+	/* What it sent before it went comes first: doorbell_rung may not have had its turn. */
+	if (keeper->ring.memory)
+		doorbell_rung(&keeper->doorbell, EPOLLIN);
+	close_ring(keeper);
+	end_of(keeper)->ops->release(end_of(keeper));
+	keeper->patience = in_good_order ? 0 : KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
+	/* What QMP has not taken yet needs a moment. */
+	if (in_good_order && !keeper->end)
+		end_if_unused(keeper);
+}
+
+static void refuse(struct keeper *keeper, int fd)
+{
+	struct keeper_message busy = keeper_message(KEEPER_BUSY);
+
+	log_debug("guest %s: a second daemon has asked", keeper->guest);
+	usock_send(fd, &busy, sizeof(busy), NULL, 0);
+}
+
+static int say_hello(struct keeper *keeper)
+{
+	struct keeper_message message = keeper_message(KEEPER_HELLO);
+	struct end *end = end_of(keeper);
+	int fds[USOCK_FDS_MAX];
+	unsigned n = 0;
+
+	message.hello.identity = end->identity;
+	message.hello.in_use = end->ops->in_use(end);
+	if (!keeper->end)
+		n = end_nodes_describe(&keeper->nodes, &message.hello, fds);
+	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
+}
+
+static struct end *new_end(const char *via)
+{
+	return strcmp(via, "vhost-user") == 0 ? end_vhost_new() : NULL;
+}
+
+/* False where it cannot be made: then the daemon is told why, and may ask again. */
+static bool make_end(struct keeper *keeper, const struct keeper_identity *identity)
+{
+	const char *what = identity->via;
+	struct end *end = new_end(identity->via);
+	int rc = -ENOMEM;
+
+	if (end) {
+		end->loop = &keeper->loop;
+		end->guest = keeper->guest;
+		end->identity = *identity;
+		end->changed = end_changed;
+		rc = end->ops->open(end, &what);
+	}
+	if (rc == 0) {
+		keeper->end = end;
+		return true;
+	}
+	snprintf(keeper->state.why, sizeof(keeper->state.why), "%s: %s", what, strerror(-rc));
+	log_error("guest %s: %s", keeper->guest, keeper->state.why);
+	if (end)
+		end->ops->close(end);
+	free(end);
+	return false;
+}
+
+static void open_end(struct keeper *keeper, const struct keeper_identity *identity)
+{
+	if (!keeper->end && !make_end(keeper, identity))
+		send_state(keeper);
+	else
+		update_state(keeper);
+}
+
+static void take_message(struct keeper *keeper, const struct keeper_message *message, int *fds,
+			 unsigned n_fds)
+{
+	switch (message->type) {
+	case KEEPER_NODE:
+		if (n_fds >= 1 && !keeper->end)
+			end_nodes_take(&keeper->nodes, &message->node, steal_fd(&fds[0]),
+				       n_fds > 1 ? steal_fd(&fds[1]) : -1);
+		break;
+	case KEEPER_OPEN:
+		if (n_fds == 2 && open_ring(keeper, fds) == 0)
+			open_end(keeper, &message->open);
+		break;
+	case KEEPER_RELEASE:
+		end_of(keeper)->ops->release(end_of(keeper));
+		break;
+	case KEEPER_RETIRE:
+		stop_keeping(keeper);
+		break;
+	case KEEPER_BYE:
+		daemon_gone(keeper, true);
+		break;
+	default:
+		break;
+	}
+}
+
+static void daemon_ready(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = container_of(watch, struct keeper, daemon);
+	struct keeper_message message;
+	int fds[USOCK_FDS_MAX];
+	unsigned n_fds = 0;
+	ssize_t size;
+
+	if (keeper->state_due && events & EPOLLOUT)
+		send_state(keeper);
+	size = usock_receive(keeper->daemon_fd, &message, sizeof(message), fds, &n_fds);
+	if (size == -EAGAIN)
+		return;
+	if (size <= 0 || keeper_check(&message, (size_t)size) != KEEPER_FITS)
+		daemon_gone(keeper, false);
+	else
+		take_message(keeper, &message, fds, n_fds);
+	while (n_fds)
+		close_fd(&fds[--n_fds]);
+}
+
+static void watch_daemon(struct keeper *keeper, uint32_t events)
+{
+	watch_stop(&keeper->daemon);
+	if (watch_start(&keeper->daemon, &keeper->loop, keeper->daemon_fd, events, daemon_ready) < 0)
+		daemon_gone(keeper, false);
+}
+
+static void listener_ready(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = container_of(watch, struct keeper, listener);
+	autoclose int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0 || (usock_peer(fd) != geteuid() && usock_peer(fd) != 0))
+		return;
+	if (keeper->daemon_fd >= 0) {
+		refuse(keeper, fd);
+		return;
+	}
+	keeper->daemon_fd = steal_fd(&fd);
+	timer_arm(&keeper->look, 0, 0);
+	if (say_hello(keeper) < 0)
+		daemon_gone(keeper, false);
+	else
+		watch_daemon(keeper, EPOLLIN);
+}
+
+/* --- start and end --------------------------------------------------------------------------------- */
+
+static int start(struct keeper *keeper)
+{
+	int rc = keeper_path(keeper->guest, keeper->path);
+
+	if (rc == 0)
+		rc = loop_init(&keeper->loop);
+	if (rc == 0)
+		rc = timer_init(&keeper->look, &keeper->loop, look);
+	if (rc == 0)
+		rc = watch_start(&keeper->listener, &keeper->loop, keeper->listener_fd, EPOLLIN,
+				 listener_ready);
+	keeper->patience = KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	if (rc == 0)
+		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
+	return rc;
+}
+
+static void stop(struct keeper *keeper)
+{
+	close_ring(keeper);
+	if (keeper->end)
+		keeper->end->ops->close(keeper->end);
+	free(keeper->end);
+	keeper->nodes.end.ops->close(&keeper->nodes.end);
+	watch_stop(&keeper->daemon);
+	close_fd(&keeper->daemon_fd);
+	timer_fini(&keeper->look);
+	loop_fini(&keeper->loop);
+}
+
+int keeper_run(const char *guest)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	socklen_t size = sizeof(int);
+	int listens = 0;
+	int rc;
+
+	if (!keeper)
+		return EX_OSERR;
+	if (getsockopt(KEEPER_LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+		log_error(KEEPER_OPTION ": for evswitch itself, which starts it with a socket");
+		free(keeper);
+		return EX_USAGE;
+	}
+	/* Other programs of the same user have no business in the memory that passes keystrokes on. */
+	prctl(PR_SET_DUMPABLE, 0);
+	close_range(KEEPER_LISTENER_FD + 1, ~0U, 0);
+	signal(SIGPIPE, SIG_IGN);
+	*keeper = (struct keeper){ .guest = guest,
+				   .loop.epoll_fd = -1,
+				   .listener_fd = KEEPER_LISTENER_FD,
+				   .daemon_fd = -1,
+				   .ring = EVRING_INIT };
+	end_nodes_init(&keeper->nodes);
+	rc = start(keeper);
+	while (rc == 0 && !keeper->quit)
+		rc = loop_turn(&keeper->loop, -1);
+	if (rc < 0)
+		log_error("guest %s: its keeper ends: %s", guest, strerror(-rc));
+	stop(keeper);
+	free(keeper);
+	return rc < 0 ? EX_OSERR : EX_OK;
+}

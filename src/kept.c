@@ -1,0 +1,281 @@
+/* Finding, starting and talking to a guest's keeper. */
+#include "kept.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "util.h"
+
+static void say_once(struct kept *kept, const char *why)
+{
+	kept->why = why;
+	if (kept->told != why)
+		log_warn("guest %s: %s", kept->guest, why);
+	kept->told = why;
+}
+
+static void close_fds(struct kept *kept)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		close_fd(&kept->node_fd[i]);
+		close_fd(&kept->guard_fd[i]);
+	}
+}
+
+static void disconnect(struct kept *kept)
+{
+	watch_stop(&kept->watch);
+	close_fd(&kept->fd);
+	close_fds(kept);
+}
+
+/* Where 'why' is of this file, it has been said before: once is enough. */
+static void try_later(struct kept *kept, const char *why)
+{
+	bool was_attached = kept->attached;
+
+	disconnect(kept);
+	kept->attached = false;
+	kept->state = (struct keeper_state){ 0 };
+	say_once(kept, why);
+	timer_arm(&kept->timer, KEPT_RETRY_MS, 0);
+	if (was_attached)
+		kept->ops->lost(kept);
+}
+
+/* The program as it runs now, also where its file has been replaced since. */
+static int spawn_keeper(const char *guest, int listener)
+{
+	char *argv[] = { (char[]){ "evswitch" }, (char[]){ KEEPER_OPTION }, (char *)guest, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, ours;
+	pid_t pid;
+	int rc;
+
+	sigemptyset(&none);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGCHLD);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, listener, KEEPER_LISTENER_FD);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &ours);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						POSIX_SPAWN_SETSID);
+	rc = posix_spawn(&pid, "/proc/self/exe", &actions, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	return -rc;
+}
+
+/* The socket is made here: connecting works from now on, and an error is this process's to tell. */
+static int start_keeper(const char *guest, const char *path)
+{
+	/* Not in the place that it is to have: dup2 there would leave it close-on-exec. */
+	autoclose int made = usock_listen(path, SOCK_SEQPACKET, 0600);
+	autoclose int listener =
+		made < 0 ? made : fcntl(made, F_DUPFD_CLOEXEC, KEEPER_LISTENER_FD + 1);
+	int rc = listener < 0 ? listener : spawn_keeper(guest, listener);
+
+	if (made >= 0 && rc < 0)
+		unlink(path);
+	return rc;
+}
+
+static int connect_or_start(struct kept *kept)
+{
+	char path[USOCK_PATH_MAX];
+	int rc = keeper_path(kept->guest, path);
+	int fd = rc < 0 ? rc : usock_connect(path, SOCK_SEQPACKET);
+
+	if (fd != -ENOENT && fd != -ECONNREFUSED)
+		return fd;
+	rc = start_keeper(kept->guest, path);
+	return rc < 0 && rc != -EADDRINUSE ? rc : usock_connect(path, SOCK_SEQPACKET);
+}
+
+static void take_hello(struct kept *kept, const struct keeper_hello *hello, int *fds,
+		       unsigned n_fds)
+{
+	unsigned next = 0;
+
+	kept->hello = *hello;
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (hello->nodes >> i & 1 && next < n_fds)
+			kept->node_fd[i] = steal_fd(&fds[next++]);
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (hello->guards >> i & 1 && next < n_fds)
+			kept->guard_fd[i] = steal_fd(&fds[next++]);
+	timer_arm(&kept->timer, 0, 0);
+	kept->attached = true;
+	kept->why = kept->told = "";
+	kept->ops->attached(kept);
+	close_fds(kept);
+}
+
+static void dispatch(struct kept *kept, const struct keeper_message *message, int *fds,
+		     unsigned n_fds)
+{
+	if (message->type == KEEPER_HELLO && !kept->attached) {
+		take_hello(kept, &message->hello, fds, n_fds);
+	} else if (message->type == KEEPER_STATE && kept->attached) {
+		kept->state = message->state;
+		kept->ops->changed(kept);
+	} else if (message->type == KEEPER_BUSY) {
+		try_later(kept, "another evswitch is running and has it: end that one first");
+	}
+}
+
+static void connection_ready(struct watch *watch, uint32_t events)
+{
+	struct kept *kept = container_of(watch, struct kept, watch);
+	struct keeper_message message;
+	int fds[USOCK_FDS_MAX];
+	unsigned n_fds;
+	ssize_t size = usock_receive(kept->fd, &message, sizeof(message), fds, &n_fds);
+
+	(void)events;
+	if (size == -EAGAIN)
+		return;
+	if (size <= 0) {
+		try_later(kept, "its keeper has ended; starting another");
+		return;
+	}
+	switch (keeper_check(&message, (size_t)size)) {
+	case KEEPER_FITS:
+		dispatch(kept, &message, fds, n_fds);
+		break;
+	case KEEPER_OTHER_VERSION:
+		try_later(kept, "it is kept by another version of evswitch: it has its devices until "
+				"the VM ends, and can be switched to after that");
+		break;
+	default:
+		try_later(kept, "what answers at its keeper's socket is no keeper");
+	}
+	while (n_fds)
+		close_fd(&fds[--n_fds]);
+}
+
+static int connect_keeper(struct kept *kept)
+{
+	int rc = kept->fd = connect_or_start(kept);
+
+	if (rc >= 0 && usock_peer(kept->fd) != geteuid())
+		rc = -EPERM;
+	if (rc >= 0)
+		rc = watch_start(&kept->watch, kept->loop, kept->fd, EPOLLIN, connection_ready);
+	if (rc < 0)
+		close_fd(&kept->fd);
+	else
+		timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
+	return rc < 0 ? rc : 0;
+}
+
+static void timer_expired(struct timer *timer)
+{
+	struct kept *kept = container_of(timer, struct kept, timer);
+
+	if (kept->fd >= 0)
+		try_later(kept, "its keeper does not answer");
+	else if (connect_keeper(kept) < 0)
+		try_later(kept, "its keeper cannot be started");
+}
+
+int kept_open(struct kept *kept, struct loop *loop, const char *guest, const struct kept_ops *ops)
+{
+	int rc;
+
+	*kept = (struct kept){
+		.ops = ops, .loop = loop, .guest = guest, .fd = -1, .why = "its keeper starts",
+	};
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		kept->node_fd[i] = kept->guard_fd[i] = -1;
+	rc = timer_init(&kept->timer, loop, timer_expired);
+	if (rc == 0)
+		rc = connect_keeper(kept);
+	if (rc < 0)
+		log_warn("guest %s: cannot start its keeper: %s", guest, strerror(-rc));
+	return rc;
+}
+
+static int tell(struct kept *kept, const struct keeper_message *message, const int *fds,
+		unsigned n_fds)
+{
+	return usock_send(kept->fd, message, sizeof(*message), fds, n_fds);
+}
+
+static int tell_type(struct kept *kept, enum keeper_type type)
+{
+	struct keeper_message message = keeper_message(type);
+
+	return kept->fd < 0 ? 0 : tell(kept, &message, NULL, 0);
+}
+
+void kept_close(struct kept *kept)
+{
+	if (!kept->loop)
+		return;
+	tell_type(kept, KEEPER_BYE);
+	disconnect(kept);
+	timer_fini(&kept->timer);
+	kept->loop = NULL;
+}
+
+bool kept_is_pending(const struct kept *kept)
+{
+	return kept->fd >= 0 && !kept->attached;
+}
+
+int kept_take_node(struct kept *kept, unsigned which)
+{
+	return steal_fd(&kept->node_fd[which]);
+}
+
+int kept_take_guard(struct kept *kept, unsigned which)
+{
+	return steal_fd(&kept->guard_fd[which]);
+}
+
+int kept_keep_node(struct kept *kept, const struct keeper_identity *identity, unsigned which,
+		   const struct uinput *uinput, int guard_fd)
+{
+	struct keeper_message message = keeper_message(KEEPER_NODE);
+	int fds[] = { uinput->fd, guard_fd };
+
+	if (!kept->attached)
+		return 0;
+	message.node.identity = *identity;
+	message.node.which = (uint8_t)which;
+	memcpy(message.node.devnode, uinput->devnode, sizeof(message.node.devnode));
+	return tell(kept, &message, fds, guard_fd < 0 ? 1 : 2);
+}
+
+int kept_drive(struct kept *kept, const struct keeper_identity *identity, int memory_fd,
+	       int doorbell_fd)
+{
+	struct keeper_message message = keeper_message(KEEPER_OPEN);
+	int fds[] = { memory_fd, doorbell_fd };
+
+	if (!kept->attached)
+		return -ENOTCONN;
+	message.open = *identity;
+	return tell(kept, &message, fds, 2);
+}
+
+void kept_release(struct kept *kept)
+{
+	tell_type(kept, KEEPER_RELEASE);
+}
+
+void kept_retire(struct kept *kept)
+{
+	tell_type(kept, KEEPER_RETIRE);
+}

@@ -1,0 +1,96 @@
+/* A ring of frames to the keeper, and what the keeper says of the guest. */
+#include "sink-kept.h"
+
+#include "evring.h"
+#include "log.h"
+#include "util.h"
+
+struct sink_kept {
+	struct sink sink;
+	struct evring ring;
+	bool entered;
+	uint32_t generation; /* of the guest's end when it was entered */
+};
+
+static struct sink_kept *to_kept(struct sink *sink)
+{
+	return container_of(sink, struct sink_kept, sink);
+}
+
+static int sink_open(struct sink *sink)
+{
+	to_kept(sink)->ring = (struct evring)EVRING_INIT;
+	return 0;
+}
+
+static void sink_close(struct sink *sink)
+{
+	evring_close(&to_kept(sink)->ring);
+}
+
+/* A new ring for each keeper: what an earlier one has read of the last cannot be known. */
+static int attach(struct sink *sink)
+{
+	struct sink_kept *kept = to_kept(sink);
+	int rc;
+
+	evring_close(&kept->ring);
+	rc = evring_create(&kept->ring);
+	if (rc < 0)
+		return rc;
+	return kept_drive(sink->kept, &sink->identity, kept->ring.memory_fd,
+			  kept->ring.doorbell_fd);
+}
+
+static void kept_changed(struct sink *sink)
+{
+	struct sink_kept *kept = to_kept(sink);
+	const struct keeper_state *state = &sink->kept->state;
+	uint16_t before = sink->leds;
+
+	sink->leds = state->leds;
+	if (kept->entered && (!state->up || state->generation != kept->generation)) {
+		kept->entered = false;
+		sink->owner->down(sink);
+	} else if (before != sink->leds) {
+		sink->owner->leds(sink);
+	}
+}
+
+static int enter(struct sink *sink, const char **why)
+{
+	const struct kept *from = sink->kept;
+
+	if (!from->attached || !from->state.up) {
+		*why = from->attached && from->state.why[0] ? from->state.why : from->why;
+		return -ENOTCONN;
+	}
+	to_kept(sink)->entered = true;
+	to_kept(sink)->generation = from->state.generation;
+	return 0;
+}
+
+static void leave(struct sink *sink)
+{
+	to_kept(sink)->entered = false;
+}
+
+static void release(struct sink *sink)
+{
+	kept_release(sink->kept);
+}
+
+static int send_frame(struct sink *sink, enum shape_node node, const struct frame *frame)
+{
+	struct sink_kept *kept = to_kept(sink);
+
+	return evring_push(&kept->ring, kept->generation, node, frame);
+}
+
+#define KEPT_OPS                                                                                   \
+	.size = sizeof(struct sink_kept), .in_keeper = true, .open = sink_open,                    \
+	.close = sink_close, .attach = attach, .kept_changed = kept_changed, .enter = enter,       \
+	.leave = leave, .release = release, .send = send_frame
+
+const struct sink_ops sink_vhost_user = { .type = "vhost-user", KEPT_OPS };
+const struct sink_ops sink_qmp = { .type = "qmp", KEPT_OPS };
