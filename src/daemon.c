@@ -400,16 +400,20 @@ static int check_uinput(void)
 	return EX_UNAVAILABLE;
 }
 
+static bool keeper_is_pending(const struct daemon *daemon)
+{
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		if (guest_is_pending(&daemon->guest[i]))
+			return true;
+	return false;
+}
+
 /* Nothing is grabbed yet: this may take what a keeper needs to answer, or does not. */
 static void await_keepers(struct daemon *daemon)
 {
-	bool pending = true;
-
-	while (pending && !daemon->quit && loop_turn(&daemon->loop, -1) == 0) {
-		pending = false;
-		for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-			pending |= guest_is_pending(&daemon->guest[i]);
-	}
+	while (keeper_is_pending(daemon) && !daemon->quit)
+		if (loop_turn(&daemon->loop, -1) < 0)
+			return;
 }
 
 static int open_guests(struct daemon *daemon)
