@@ -59,6 +59,15 @@ enum request_id {
 			log_warn("vhost-user: " __VA_ARGS__);                                      \
 	} while (0)
 
+/* The message as it is sent: the header, and right behind it the payload. */
+static uint8_t *wire(struct vhost *vhost)
+{
+	_Static_assert(offsetof(struct vhost_message, bytes) ==
+			       offsetof(struct vhost_message, request) + HEADER_SIZE,
+		       "nothing between header and payload");
+	return (uint8_t *)&vhost->msg + offsetof(struct vhost_message, request);
+}
+
 static bool need_reply(const struct vhost *vhost)
 {
 	return vhost->msg.flags & FLAG_NEED_REPLY;
@@ -450,7 +459,7 @@ static int answer(struct vhost *vhost, uint32_t size)
 
 	vhost->msg.flags = VERSION | FLAG_REPLY;
 	vhost->msg.size = size;
-	n = send(vhost->watch.fd, &vhost->msg, all, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(vhost->watch.fd, wire(vhost), all, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
 	return (size_t)n == all ? 0 : -EPIPE;
@@ -526,7 +535,7 @@ static int receive(struct vhost *vhost, size_t end)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(vhost->fds))];
 	} control;
-	struct iovec iov = { (char *)&vhost->msg + vhost->have, end - vhost->have };
+	struct iovec iov = { wire(vhost) + vhost->have, end - vhost->have };
 	struct msghdr hdr = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = &control,

@@ -57,6 +57,7 @@ struct vhost_ring {
 };
 
 struct vhost_message {
+	uint32_t unused; /* so that the payload is aligned, and follows the header */
 	uint32_t request, flags, size;
 	union {
 		uint64_t u64;
