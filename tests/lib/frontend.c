@@ -173,7 +173,7 @@ bool frontend_write(struct frontend *fe, const void *bytes, size_t size, const i
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int[64]))];
+		char space[CMSG_SPACE(sizeof(int[VHOST_FDS_MAX]))];
 	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)bytes, size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
