@@ -524,12 +524,20 @@ void frontend_stop(struct frontend *fe)
 		assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 }
 
-void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play)
+void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play,
+		      const struct vinput_model *model)
 {
 	frontend_init(fe, play);
 	frontend_connect(fe, path);
 	frontend_realize(fe);
-	guest_probe(fe, &backend_model);
+	guest_probe(fe, model);
 	frontend_start(fe);
 	guest_give(fe, fe->guest.buffers);
+}
+
+void frontend_sync(struct frontend *fe)
+{
+	uint8_t bytes[128];
+
+	guest_config(fe, 0, 0, bytes);
 }

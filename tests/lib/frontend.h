@@ -197,8 +197,11 @@ void frontend_start(struct frontend *fe);
 /* Pause, reset, driver unload: disables, and takes the bases of the rings. UML has no such call. */
 void frontend_stop(struct frontend *fe);
 
-/* All of it up to a driver that waits for events. */
-void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play);
+/* All of it up to a driver that waits for events; what it reads of the device is this model. */
+void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play,
+		      const struct vinput_model *model);
+/* All that was said before has been done when this returns: the guest reads the config space. */
+void frontend_sync(struct frontend *fe);
 
 /* --- the driver -------------------------------------------------------------------------- */
 
