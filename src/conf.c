@@ -72,6 +72,14 @@ void conf_free(struct conf *conf)
 	free(conf);
 }
 
+const struct conf_guest *conf_find_guest(const struct conf *conf, const char *name)
+{
+	for (unsigned i = 0; i < conf->n_guests; i++)
+		if (strcmp(conf->guests[i].name, name) == 0)
+			return &conf->guests[i];
+	return NULL;
+}
+
 static unsigned count_found(const struct conf_builder *builder)
 {
 	return builder->report.n + builder->report.more;
@@ -279,16 +287,14 @@ static void on_pair(void *ctx, unsigned line, const char *name, const char *valu
 static void find_start(struct conf_builder *builder)
 {
 	struct conf *conf = builder->conf;
+	const struct conf_guest *guest;
 
 	if (!builder->start || strcmp(builder->start, "host") == 0)
 		return;
-	for (unsigned i = 0; i < conf->n_guests; i++) {
-		if (strcmp(conf->guests[i].name, builder->start) == 0) {
-			conf->start = 1 + i;
-			return;
-		}
-	}
-	if (!builder->guest_refused)
+	guest = conf_find_guest(conf, builder->start);
+	if (guest)
+		conf->start = 1 + (unsigned)(guest - conf->guests);
+	else if (!builder->guest_refused)
 		conf_report(&builder->report, builder->start_line, UNKNOWN_START,
 			    log_str(builder->start).text);
 }

@@ -97,6 +97,9 @@ int conf_load(const char *file, const char *const *channels, conf_error_fn error
 
 void conf_free(struct conf *conf);
 
+/* The guest of that name, or NULL. */
+const struct conf_guest *conf_find_guest(const struct conf *conf, const char *name);
+
 /*
  * Where the configuration is when -c names none: $XDG_CONFIG_HOME/evswitch/evswitch.conf (by
  * default below $HOME/.config) if it exists, else /etc/evswitch/evswitch.conf. Writes the path into

@@ -2,14 +2,18 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "daemon.h"
+#include "guest-xml.h"
+#include "keeper-message.h"
 #include "keeper.h"
 #include "log.h"
 #include "probe.h"
@@ -21,18 +25,34 @@
 
 #define TRY_SECONDS_MAX 86400
 
-enum command { COMMAND_RUN, COMMAND_PROBE, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+	COMMAND_RUN,
+	COMMAND_PROBE,
+	COMMAND_XML,
+	COMMAND_QEMU_ARGS,
+	COMMAND_HELP,
+	COMMAND_VERSION
+};
 
 struct arguments {
 	enum command command;
-	const char *conf; /* NULL: the default place */
+	const char *conf;  /* NULL: the default place */
+	const char *guest; /* of --xml and --qemu-args */
 	enum log_level level;
 	unsigned try_s;
 	unsigned seconds; /* 0: not given */
 	bool json;
 };
 
-enum { OPTION_TRY = 256, OPTION_PROBE, OPTION_SECONDS, OPTION_JSON, OPTION_VERSION };
+enum {
+	OPTION_TRY = 256,
+	OPTION_PROBE,
+	OPTION_SECONDS,
+	OPTION_JSON,
+	OPTION_XML,
+	OPTION_QEMU_ARGS,
+	OPTION_VERSION
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -41,6 +61,8 @@ static const struct option options[] = {
 	{ "probe", no_argument, NULL, OPTION_PROBE },
 	{ "seconds", required_argument, NULL, OPTION_SECONDS },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "xml", required_argument, NULL, OPTION_XML },
+	{ "qemu-args", required_argument, NULL, OPTION_QEMU_ARGS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ 0 },
@@ -49,6 +71,7 @@ static const struct option options[] = {
 static const char help[] =
 	"Usage: evswitch [-c FILE] [-v] [--try SECONDS]\n"
 	"       evswitch --probe [--seconds N] [--json]\n"
+	"       evswitch [-c FILE] --xml GUEST | --qemu-args GUEST\n"
 	"       evswitch --help | --version\n"
 	"\n"
 	"Gives a keyboard and a mouse to the Linux host or to one of its QEMU guests.\n"
@@ -61,6 +84,9 @@ static const char help[] =
 	"                      ready for the configuration\n"
 	"      --seconds N     how long --probe waits (default 20)\n"
 	"      --json          --probe prints JSON\n"
+	"      --xml GUEST     prints what the guest's libvirt domain needs\n"
+	"      --qemu-args GUEST\n"
+	"                      prints the same for QEMU's command line, an option a line\n"
 	"      --help, --version\n"
 	"\n"
 	"Both Ctrl keys give the focus to the next target. Backspace+Esc+Enter give it to the\n"
@@ -100,6 +126,14 @@ static bool take_option(struct arguments *arguments, int option)
 	case OPTION_PROBE:
 		arguments->command = COMMAND_PROBE;
 		return true;
+	case OPTION_XML:
+		arguments->command = COMMAND_XML;
+		arguments->guest = optarg;
+		return true;
+	case OPTION_QEMU_ARGS:
+		arguments->command = COMMAND_QEMU_ARGS;
+		arguments->guest = optarg;
+		return true;
 	case OPTION_JSON:
 		arguments->json = true;
 		return true;
@@ -131,6 +165,10 @@ static bool parse(int argc, char **argv, struct arguments *arguments)
 		log_error("-c and --try do not go with --probe");
 		return false;
 	}
+	if (arguments->guest && arguments->try_s) {
+		log_error("--try does not go with --xml and --qemu-args");
+		return false;
+	}
 	return true;
 }
 
@@ -140,19 +178,73 @@ static void config_error(void *ctx, const char *message)
 	log_error("%s", message);
 }
 
-static int run_switcher(const struct arguments *arguments)
+/* 0 and *conf, or an exit code. */
+static int load(const struct arguments *arguments, struct conf **conf)
 {
-	struct daemon_options daemon = { .try_s = arguments->try_s };
-	struct conf *conf = NULL;
 	char path[PATH_MAX];
 	int rc;
 
 	conf_default_path(path, sizeof(path));
 	rc = conf_load(arguments->conf ? arguments->conf : path, sink_types, config_error, NULL,
-		       &conf);
+		       conf);
 	if (rc < 0)
 		return rc == -EINVAL ? EX_CONFIG : rc == -ENOMEM ? EX_OSERR : EX_NOINPUT;
+	return EX_OK;
+}
+
+static int run_switcher(const struct arguments *arguments)
+{
+	struct daemon_options daemon = { .try_s = arguments->try_s };
+	struct conf *conf = NULL;
+	int rc = load(arguments, &conf);
+
+	if (rc != EX_OK)
+		return rc;
 	rc = daemon_run(conf, &daemon);
+	conf_free(conf);
+	return rc;
+}
+
+static int print_guest(const struct arguments *arguments, const struct conf *conf)
+{
+	const struct conf_guest *guest = conf_find_guest(conf, arguments->guest);
+	const struct passwd *user = getpwuid(geteuid());
+	char dir[CONF_SOCKET_DIR_MAX + 1];
+	struct guest_place place = { conf->socket_dir, user ? user->pw_name : "USER" };
+
+	if (!guest) {
+		log_error(
+			"no [guest %s] in the configuration; its name is the one after \"guest\", "
+			"not the domain's",
+			log_str(arguments->guest).text);
+		return EX_UNAVAILABLE;
+	}
+	if (!place.socket_dir) {
+		conf_default_socket_dir(dir, sizeof(dir));
+		place.socket_dir = dir;
+	}
+	if (arguments->command == COMMAND_XML) {
+		guest_xml_domain(stdout, guest, &place);
+	} else {
+		guest_args(stdout, guest, &place);
+		if (guest_args_note(guest))
+			log_info("%s", guest_args_note(guest));
+	}
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		log_error("standard output: %s", strerror(errno));
+		return EX_IOERR;
+	}
+	return EX_OK;
+}
+
+static int run_print_guest(const struct arguments *arguments)
+{
+	struct conf *conf = NULL;
+	int rc = load(arguments, &conf);
+
+	if (rc != EX_OK)
+		return rc;
+	rc = print_guest(arguments, conf);
 	conf_free(conf);
 	return rc;
 }
@@ -180,6 +272,9 @@ int main(int argc, char **argv)
 			.seconds = arguments.seconds,
 			.json = arguments.json,
 		});
+	case COMMAND_XML:
+	case COMMAND_QEMU_ARGS:
+		return run_print_guest(&arguments);
 	default:
 		return run_switcher(&arguments);
 	}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# --xml and --qemu-args as a program: what goes to which stream, and how it ends.
+# usage: tests/unit/test-print.sh PATH_TO_EVSWITCH
+set -uo pipefail
+
+evswitch=$(realpath "$1")
+tmp=$(mktemp -d) || exit 73
+trap 'rm -rf "$tmp"' EXIT
+passed=0 failed=0 skipped=0
+
+pass() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); echo "FAILED: $*"; sed 's/^/  | /' "$tmp/out" "$tmp/err"; }
+
+# run STATUS ARGUMENTS...: stdout and stderr in $tmp/out and $tmp/err
+run() {
+	local expected=$1 status=0
+	shift
+	"$evswitch" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+	if ((status == expected)); then pass; else fail "evswitch $*: exit status $status instead of $expected"; fi
+}
+
+# says FILE TEXT
+says() { if grep -qF -e "$2" "$tmp/$1"; then pass; else fail "no \"$2\" in std$1"; fi; }
+silent() { if [[ ! -s $tmp/$1 ]]; then pass; else fail "something in std$1"; fi; }
+
+cat >"$tmp/conf" <<-EOT
+	[device keyboard]
+	name = a keyboard
+	[guest win10]
+	via = input-linux
+	libvirt = other
+	[guest linux]
+	qmp = $tmp/monitor
+EOT
+printf '[device keyboard]\nname = a\n[guest win10]\nvia = nothing\n' >"$tmp/wrong"
+
+run 0 -c "$tmp/conf" --xml win10
+says out "<input type='evdev'><source dev='/dev/input/by-id/evswitch-win10-keyboard' grab='all' repeat='on'/></input>"
+silent err
+if xmllint --noout "$tmp/out"; then pass; else fail 'no XML'; fi
+
+run 0 -c "$tmp/conf" --qemu-args win10
+says out '-object input-linux,id=evswitch-win10-pointer,evdev=/dev/input/by-id/evswitch-win10-pointer'
+silent err
+
+run 0 -c "$tmp/conf" --qemu-args linux
+says out '-device virtio-input-host-pci,id=evswitch-linux-media,evdev=/dev/input/by-id/evswitch-linux-media'
+says out "-qmp unix:$tmp/monitor,server=on,wait=off"
+
+run 69 -c "$tmp/conf" --xml other
+says err 'no [guest other]'
+silent out
+run 69 -c "$tmp/conf" --qemu-args ''
+run 64 --xml
+run 64 -c "$tmp/conf" --xml win10 --try 1
+run 64 -c "$tmp/conf" --xml win10 --json
+run 66 -c "$tmp/missing" --xml win10
+silent out
+run 78 -c "$tmp/wrong" --qemu-args win10
+silent out
+
+# What could not be written is no success.
+if "$evswitch" -c "$tmp/conf" --xml win10 >/dev/full 2>"$tmp/err"; then fail 'a full disk is a success'; else pass; fi
+says err 'No space left'
+
+printf '[evswitch]\nsocket-dir = /run/evswitch\n[device a]\nname = a\n[guest a]\nvia = vhost-user\n' >"$tmp/conf"
+if "$evswitch" -c "$tmp/conf" --xml a >"$tmp/out" 2>"$tmp/err"; then
+	says out 'path=/run/evswitch/a-keyboard.sock'
+	run 0 -c "$tmp/conf" --qemu-args a
+	says err 'memory-backend-memfd'
+else
+	skipped=3
+	echo 'skip: this evswitch has no via = vhost-user'
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
