@@ -18,6 +18,13 @@ void backlog_reset(struct backlog *backlog)
 	backlog->down = backlog->seen = (struct keyset){ 0 };
 }
 
+void backlog_let_go(struct backlog *backlog)
+{
+	backlog->first = backlog->n = 0;
+	backlog->down = (struct keyset){ 0 };
+	backlog->letting_go = !keyset_empty(&backlog->seen);
+}
+
 static struct input_event *waiting(struct backlog *backlog, unsigned i)
 {
 	return &backlog->ev[(backlog->first + i) % BACKLOG_MAX];
@@ -102,6 +109,15 @@ static bool note_key(struct keyset *down, const struct input_event *ev)
 	return true;
 }
 
+static bool is_for_target(struct backlog *backlog, const struct input_event *ev)
+{
+	if (ev->type != EV_KEY)
+		return true;
+	if (ev->value == 2 && backlog->no_repeats)
+		return false;
+	return note_key(&backlog->down, ev);
+}
+
 void backlog_push(struct backlog *backlog, const struct frame *frame)
 {
 	unsigned start = is_motion(frame) ? last_motion(backlog) : backlog->n;
@@ -112,17 +128,28 @@ void backlog_push(struct backlog *backlog, const struct frame *frame)
 		return;
 	}
 	if (backlog->n + frame->n > BACKLOG_MAX - SLACK) {
-		backlog->first = backlog->n = 0;
-		backlog->down = (struct keyset){ 0 };
-		backlog->letting_go = true;
+		backlog_let_go(backlog);
 		backlog->overflows++;
 	}
 	before = backlog->n;
 	for (unsigned i = 0; i + 1 < frame->n; i++)
-		if (frame->ev[i].type != EV_KEY || note_key(&backlog->down, &frame->ev[i]))
+		if (is_for_target(backlog, &frame->ev[i]))
 			append(backlog, &frame->ev[i]);
 	if (backlog->n > before)
 		append(backlog, &frame->ev[frame->n - 1]);
+}
+
+unsigned backlog_next(const struct backlog *backlog)
+{
+	unsigned n = 0;
+
+	if (backlog->letting_go)
+		return 2;
+	while (n < backlog->n && !ends_frame(&backlog->ev[(backlog->first + n) % BACKLOG_MAX]))
+		n++;
+	if (n == backlog->n)
+		return 0;
+	return n < FRAME_MAX ? n + 1 : FRAME_MAX;
 }
 
 /* Takes from *ev what is above the largest step, and returns it. */

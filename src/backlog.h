@@ -16,6 +16,7 @@
 
 struct backlog {
 	int step_max;       /* the largest EV_REL value that the target's reports hold; 0: any */
+	bool no_repeats;    /* the target repeats keys by itself: value 2 is left out */
 	unsigned first, n;  /* a ring of events; each frame ends with its SYN_REPORT */
 	bool letting_go;    /* before what waits: all of 'seen' goes up */
 	unsigned overflows; /* how often everything was let go */
@@ -40,10 +41,38 @@ static inline bool backlog_empty(const struct backlog *backlog)
 void backlog_push(struct backlog *backlog, const struct frame *frame);
 
 /*
+ * Hot. For a frame that goes to the target directly, while nothing waits: notes one event of it, as
+ * pushing and popping it would. False where it is to be left out.
+ */
+static inline bool backlog_pass(struct backlog *backlog, const struct input_event *ev)
+{
+	if (ev->type != EV_KEY)
+		return true;
+	if ((ev->value == 1) == keyset_has(&backlog->down, ev->code))
+		return false;
+	if (ev->value == 1) {
+		keyset_add(&backlog->down, ev->code);
+		keyset_add(&backlog->seen, ev->code);
+	} else if (ev->value == 0) {
+		keyset_remove(&backlog->down, ev->code);
+		keyset_remove(&backlog->seen, ev->code);
+	} else {
+		return !backlog->no_repeats;
+	}
+	return true;
+}
+
+/* How many events the next frame to be popped has whole; 2 where it can be had in parts; or 0. */
+unsigned backlog_next(const struct backlog *backlog);
+
+/*
  * Hot. Takes the oldest frame, or as much of it as 'room' events hold, the SYN_REPORT among them:
  * the rest of a longer one is the next frame. False where nothing waits or 'room' is below 2.
  */
 bool backlog_pop(struct backlog *backlog, unsigned room, struct frame *out);
+
+/* Drops what waits: the next thing that the target is owed is that all that is down there goes up. */
+void backlog_let_go(struct backlog *backlog);
 
 /* Forgets everything but the count: the target is gone, or was reset and has nothing down. */
 void backlog_reset(struct backlog *backlog);
