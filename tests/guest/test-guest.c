@@ -119,7 +119,7 @@ static void send_frame(void *source, enum shape_node node, const struct frame *f
 static bool wait_until(struct desk *desk, bool (*holds)(const struct desk *, unsigned, unsigned),
 		       unsigned node, unsigned value)
 {
-	long deadline = now_ms() + GUEST_MS;
+	long deadline = now_ms() + MACHINE_MS;
 
 	while (!holds(desk, node, value)) {
 		long left = deadline - now_ms();
@@ -173,7 +173,7 @@ static const struct source_ops source_ops = {
 /* The next line of QMP that has this in it; others are passed over. */
 static void qmp_expect(struct desk *desk, const char *text)
 {
-	long deadline = now_ms() + GUEST_MS;
+	long deadline = now_ms() + MACHINE_MS;
 
 	for (;;) {
 		struct pollfd in = { .fd = desk->qmp, .events = POLLIN };
@@ -247,8 +247,8 @@ static void start(struct desk *desk)
 		argv[5] = "-qmp";
 		argv[6] = monitor;
 	}
-	guest_start(&desk->rig.guest, &desk->rig.loop, argv);
-	guest_await_nodes(&desk->rig.guest);
+	machine_start(&desk->rig.machine, &desk->rig.loop, argv);
+	machine_await_nodes(&desk->rig.machine);
 	if (argv[5])
 		qmp_connect(desk);
 }
@@ -269,7 +269,7 @@ static void test_release_all(struct desk *desk)
 		vinput_release_all(desk->vinput[node]);
 	rig_expect_soon(rig, "down keyboard", "");
 	rig_expect_soon(rig, "down pointer", "");
-	guest_drain(&rig->guest);
+	machine_drain(&rig->machine);
 	rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
 }
 
@@ -291,7 +291,7 @@ static void test_paused(struct desk *desk)
 		rig_expect_up(rig, true);
 		rig_expect_soon(rig, "down keyboard", "");
 		rig_expect_soon(rig, "down pointer", "");
-		guest_drain(&rig->guest);
+		machine_drain(&rig->machine);
 		rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
 		rig_expect_typed(rig, SHAPE_POINTER, "btn_left");
 	}
@@ -302,14 +302,14 @@ static void test_reset(struct desk *desk)
 	struct rig *rig = &desk->rig;
 
 	rig_expect_same(rig, SHAPE_KEYBOARD, "leftctrl:1");
-	guest_expect_answer(&rig->guest, "led 1 1", "1");
+	machine_expect_answer(&rig->machine, "led 1 1", "1");
 	expect_leds(desk, 1U << LED_CAPSL);
 	qmp(desk, "{\"execute\": \"system_reset\"}");
 	rig_expect_up(rig, false);
 	expect_leds(desk, 0);
-	guest_await_nodes(&rig->guest);
+	machine_await_nodes(&rig->machine);
 	rig_expect_up(rig, true);
-	guest_expect_answer(&rig->guest, "down keyboard", "");
+	machine_expect_answer(&rig->machine, "down keyboard", "");
 	rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 	rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
 }
@@ -341,7 +341,7 @@ static void test_unplugged(struct desk *desk)
 	for (unsigned i = 0; i < 2; i++) {
 		rig_expect_same(rig, SHAPE_MEDIA, "mute:1");
 		qmp(desk, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"media\"}}");
-		guest_await(&rig->guest, "gone media");
+		machine_await(&rig->machine, "gone media");
 		qmp_expect(desk, "DEVICE_DELETED");
 		qmp(desk, "{\"execute\": \"chardev-remove\", \"arguments\": {\"id\": \"media\"}}");
 		if (!wait_until(desk, is_connected, SHAPE_MEDIA, false))
@@ -349,9 +349,9 @@ static void test_unplugged(struct desk *desk)
 		expect_up(desk, SHAPE_MEDIA, false);
 		rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
 		plug_media(desk);
-		guest_await(&rig->guest, "up media");
+		machine_await(&rig->machine, "up media");
 		expect_up(desk, SHAPE_MEDIA, true);
-		guest_expect_answer(&rig->guest, "down media", "");
+		machine_expect_answer(&rig->machine, "down media", "");
 		rig_expect_typed(rig, SHAPE_MEDIA, "mute");
 	}
 }
@@ -365,7 +365,7 @@ static bool why_says_shared(const struct desk *desk, unsigned node, unsigned val
 /* QEMU tells nobody that what the guest writes does not get here. */
 static void test_not_shared(struct desk *desk)
 {
-	guest_kill(&desk->rig.guest);
+	machine_kill(&desk->rig.machine);
 	assert_int_equal(setenv("SHARE", "off", 1), 0);
 	start(desk);
 	unsetenv("SHARE");
@@ -375,7 +375,7 @@ static void test_not_shared(struct desk *desk)
 				 vinput_why(desk->vinput[node]));
 		assert_false(vinput_up(desk->vinput[node]));
 	}
-	guest_kill(&desk->rig.guest);
+	machine_kill(&desk->rig.machine);
 	rig_expect_up(&desk->rig, false);
 	boot(&desk->rig);
 	rig_expect_typed(&desk->rig, SHAPE_KEYBOARD, "a");
@@ -389,21 +389,21 @@ static const struct test {
 	void (*run)(struct desk *); /* where it is no check that others share */
 	bool qemu;                  /* only there */
 } tests[] = {
-	{ "names", check_names },
-	{ "capabilities", check_capabilities },
-	{ "every_key", check_every_key },
-	{ "long_frames", check_long_frames },
-	{ "motion", check_motion },
-	{ "wheels", check_wheels },
-	{ "repeat", check_repeat },
-	{ "leds", check_leds },
+	{ "names", .check = check_names },
+	{ "capabilities", .check = check_capabilities },
+	{ "every_key", .check = check_every_key },
+	{ "long_frames", .check = check_long_frames },
+	{ "motion", .check = check_motion },
+	{ "wheels", .check = check_wheels },
+	{ "repeat", .check = check_repeat },
+	{ "leds", .check = check_leds },
 	{ "release_all", .run = test_release_all },
-	{ "unread", check_unread },
-	{ "frozen", check_frozen },
-	{ "frozen_long", check_frozen_long },
-	{ "driver_reloaded", check_driver_reloaded },
-	{ "rebooted", check_rebooted },
-	{ "killed", check_killed },
+	{ "unread", .check = check_unread },
+	{ "frozen", .check = check_frozen },
+	{ "frozen_long", .check = check_frozen_long },
+	{ "driver_reloaded", .check = check_driver_reloaded },
+	{ "rebooted", .check = check_rebooted },
+	{ "killed", .check = check_killed },
 	{ "paused", .run = test_paused, .qemu = true },
 	{ "reset", .run = test_reset, .qemu = true },
 	{ "unplugged", .run = test_unplugged, .qemu = true },
@@ -413,13 +413,13 @@ static const struct test {
 static struct desk desk = { .qmp = -1 };
 
 /* The guest that a failed test left half done would fail the next one too. */
-static void run_test(void **state)
+static void perform(void **state)
 {
 	const struct test *test = *state;
 
 	if (desk.unfinished)
-		guest_kill(&desk.rig.guest);
-	if (!desk.rig.guest.pid)
+		machine_kill(&desk.rig.machine);
+	if (!desk.rig.machine.pid)
 		boot(&desk.rig);
 	desk.unfinished = true;
 	if (test->check)
@@ -448,7 +448,7 @@ static int open_desk(void **state)
 static int close_desk(void **state)
 {
 	(void)state;
-	guest_kill(&desk.rig.guest);
+	machine_kill(&desk.rig.machine);
 	for (unsigned node = 0; node < SHAPE_NODES; node++) {
 		vinput_free(desk.vinput[node]);
 		unlink(desk.path[node]);
@@ -467,7 +467,7 @@ static int pick(const char *kind, struct CMUnitTest *picked)
 	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
 		if (!tests[i].qemu || strcmp(kind, "qemu") == 0)
 			picked[n++] = (struct CMUnitTest){ .name = tests[i].name,
-							   .test_func = run_test,
+							   .test_func = perform,
 							   .initial_state = (void *)&tests[i] };
 	return n;
 }
@@ -490,6 +490,6 @@ int main(int argc, char **argv)
 		cmocka_set_test_filter(argv[3]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	failed = _cmocka_run_group_tests(desk.kind, picked, (size_t)n, open_desk, close_desk);
-	guest_reset();
+	machine_reset();
 	return failed != 0;
 }

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "guest.h"
+#include "machine.h"
 #include "shape.h"
 #include "vinput.h"
 
@@ -22,11 +22,11 @@ struct source_ops {
 
 struct rig {
 	struct loop loop;
-	struct guest guest;
+	struct machine machine;
 	const struct vinput_model *model; /* of each node: what the guest must see */
 	const struct source_ops *ops;
 	void *source;
-	/* Starts the guest, which is not there; all its nodes are up on return. */
+	/* Starts the machine, which is not there; all its nodes are up on return. */
 	void (*boot)(struct rig *rig);
 };
 

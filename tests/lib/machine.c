@@ -1,5 +1,5 @@
 /* The guest as a process, its console's lines, and what is expected of them. */
-#include "guest.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@
 
 static const char *const nodes[] = { "keyboard", "media", "pointer" };
 
-/* The one that runs, for guest_reset. */
+/* The one that runs, for machine_reset. */
 static pid_t running;
 
 static long now_ms(void)
@@ -42,7 +42,7 @@ static void kill_group(pid_t pid)
 		;
 }
 
-void guest_reset(void)
+void machine_reset(void)
 {
 	if (running)
 		kill_group(running);
@@ -51,13 +51,13 @@ void guest_reset(void)
 
 static void console_ready(struct watch *watch, uint32_t events)
 {
-	struct guest *guest = container_of(watch, struct guest, watch);
-	size_t room = sizeof(guest->text) - guest->used;
-	ssize_t size = room ? read(watch->fd, guest->text + guest->used, room) : -1;
+	struct machine *machine = container_of(watch, struct machine, watch);
+	size_t room = sizeof(machine->text) - machine->used;
+	ssize_t size = room ? read(watch->fd, machine->text + machine->used, room) : -1;
 
 	(void)events;
 	if (size > 0) {
-		guest->used += (size_t)size;
+		machine->used += (size_t)size;
 	} else {
 		int fd = watch->fd;
 
@@ -66,17 +66,17 @@ static void console_ready(struct watch *watch, uint32_t events)
 	}
 }
 
-void guest_start(struct guest *guest, struct loop *loop, const char *const *argv)
+void machine_start(struct machine *machine, struct loop *loop, const char *const *argv)
 {
 	int console[2];
 
-	assert_int_equal(guest->pid, 0);
+	assert_int_equal(machine->pid, 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console), 0);
-	guest->loop = loop;
-	guest->used = 0;
-	guest->pid = fork();
-	assert_true(guest->pid >= 0);
-	if (guest->pid == 0) {
+	machine->loop = loop;
+	machine->used = 0;
+	machine->pid = fork();
+	assert_true(machine->pid >= 0);
+	if (machine->pid == 0) {
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(console[1], STDIN_FILENO);
@@ -85,63 +85,63 @@ void guest_start(struct guest *guest, struct loop *loop, const char *const *argv
 		perror(argv[0]);
 		_exit(127);
 	}
-	setpgid(guest->pid, guest->pid);
-	running = guest->pid;
+	setpgid(machine->pid, machine->pid);
+	running = machine->pid;
 	close(console[1]);
-	assert_int_equal(watch_start(&guest->watch, loop, console[0], EPOLLIN, console_ready), 0);
+	assert_int_equal(watch_start(&machine->watch, loop, console[0], EPOLLIN, console_ready), 0);
 }
 
-void guest_kill(struct guest *guest)
+void machine_kill(struct machine *machine)
 {
-	if (!guest->pid)
+	if (!machine->pid)
 		return;
-	kill_group(guest->pid);
-	guest->pid = running = 0;
-	while (guest->watch.loop) /* until its end has been read */
-		loop_turn(guest->loop, GUEST_MS);
+	kill_group(machine->pid);
+	machine->pid = running = 0;
+	while (machine->watch.loop) /* until its end has been read */
+		loop_turn(machine->loop, MACHINE_MS);
 }
 
-void guest_freeze(struct guest *guest)
+void machine_freeze(struct machine *machine)
 {
 	siginfo_t info;
 
-	kill(guest->pid, SIGSTOP);
-	assert_int_equal(waitid(P_PID, (id_t)guest->pid, &info, WSTOPPED | WNOWAIT), 0);
+	kill(machine->pid, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)machine->pid, &info, WSTOPPED | WNOWAIT), 0);
 }
 
-void guest_thaw(struct guest *guest)
+void machine_thaw(struct machine *machine)
 {
-	kill(guest->pid, SIGCONT);
+	kill(machine->pid, SIGCONT);
 }
 
 /* --- its lines --------------------------------------------------------------------------- */
 
-static void drop(struct guest *guest, char *line, const char *end)
+static void drop(struct machine *machine, char *line, const char *end)
 {
-	memmove(line, end, (size_t)(guest->text + guest->used - end));
-	guest->used -= (size_t)(end - line);
+	memmove(line, end, (size_t)(machine->text + machine->used - end));
+	machine->used -= (size_t)(end - line);
 }
 
 /* Takes the first line that begins with these words. The kernel's are shown: they should be none. */
-static bool take_line(struct guest *guest, const char *words, char *rest)
+static bool take_line(struct machine *machine, const char *words, char *rest)
 {
 	size_t length = strlen(words);
-	char *line = guest->text, *end;
+	char *line = machine->text, *end;
 
-	while ((end = memchr(line, '\n', guest->used - (size_t)(line - guest->text)))) {
+	while ((end = memchr(line, '\n', machine->used - (size_t)(line - machine->text)))) {
 		size_t size = (size_t)(end - line);
 
 		if (*line != '@') {
 			if (size > 1)
 				printf("the guest's console: %.*s\n", (int)size, line);
-			drop(guest, line, end + 1);
+			drop(machine, line, end + 1);
 		} else if (size > length && memcmp(line + 1, words, length) == 0 &&
 			   (size == length + 1 || strchr(" \r", line[length + 1]))) {
 			size -= length + 1;
 			if (rest)
-				snprintf(rest, GUEST_LINE, "%.*s", (int)size - (size > 0),
+				snprintf(rest, MACHINE_LINE, "%.*s", (int)size - (size > 0),
 					 line + length + 1 + (size > 0));
-			drop(guest, line, end + 1);
+			drop(machine, line, end + 1);
 			return true;
 		} else {
 			line = end + 1;
@@ -150,59 +150,59 @@ static bool take_line(struct guest *guest, const char *words, char *rest)
 	return false;
 }
 
-bool guest_says(struct guest *guest, const char *words, char *rest, int timeout_ms)
+bool machine_says(struct machine *machine, const char *words, char *rest, int timeout_ms)
 {
 	long deadline = now_ms() + timeout_ms;
 
-	while (!take_line(guest, words, rest)) {
+	while (!take_line(machine, words, rest)) {
 		long left = deadline - now_ms();
 
-		if (left <= 0 || !guest->watch.loop)
+		if (left <= 0 || !machine->watch.loop)
 			return false;
-		loop_turn(guest->loop, (int)left);
+		loop_turn(machine->loop, (int)left);
 	}
 	return true;
 }
 
-void guest_await(struct guest *guest, const char *words)
+void machine_await(struct machine *machine, const char *words)
 {
-	if (!guest_says(guest, words, NULL, GUEST_MS))
+	if (!machine_says(machine, words, NULL, MACHINE_MS))
 		fail_msg("the guest %s \"%s\"",
-			 guest->watch.loop ? "does not say" : "has ended and did not say", words);
+			 machine->watch.loop ? "does not say" : "has ended and did not say", words);
 }
 
-void guest_await_nodes(struct guest *guest)
+void machine_await_nodes(struct machine *machine)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(nodes); i++) {
 		char words[32];
 
 		snprintf(words, sizeof(words), "up %s", nodes[i]);
-		if (!guest_says(guest, words, NULL, GUEST_BOOT_MS))
+		if (!machine_says(machine, words, NULL, MACHINE_BOOT_MS))
 			fail_msg("the guest has no %s", nodes[i]);
 	}
 }
 
-void guest_tell(struct guest *guest, const char *question)
+void machine_tell(struct machine *machine, const char *question)
 {
 	char line[128];
 	int size = snprintf(line, sizeof(line), "%s\n", question);
 
-	assert_non_null(guest->watch.loop);
-	assert_int_equal(write(guest->watch.fd, line, (size_t)size), size);
+	assert_non_null(machine->watch.loop);
+	assert_int_equal(write(machine->watch.fd, line, (size_t)size), size);
 }
 
-void guest_ask(struct guest *guest, const char *question, char *answer)
+void machine_ask(struct machine *machine, const char *question, char *answer)
 {
-	guest_tell(guest, question);
-	if (!guest_says(guest, question, answer, GUEST_MS))
+	machine_tell(machine, question);
+	if (!machine_says(machine, question, answer, MACHINE_MS))
 		fail_msg("the guest does not answer \"%s\"", question);
 }
 
-void guest_expect_answer(struct guest *guest, const char *question, const char *answer)
+void machine_expect_answer(struct machine *machine, const char *question, const char *answer)
 {
-	char said[GUEST_LINE];
+	char said[MACHINE_LINE];
 
-	guest_ask(guest, question, said);
+	machine_ask(machine, question, said);
 	if (strcmp(said, answer) != 0)
 		fail_msg("%s: the guest says \"%s\" instead of \"%s\"", question, said, answer);
 }
@@ -229,46 +229,47 @@ static bool decode(const char *line, char *events, size_t size)
 	return repeats;
 }
 
-static void expect(struct guest *guest, const char *node, const char *events, bool repeats)
+static void expect(struct machine *machine, const char *node, const char *events, bool repeats)
 {
-	char line[GUEST_LINE], seen[GUEST_LINE];
+	char line[MACHINE_LINE], seen[MACHINE_LINE];
 
 	do {
-		if (!guest_says(guest, node, line, GUEST_MS))
+		if (!machine_says(machine, node, line, MACHINE_MS))
 			fail_msg("the guest got no \"%s\" on its %s", events, node);
 	} while (decode(line, seen, sizeof(seen)) && !repeats);
 	if (strcmp(seen, events) != 0)
 		fail_msg("the guest got \"%s\" on its %s instead of \"%s\"", seen, node, events);
 }
 
-void guest_expect(struct guest *guest, const char *node, const char *events)
+void machine_expect(struct machine *machine, const char *node, const char *events)
 {
-	expect(guest, node, events, strstr(events, ":2") != NULL);
+	expect(machine, node, events, strstr(events, ":2") != NULL);
 }
 
-void guest_expect_frame(struct guest *guest, const char *node, const struct frame *frame)
+void machine_expect_frame(struct machine *machine, const char *node, const struct frame *frame)
 {
-	char events[GUEST_LINE];
+	char events[MACHINE_LINE];
 
 	events_print(frame, events, sizeof(events));
-	guest_expect(guest, node, events);
+	machine_expect(machine, node, events);
 }
 
-void guest_expect_no_more(struct guest *guest)
+void machine_expect_no_more(struct machine *machine)
 {
-	char line[GUEST_LINE], seen[GUEST_LINE];
+	char line[MACHINE_LINE], seen[MACHINE_LINE];
 
-	guest_expect_answer(guest, "quiet 0", ""); /* what came before the answer has been read */
+	machine_expect_answer(machine, "quiet 0",
+			      ""); /* what came before the answer has been read */
 	for (unsigned i = 0; i < ARRAY_SIZE(nodes); i++)
-		while (take_line(guest, nodes[i], line))
+		while (take_line(machine, nodes[i], line))
 			if (!decode(line, seen, sizeof(seen)))
 				fail_msg("the guest got \"%s\" on its %s too", seen, nodes[i]);
 }
 
-void guest_drain(struct guest *guest)
+void machine_drain(struct machine *machine)
 {
-	guest_expect_answer(guest, "quiet 0", "");
+	machine_expect_answer(machine, "quiet 0", "");
 	for (unsigned i = 0; i < ARRAY_SIZE(nodes); i++)
-		while (take_line(guest, nodes[i], NULL))
+		while (take_line(machine, nodes[i], NULL))
 			;
 }
