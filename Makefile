@@ -40,7 +40,7 @@ CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
-TEST_SRC  := $(wildcard tests/unit/*.c tests/real/*.c tests/bench/*.c)
+TEST_SRC  := $(wildcard tests/unit/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c)
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
 all: $(BUILD)/evswitch
