@@ -31,9 +31,9 @@ static void nodes_release(struct end *end)
 		node_release_all(&to_nodes(end)->node[i]);
 }
 
-static const struct end_ops end_nodes_ops = {
-	.close = nodes_close, .in_use = nodes_in_use, .release = nodes_release
-};
+static const struct end_ops end_nodes_ops = { .close = nodes_close,
+					      .in_use = nodes_in_use,
+					      .release = nodes_release };
 
 void end_nodes_init(struct end_nodes *nodes)
 {

@@ -84,8 +84,7 @@ static int open_device(struct end_vhost *vhost, enum shape_node which)
 	listener = usock_listen(path, SOCK_STREAM, 0666);
 	if (listener < 0)
 		return listener;
-	return vinput_new(end->loop, listener, &model, &vinput_ops, vhost,
-			  &vhost->device[which]);
+	return vinput_new(end->loop, listener, &model, &vinput_ops, vhost, &vhost->device[which]);
 }
 
 static int vhost_open(struct end *end, const char **why)

@@ -3,5 +3,5 @@
 
 #include "end.h"
 
-/* A new end; the keeper fills it in and opens it, end_free ends it. NULL: no memory. */
+/* A new end; the keeper fills it in and opens it. NULL: no memory. */
 struct end *end_vhost_new(void);

@@ -14,7 +14,6 @@
 struct end;
 
 struct end_ops {
-	const char *via; /* as in "via = vhost-user" */
 	/* Makes the end, of which nothing is there yet. 0 or -errno, *why saying more. NULL: no such step. */
 	int (*open)(struct end *end, const char **why);
 	void (*close)(struct end *end);

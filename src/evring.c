@@ -32,8 +32,8 @@ struct evring_memory {
 
 static int map(struct evring *ring, int memory_fd)
 {
-	void *memory = mmap(NULL, sizeof(*ring->memory), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    memory_fd, 0);
+	void *memory =
+		mmap(NULL, sizeof(*ring->memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
 
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -125,7 +125,8 @@ int evring_push(struct evring *ring, uint32_t generation, unsigned node, const s
 	for (unsigned i = 0; i < n; i++) {
 		const struct input_event *ev = &frame->ev[i];
 
-		put(ring, start + 1 + i, (union slot){ .event = { ev->type, ev->code, ev->value } });
+		put(ring, start + 1 + i,
+		    (union slot){ .event = { ev->type, ev->code, ev->value } });
 	}
 	ring->position = start + n + 1;
 	/*

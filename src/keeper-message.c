@@ -43,8 +43,8 @@ enum keeper_fit keeper_check(struct keeper_message *message, size_t size)
 		message->state.why[KEEPER_WHY_MAX - 1] = '\0';
 		return KEEPER_FITS;
 	default:
-		return message->type <= KEEPER_BYE && message->type > 0 ? KEEPER_FITS :
-									  KEEPER_NONSENSE;
+		return message->type <= KEEPER_BYE && message->type > 0 ? KEEPER_FITS
+									: KEEPER_NONSENSE;
 	}
 }
 

@@ -50,14 +50,15 @@ enum keeper_type {
 
 /* What the guest's end is. The guest keeps what it has until it lets go, whatever the configuration says. */
 struct keeper_identity {
-	char via[KEEPER_VIA_MAX];   /* "": nothing is kept yet */
-	char place[USOCK_PATH_MAX]; /* the directory of vhost-user sockets, or QMP's socket; else "" */
+	char via[KEEPER_VIA_MAX]; /* "": nothing is kept yet */
+	char place
+		[USOCK_PATH_MAX]; /* the directory of vhost-user sockets, or QMP's socket; else "" */
 	struct shape_rules rules;
 };
 
 struct keeper_hello {
 	struct keeper_identity identity;
-	bool in_use; /* the guest has it open */
+	bool in_use;           /* the guest has it open */
 	uint8_t nodes, guards; /* bit n: node n */
 	char devnode[SHAPE_NODES][UINPUT_DEVNODE_MAX];
 };

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "end-nodes.h"
+#include "end-qmp.h"
 #include "end-vhost.h"
 #include "evring.h"
 #include "log.h"
@@ -47,8 +48,8 @@ static void send_state(struct keeper *keeper)
 	struct keeper_message message = keeper_message(KEEPER_STATE);
 
 	message.state = keeper->state;
-	keeper->state_due = usock_send(keeper->daemon_fd, &message, sizeof(message), NULL, 0) ==
-			    -EAGAIN;
+	keeper->state_due =
+		usock_send(keeper->daemon_fd, &message, sizeof(message), NULL, 0) == -EAGAIN;
 	watch_daemon(keeper, keeper->state_due ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
@@ -175,7 +176,9 @@ static int say_hello(struct keeper *keeper)
 
 static struct end *new_end(const char *via)
 {
-	return strcmp(via, "vhost-user") == 0 ? end_vhost_new() : NULL;
+	if (strcmp(via, "vhost-user") == 0)
+		return end_vhost_new();
+	return strcmp(via, "qmp") == 0 ? end_qmp_new() : NULL;
 }
 
 /* False where it cannot be made: then the daemon is told why, and may ask again. */
@@ -263,7 +266,8 @@ static void daemon_ready(struct watch *watch, uint32_t events)
 static void watch_daemon(struct keeper *keeper, uint32_t events)
 {
 	watch_stop(&keeper->daemon);
-	if (watch_start(&keeper->daemon, &keeper->loop, keeper->daemon_fd, events, daemon_ready) < 0)
+	if (watch_start(&keeper->daemon, &keeper->loop, keeper->daemon_fd, events, daemon_ready) <
+	    0)
 		daemon_gone(keeper, false);
 }
 
@@ -328,7 +332,8 @@ int keeper_run(const char *guest)
 
 	if (!keeper)
 		return EX_OSERR;
-	if (getsockopt(KEEPER_LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+	if (getsockopt(KEEPER_LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+	    !listens) {
 		log_error(KEEPER_OPTION ": for evswitch itself, which starts it with a socket");
 		free(keeper);
 		return EX_USAGE;

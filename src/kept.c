@@ -154,8 +154,9 @@ static void connection_ready(struct watch *watch, uint32_t events)
 		dispatch(kept, &message, fds, n_fds);
 		break;
 	case KEEPER_OTHER_VERSION:
-		try_later(kept, "it is kept by another version of evswitch: it has its devices until "
-				"the VM ends, and can be switched to after that");
+		try_later(kept,
+			  "it is kept by another version of evswitch: it has its devices until "
+			  "the VM ends, and can be switched to after that");
 		break;
 	default:
 		try_later(kept, "what answers at its keeper's socket is no keeper");
@@ -194,7 +195,11 @@ int kept_open(struct kept *kept, struct loop *loop, const char *guest, const str
 	int rc;
 
 	*kept = (struct kept){
-		.ops = ops, .loop = loop, .guest = guest, .fd = -1, .why = "its keeper starts",
+		.ops = ops,
+		.loop = loop,
+		.guest = guest,
+		.fd = -1,
+		.why = "its keeper starts",
 	};
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		kept->node_fd[i] = kept->guard_fd[i] = -1;

@@ -33,7 +33,7 @@ struct kept {
 	const char *guest;
 	int fd; /* -1: not connected */
 	bool attached;
-	const char *why; /* it is not attached; "" while it is */
+	const char *why;  /* it is not attached; "" while it is */
 	const char *told; /* which reason has been logged */
 	struct watch watch;
 	struct timer timer; /* the next try, or the end of patience */
