@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util.h"
+
 enum { AT_HOST, AT_GUEST };
 
 void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
@@ -120,6 +122,50 @@ static void release_everything(struct router *router, unsigned place, const stru
 			release_held(router, d, place, keep, at);
 }
 
+static const uint16_t menu_keys[] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA, KEY_RIGHTMETA };
+
+/* Whether Alt or Meta is about to come up on the port, and no Ctrl is down with it. */
+static bool opens_menu(struct router *router, unsigned d, unsigned place, const struct keyset *keep)
+{
+	bool menu = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(menu_keys); i++)
+		menu |= !(keep && keyset_has(keep, menu_keys[i])) &&
+			is_down_at(router, d, place, menu_keys[i]);
+	return menu && !is_down_at(router, d, place, KEY_LEFTCTRL) &&
+	       !is_down_at(router, d, place, KEY_RIGHTCTRL);
+}
+
+/*
+ * Alt or Meta that comes up with no other key in between opens a menu, in Windows and on most
+ * desktops. A tap of Ctrl, which by itself does nothing, comes between.
+ */
+static void keep_menu_shut(struct router *router, unsigned d, unsigned place,
+			   const struct keyset *keep, const struct input_event *at)
+{
+	struct input_event ctrl = *at;
+
+	if (!opens_menu(router, d, place, keep))
+		return;
+	ctrl.type = EV_KEY;
+	for (ctrl.value = 1; ctrl.value >= 0; ctrl.value--) {
+		put(router, d, place, &ctrl, KEY_LEFTCTRL);
+		flush(router, d, place, at);
+	}
+}
+
+/* All that a switch takes away from the place; a guest has one port for all devices. */
+static void leave_place(struct router *router, unsigned place, const struct keyset *keep,
+			const struct input_event *at)
+{
+	unsigned ports = place == AT_HOST ? router->n_devices : 1;
+
+	for (unsigned d = 0; d < ports; d++)
+		if (place == AT_GUEST || router->device[d].present)
+			keep_menu_shut(router, d, place, keep, at);
+	release_everything(router, place, keep, at);
+}
+
 /* 'at' lends its time to the releases; device d is the one whose frame is in hand. */
 static void move_focus(struct router *router, unsigned d, unsigned to, const struct input_event *at)
 {
@@ -128,7 +174,7 @@ static void move_focus(struct router *router, unsigned d, unsigned to, const str
 
 	flush(router, d, AT_HOST, at);
 	flush(router, d, AT_GUEST, at);
-	release_everything(router, place, place == AT_HOST ? router->always : NULL, at);
+	leave_place(router, place, place == AT_HOST ? router->always : NULL, at);
 	router->focus = to;
 	router->ops->focused(router, from, to);
 }

@@ -9,7 +9,8 @@
  * What holds at the end of every call, and what the random walk checks:
  *  I1  What is down on a port is what the router believes is down there.
  *  I2  Nothing but an 'always' key is down on a target without focus.
- *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync.
+ *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync. (The tap
+ *      of Ctrl that keeps a menu shut when a switch releases Alt or Meta is over within the call.)
  *  I4  Focus is never on a target that is down.
  *  I5  An event reaches one target at most.
  *  I6  From every state the panic chord reaches the host.

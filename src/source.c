@@ -109,15 +109,20 @@ static int wait_for_udev(struct source *source)
 	return rc;
 }
 
-/* What a remap makes of the device's keys, its clone must be able to press. */
-static void declare_remapped(struct source *source)
+/* What a remap makes of the device's keys, and what the router puts beside them, its clone can press. */
+static void declare_more(struct source *source)
 {
+	static const uint16_t menu_keys[] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
+					      KEY_RIGHTMETA };
 	const struct remap *remap = &source->conf->remap;
 	struct libevdev *evdev = source->device.evdev;
 
 	for (unsigned i = 0; i < remap->n; i++)
 		if (libevdev_has_event_code(evdev, EV_KEY, remap->entry[i].from))
 			libevdev_enable_event_code(evdev, EV_KEY, remap->entry[i].to, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(menu_keys); i++)
+		if (libevdev_has_event_code(evdev, EV_KEY, menu_keys[i]))
+			libevdev_enable_event_code(evdev, EV_KEY, KEY_LEFTCTRL, NULL);
 }
 
 int source_plug(struct source *source, struct loop *loop, const char *devnode)
@@ -126,7 +131,7 @@ int source_plug(struct source *source, struct loop *loop, const char *devnode)
 
 	if (rc < 0)
 		return rc;
-	declare_remapped(source);
+	declare_more(source);
 	if (clone_is_open(&source->clone) && clone_fits(&source->clone, source->device.evdev)) {
 		grab(source);
 		return 0;

@@ -11,6 +11,8 @@ hotkey = leftmeta+btn_side
 < keyboard leftmeta:1
 > host/keyboard leftmeta:1
 < mouse btn_side:1 rel_x:1
+> host/keyboard leftctrl:1
+> host/keyboard leftctrl:0
 > host/keyboard leftmeta:0
 > one/pointer rel_x:1
 ? focus one

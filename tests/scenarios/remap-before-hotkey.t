@@ -33,6 +33,8 @@ hotkey = leftmeta+f1
 < mouse btn_side:1
 > host/mouse leftmeta:1
 < keyboard f1:1
+> host/mouse leftctrl:1
+> host/mouse leftctrl:0
 > host/mouse leftmeta:0
 ? focus one
 < keyboard f1:0

@@ -80,7 +80,7 @@ static const struct shape_rules rules[TARGETS] = {
 #define COUNTERS(X)                                                                                \
 	X(frames) X(full_frames) X(presses) X(repeats) X(senseless_events) X(scan_codes)           \
 	X(hotkey_switches) X(called_switches) X(refusals) X(passed_over) X(nowhere_to_go)          \
-	X(switches_with_keys_held) X(always_held_over_a_switch) X(panics) X(panics_again)          \
+	X(switches_with_keys_held) X(menus) X(always_held_over_a_switch) X(panics) X(panics_again)          \
 	X(panics_on_a_guest) X(panic_chords_played) X(resyncs) X(resync_presses)                   \
 	X(resync_no_hotkey) X(unplugs) X(unplugs_with_keys_held) X(plugs) X(guests_down)           \
 	X(guests_down_in_focus) X(deaths_within_a_frame) X(guests_up) X(key_on_two_devices)        \
@@ -639,6 +639,32 @@ static void model_forget(struct walk *walk, unsigned target, bool keep_always)
 	}
 }
 
+/* Where Alt or Meta comes up on a port with no Ctrl down, a tap of Ctrl goes before. */
+static void model_menu(struct walk *walk, unsigned port, uint32_t kept)
+{
+	uint32_t ctrl = 1U << key_of[KEY_LEFTCTRL] | 1U << key_of[KEY_RIGHTCTRL];
+	uint32_t menu = 1U << key_of[KEY_LEFTALT] | 1U << key_of[KEY_RIGHTALT] |
+			1U << key_of[KEY_LEFTMETA] | 1U << key_of[KEY_RIGHTMETA];
+
+	if (!(walk->port[port] & ~kept & menu) || walk->port[port] & ctrl)
+		return;
+	walk->expected.key[1][port][key_of[KEY_LEFTCTRL]]++;
+	walk->expected.key[0][port][key_of[KEY_LEFTCTRL]]++;
+	walk->counters.menus++;
+}
+
+/* The focus leaves its target: all that is down there comes up. */
+static void model_leave(struct walk *walk)
+{
+	if (walk->focus != HOST) {
+		model_menu(walk, port_of(walk->focus, 0), 0);
+	} else {
+		for (unsigned d = 0; d < DEVICES; d++)
+			model_menu(walk, d, remap_bits(d, walk->at[d][HOST] & always_raw[d]));
+	}
+	model_forget(walk, walk->focus, walk->focus == HOST);
+}
+
 static int model_try(struct walk *walk, unsigned target)
 {
 	walk->expected.enters += target != HOST;
@@ -646,7 +672,7 @@ static int model_try(struct walk *walk, unsigned target)
 		walk->counters.refusals++;
 		return -ENOTCONN;
 	}
-	model_forget(walk, walk->focus, walk->focus == HOST);
+	model_leave(walk);
 	walk->focus = target;
 	walk->expected.moves++;
 	model_changed(walk);
@@ -685,6 +711,8 @@ static void model_panic(struct walk *walk)
 	walk->panicked_at = walk->now;
 	walk->expected.moves += walk->focus != HOST;
 	walk->counters.panics_on_a_guest += walk->focus != HOST;
+	if (walk->focus != HOST)
+		model_leave(walk);
 	memset(walk->at, 0, sizeof(walk->at));
 	walk->focus = HOST;
 	model_changed(walk);
