@@ -154,10 +154,14 @@ static unsigned target_of(const struct guest *guest)
 	return (unsigned)(guest - of_guest(guest)->guest) + 1;
 }
 
-static void guest_down(struct guest *guest)
+static void guest_down(struct guest *guest, const char *why)
 {
-	log_warn("guest %s let go of its devices: back to the host", guest->conf->name);
-	router_target_down(&of_guest(guest)->router, target_of(guest));
+	struct router *router = &of_guest(guest)->router;
+
+	if (router->focus != target_of(guest))
+		return;
+	log_warn("guest %s: %s: back to the host", guest->conf->name, why);
+	router_target_down(router, target_of(guest));
 }
 
 static void guest_set_leds(struct guest *guest)

@@ -40,7 +40,7 @@ static void sink_down(struct sink *sink)
 {
 	struct guest *guest = container_of(sink->kept, struct guest, kept);
 
-	guest->ops->down(guest);
+	guest->ops->down(guest, "it let go of its devices");
 }
 
 static void sink_leds(struct sink *sink)
@@ -108,6 +108,60 @@ static const struct kept_ops kept_ops = { .attached = kept_attached,
 					  .changed = kept_changed,
 					  .lost = kept_changed };
 
+/*
+ * QEMU drops what a paused guest is sent, and a release that it dropped would be missing for ever: so
+ * what is down there stays down, and comes up when the guest can hear of it.
+ */
+static void life_state(struct life *life)
+{
+	struct guest *guest = container_of(life, struct guest, life);
+
+	log_debug("guest %s: its VM: %s", guest->conf->name, life_state_name(life->state));
+	if (life->state == LIFE_PAUSED)
+		guest->ops->down(guest, "its VM is paused");
+	else if (life->state == LIFE_OFF)
+		guest->ops->down(guest, "its VM is off");
+	/* Without the focus, that is: what a focused guest has down, the router releases. */
+	if (life->state == LIFE_OFF || (guest->paused && life->state != LIFE_PAUSED))
+		guest_release(guest);
+	guest->paused = life->state == LIFE_PAUSED;
+}
+
+/* The machine that comes up knows of no key and no LED. */
+static void forget(struct guest *guest, const char *why)
+{
+	guest->ops->down(guest, why);
+	guest_release(guest);
+	if (guest->sink)
+		guest->sink->leds = 0;
+}
+
+static void life_reset(struct life *life)
+{
+	forget(container_of(life, struct guest, life), "its VM was reset");
+}
+
+static void life_panicked(struct life *life)
+{
+	forget(container_of(life, struct guest, life), "its system has crashed");
+}
+
+static const struct life_ops life_ops = { .state = life_state,
+					  .reset = life_reset,
+					  .panicked = life_panicked };
+
+/* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
+static void follow(struct guest *guest)
+{
+	const struct conf_guest *conf = guest->conf;
+	int rc = 0;
+
+	if (conf->libvirt || (conf->qmp && strcmp(conf->via, "qmp") != 0))
+		rc = life_open(&guest->life, guest->loop, conf, &life_ops);
+	if (rc < 0)
+		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
+}
+
 int guest_open(struct guest *guest, const struct conf *conf, const struct conf_guest *section,
 	       struct loop *loop, const struct guest_ops *ops)
 {
@@ -123,6 +177,7 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 			  guest->wanted.place, strerror(-rc));
 		return rc;
 	}
+	follow(guest);
 	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
 	if (rc == 0 || channel->in_keeper)
 		return rc;
@@ -138,6 +193,7 @@ bool guest_is_pending(const struct guest *guest)
 
 void guest_close(struct guest *guest)
 {
+	life_close(&guest->life);
 	sink_free(guest->sink);
 	guest->sink = NULL;
 	kept_close(&guest->kept);
@@ -156,6 +212,10 @@ int guest_enter(struct guest *guest, const char **why)
 	if (!guest->sink) {
 		*why = guest->open_error ? strerror(-guest->open_error) : guest->kept.why;
 		return -ENOTCONN;
+	}
+	if (guest->paused) {
+		*why = "its VM is paused";
+		return -EAGAIN;
 	}
 	rc = guest->sink->ops->enter(guest->sink, why);
 	if (rc == 0) {

@@ -1,7 +1,7 @@
 /*
- * A configured guest: its keeper, its sink (the channel) and its shape. Takes the router's frames, whole
- * and unshaped. What the guest has open from an earlier configuration counts until it lets go of it.
- * Owned by the daemon; owns all three.
+ * A configured guest: its keeper, its sink (the channel), its shape, and its life where it is followed.
+ * Takes the router's frames, whole and unshaped. What the guest has open from an earlier configuration
+ * counts until it lets go of it. Owned by the daemon; owns all four.
  */
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "kept.h"
+#include "life.h"
 #include "shape.h"
 #include "sink.h"
 
@@ -16,8 +17,11 @@ struct guest;
 
 /* Neither is called from within a call into the guest. */
 struct guest_ops {
-	/* It can take nothing any more; what was down on it is up, as far as that can be. */
-	void (*down)(struct guest *guest);
+	/*
+	 * It can take nothing any more, for the reason given; what was down on it is up, or comes up
+	 * when it runs again.
+	 */
+	void (*down)(struct guest *guest, const char *why);
 	/* It set its lock LEDs: guest_leds. */
 	void (*leds)(struct guest *guest);
 };
@@ -30,6 +34,8 @@ struct guest {
 	struct kept kept;
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
+	bool paused;       /* by what its life said last */
+	struct life life;  /* followed where the configuration names its domain or monitor */
 	int error;         /* of the first send that failed since guest_enter; 0: none */
 	int open_error;    /* its devices cannot be made; 0: none */
 };
