@@ -8,8 +8,9 @@
 #include "log.h"
 #include "util.h"
 
-#define RETRY_MS     1000 /* to the monitor, and the first to libvirt */
-#define RETRY_MAX_MS 10000
+#define RETRY_MS      1000 /* to the monitor, and the first to libvirt */
+#define RETRY_MAX_MS  10000
+#define RETRY_SOON_MS 50
 
 /* What begins a line of virsh that says why it failed; the last of several says most. */
 #define ERROR "error: "
@@ -27,15 +28,14 @@ const char *life_state_name(enum life_state state)
 	return names[state];
 }
 
-unsigned life_virsh(const char **argv)
+unsigned life_virsh(const char *argv[static LIFE_VIRSH_WORDS])
 {
 	const char *uri = getenv("LIBVIRT_DEFAULT_URI");
 
 	argv[0] = "virsh";
-	argv[1] = "--quiet";
-	argv[2] = "--connect";
-	argv[3] = uri && uri[0] ? uri : "qemu:///system";
-	return 4;
+	argv[1] = "--connect";
+	argv[2] = uri && uri[0] ? uri : "qemu:///system";
+	return 3;
 }
 
 struct qmp *life_qmp(const struct life *life)
@@ -118,7 +118,7 @@ static const struct child_ops domstate_ops = { .line = domstate_line, .ended = d
 static int start_virsh(struct life *life, struct child *child, const char *const *words,
 		       const struct child_ops *ops)
 {
-	const char *argv[16] = { NULL };
+	const char *argv[LIFE_VIRSH_WORDS + 8] = { NULL };
 	unsigned n = life_virsh(argv);
 
 	while (*words)
@@ -259,7 +259,7 @@ static void monitor_ready(struct qmp *qmp)
 		life->ops->monitor(life);
 }
 
-/* Off until the monitor is connected again: QEMU that has ended looks the same as one that closed it. */
+/* Whether QEMU has ended is known when nobody listens any more: soon, so that it is not long unknown. */
 static void monitor_closed(struct qmp *qmp, const char *reason)
 {
 	struct life *life = qmp_owner(qmp);
@@ -268,13 +268,12 @@ static void monitor_closed(struct qmp *qmp, const char *reason)
 	life->ready = false;
 	life->qmp = NULL;
 	qmp_close(qmp);
-	timer_arm(&life->retry, RETRY_MS, 0);
+	timer_arm(&life->retry, was_ready ? RETRY_SOON_MS : RETRY_MS, 0);
 	if (!was_ready)
 		say_why(life, reason);
 	else if (life->ops->monitor)
 		life->ops->monitor(life);
-	if (life->loop)
-		set_state(life, was_ready ? LIFE_OFF : LIFE_UNKNOWN);
+	set_state(life, LIFE_UNKNOWN);
 }
 
 static void take_event(struct life *life, const char *name)

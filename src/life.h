@@ -81,6 +81,7 @@ struct qmp *life_qmp(const struct life *life);
 
 /*
  * The first words of every virsh command line: "virsh --connect URI", with the URI of
- * LIBVIRT_DEFAULT_URI, by default qemu:///system. Returns how many; argv has room for 4.
+ * LIBVIRT_DEFAULT_URI, by default qemu:///system. Returns how many: LIFE_VIRSH_WORDS.
  */
-unsigned life_virsh(const char **argv);
+#define LIFE_VIRSH_WORDS 3
+unsigned life_virsh(const char *argv[static LIFE_VIRSH_WORDS]);
