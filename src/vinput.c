@@ -30,6 +30,7 @@ struct vinput {
 	uint8_t select, subsel; /* of the config space */
 
 	bool up;
+	unsigned most; /* buffers that the driver was seen to have given at once since the start */
 	struct backlog backlog;
 	struct timer retry;
 	bool retrying;
@@ -110,15 +111,26 @@ static bool put_frame(struct vinput *vinput, const struct frame *frame)
 	return true;
 }
 
+static unsigned look_for_room(struct vinput *vinput)
+{
+	unsigned room = virtq_room(eventq(vinput), FRAME_MAX);
+
+	if (room > vinput->most)
+		vinput->most = room;
+	return room;
+}
+
 /*
- * What the oldest frame needs: all of itself, so that it is not split without need. When the driver
- * has had its time, or the ring can never hold it, the room that there is.
+ * What the oldest frame needs: room for all of it, so that it is not split without need. Where the
+ * driver never gives so much, or has had its time, the least that can be used.
  */
 static unsigned room_wanted(struct vinput *vinput, bool impatient)
 {
 	unsigned want = impatient ? 2 : backlog_next(&vinput->backlog);
 
-	return want < eventq(vinput)->num ? want : eventq(vinput)->num;
+	if (want > vinput->most)
+		want = vinput->most;
+	return want < 2 ? 2 : want;
 }
 
 /* True where nothing waits any more. */
@@ -128,11 +140,13 @@ static bool put_waiting(struct vinput *vinput, bool impatient)
 	struct frame frame;
 
 	for (unsigned i = 0; i < FRAMES_PER_FLUSH && !backlog_empty(&vinput->backlog); i++) {
+		unsigned room = look_for_room(vinput);
 		unsigned want = room_wanted(vinput, impatient);
 
-		if (virtq_room(virtq, want) < want && !virtq_wait(virtq, want))
+		if (room < want &&
+		    (!virtq_wait(virtq, want) || (room = look_for_room(vinput)) < want))
 			break;
-		if (!backlog_pop(&vinput->backlog, virtq_room(virtq, FRAME_MAX), &frame))
+		if (!backlog_pop(&vinput->backlog, room, &frame))
 			break;
 		for (unsigned k = 0; k < frame.n; k++)
 			put_event(virtq, &frame.ev[k]);
@@ -249,7 +263,7 @@ static void set_up(struct vinput *vinput)
 /* Buffers were announced; with memory that is ours and not the guest's, none is ever seen. */
 static void check_shared(struct vinput *vinput, bool sure)
 {
-	bool seen = virtq_room(eventq(vinput), 1) > 0 || eventq(vinput)->last_avail != 0;
+	bool seen = look_for_room(vinput) > 0 || eventq(vinput)->last_avail != 0;
 
 	if (!seen && sure && !vinput->unshared) {
 		vinput->unshared = true;
@@ -298,8 +312,9 @@ static void set_config(struct vhost *vhost, unsigned offset, const uint8_t *byte
 
 static void start_events(struct vinput *vinput, bool fresh)
 {
-	vinput->kicks = 0;
+	vinput->kicks = vinput->most = 0;
 	vinput->unshared = false;
+	look_for_room(vinput);
 	if (fresh) {
 		backlog_reset(&vinput->backlog);
 		vinput->leds = 0;

@@ -8,6 +8,7 @@
 
 /* In the driver's memory, where it may change at any moment: each of these reads once. */
 typedef volatile uint64_t shared64 __attribute__((aligned(1), may_alias));
+typedef uint16_t shared16 __attribute__((may_alias));
 
 #define load(ptr)           __atomic_load_n((ptr), __ATOMIC_RELAXED)
 #define store(ptr, value)   __atomic_store_n((ptr), (value), __ATOMIC_RELAXED)
@@ -226,7 +227,7 @@ static uint16_t used_event(const struct virtq *virtq)
 
 static void set_avail_event(struct virtq *virtq, uint16_t idx)
 {
-	store((uint16_t *)&virtq->used->ring[virtq->num], htole16(idx));
+	store((shared16 *)&virtq->used->ring[virtq->num], htole16(idx));
 }
 
 bool virtq_publish(struct virtq *virtq)

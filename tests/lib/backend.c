@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "log.h"
 #include "loop.h"
 #include "util.h"
 
@@ -187,6 +188,7 @@ static _Noreturn void serve(int control, const int *listener, const struct vinpu
 	int rc;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	log_set_level(LOG_LEVEL_WARN);
 	server.admit = true;
 	rc = loop_init(&server.loop);
 	for (unsigned i = 0; i < BACKEND_DEVICES && rc == 0; i++) {

@@ -173,7 +173,7 @@ bool frontend_write(struct frontend *fe, const void *bytes, size_t size, const i
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int[64]))];
+		char space[CMSG_SPACE(sizeof(int[VHOST_FDS_MAX]))];
 	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)bytes, size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -524,12 +524,20 @@ void frontend_stop(struct frontend *fe)
 		assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 }
 
-void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play)
+void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play,
+		      const struct vinput_model *model)
 {
 	frontend_init(fe, play);
 	frontend_connect(fe, path);
 	frontend_realize(fe);
-	guest_probe(fe, &backend_model);
+	guest_probe(fe, model);
 	frontend_start(fe);
 	guest_give(fe, fe->guest.buffers);
+}
+
+void frontend_sync(struct frontend *fe)
+{
+	uint8_t bytes[128];
+
+	guest_config(fe, 0, 0, bytes);
 }

@@ -67,7 +67,7 @@ enum vhost_request {
 #define PF_CONFIG    (1ULL << 9)
 
 #define VHOST_CONFIG_SIZE 136
-#define VHOST_FDS_MAX     32
+#define VHOST_FDS_MAX     253 /* SCM_MAX_FD: more the kernel does not pass */
 
 struct vhost_header {
 	uint32_t request, flags, size;
@@ -197,8 +197,11 @@ void frontend_start(struct frontend *fe);
 /* Pause, reset, driver unload: disables, and takes the bases of the rings. UML has no such call. */
 void frontend_stop(struct frontend *fe);
 
-/* All of it up to a driver that waits for events. */
-void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play);
+/* All of it up to a driver that waits for events; what it reads of the device is this model. */
+void frontend_session(struct frontend *fe, const char *path, const struct frontend_play *play,
+		      const struct vinput_model *model);
+/* All that was said before has been done when this returns: the guest reads the config space. */
+void frontend_sync(struct frontend *fe);
 
 /* --- the driver -------------------------------------------------------------------------- */
 
@@ -219,8 +222,8 @@ void guest_drain(struct frontend *fe, struct backend *backend);
  */
 void guest_await(struct frontend *fe, unsigned events);
 /*
- * Everything since guest_forget is these, awaited, in that order, and a SYN_REPORT in the end. In
- * between as many as it likes where 'cut' says that a frame does not fit into the ring, else none.
+ * Everything since guest_forget is these, awaited, in that order, and a SYN_REPORT in the end. Others
+ * in between are listed as {0}, or may stand anywhere where 'cut' says that a frame does not fit.
  */
 void guest_expect(struct frontend *fe, const struct guest_event *events, unsigned n, bool cut);
 /* Whether it wants notifications of this ring. */

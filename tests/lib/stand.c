@@ -19,7 +19,8 @@ static const struct frontend_play honest = { .kind = FRONTEND_QEMU_10,
 static void begin(struct stand *stand, unsigned device, struct frontend *fe,
 		  const struct frontend_play *play)
 {
-	frontend_session(fe, stand->backend.path[device], play);
+	frontend_session(fe, stand->backend.path[device], play, stand->model);
+	frontend_sync(fe);
 	backend_await_up(&stand->backend, device, true);
 	assert_true(backend_state(&stand->backend, device).connected);
 	guest_calls(fe, EVENTQ);
@@ -27,6 +28,7 @@ static void begin(struct stand *stand, unsigned device, struct frontend *fe,
 
 static void make(struct stand *stand, const struct vinput_model *model)
 {
+	stand->model = model;
 	backend_start(&stand->backend, model);
 	begin(stand, NEIGHBOUR, &stand->neighbour, &honest);
 	stand->before = backend_holds(&stand->backend);

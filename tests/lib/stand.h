@@ -14,6 +14,7 @@ struct stand {
 	struct backend backend;
 	struct frontend fe; /* on DEVICE, once the test has made it */
 	struct frontend neighbour;
+	const struct vinput_model *model;
 	struct backend_holds before; /* with the neighbour, without anybody on DEVICE */
 	const void *param;           /* the initial state of the test in cmocka's list */
 };
