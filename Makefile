@@ -78,6 +78,11 @@ check:
 check-nested: all tests
 	@tests/nested/run $(BUILD)
 
+# A virtio input device against the drivers of real guests; make deps gets those.
+check-guest: all tests
+	@status=0; for guest in uml qemu; do \
+		tests/guest/run $$guest $(BUILD) || status=1; done; exit $$status
+
 format:
 	clang-format -i $(wildcard src/*.[ch] tests/*/*.[ch])
 
@@ -102,6 +107,6 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all tests deps demo check check-nested format install uninstall clean
+.PHONY: all tests deps demo check check-nested check-guest format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d)

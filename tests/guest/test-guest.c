@@ -342,6 +342,7 @@ static void test_unplugged(struct desk *desk)
 		rig_expect_same(rig, SHAPE_MEDIA, "mute:1");
 		qmp(desk, "{\"execute\": \"device_del\", \"arguments\": {\"id\": \"media\"}}");
 		machine_await(&rig->machine, "gone media");
+		machine_drain(&rig->machine); /* its kernel may have told of the key's end */
 		qmp_expect(desk, "DEVICE_DELETED");
 		qmp(desk, "{\"execute\": \"chardev-remove\", \"arguments\": {\"id\": \"media\"}}");
 		if (!wait_until(desk, is_connected, SHAPE_MEDIA, false))

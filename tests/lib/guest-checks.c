@@ -414,6 +414,7 @@ static void reload(struct rig *rig, enum shape_node node, const char *held, cons
 	ask_node(rig, "unbind", node, "", "1");
 	snprintf(words, sizeof(words), "gone %s", shape_node_name(node));
 	machine_await(&rig->machine, words);
+	machine_drain(&rig->machine); /* its kernel may have told of the keys' end */
 	rig->ops->expect_up(rig->source, node, false);
 	rig_play(rig, node, lost);
 	ask_node(rig, "bind", node, "", "1");
