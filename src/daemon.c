@@ -514,8 +514,24 @@ static void run(struct daemon *daemon)
 	}
 }
 
+/* A trial leaves a VM as it found it. Input is free by now. */
+static void take_back(struct daemon *daemon)
+{
+	bool busy = daemon->conf->n_guests > 0;
+
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		guest_take_back(&daemon->guest[i]);
+	while (busy) {
+		busy = false;
+		for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+			busy |= guest_takes_back(&daemon->guest[i]);
+		if (busy && loop_turn(&daemon->loop, -1) < 0)
+			return;
+	}
+}
+
 /* Everything up everywhere, then all devices at once back to the host. */
-static void let_go(struct daemon *daemon)
+static void let_go(struct daemon *daemon, bool trial)
 {
 	int fds[ROUTER_DEVICES];
 
@@ -528,6 +544,8 @@ static void let_go(struct daemon *daemon)
 		fds[i] = daemon->source[i].conf ? source_close(&daemon->source[i]) : -1;
 	}
 	close_together(fds, ROUTER_DEVICES);
+	if (trial && daemon->loop.epoll_fd >= 0)
+		take_back(daemon);
 	for (unsigned i = 0; i < CONF_GUESTS_MAX; i++)
 		guest_close(&daemon->guest[i]);
 	timer_fini(&daemon->start);
@@ -556,7 +574,7 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 		run(daemon);
 		rc = daemon->exit_code;
 	}
-	let_go(daemon);
+	let_go(daemon, options->try_s > 0);
 	free(daemon);
 	return rc;
 }

@@ -52,6 +52,54 @@ static void sink_leds(struct sink *sink)
 
 static const struct sink_owner sink_owner = { .down = sink_down, .leds = sink_leds };
 
+/* --- its VM ---------------------------------------------------------------------------------------- */
+
+static void given(struct attach *attach, int rc, const char *words)
+{
+	const struct guest *guest = container_of(attach, struct guest, attach);
+
+	if (rc == 0)
+		log_info("guest %s: its running VM was given its devices", guest->conf->name);
+	else
+		log_warn("guest %s: its running VM cannot be given its devices: %s",
+			 guest->conf->name, words);
+}
+
+/* To a VM that runs and has not opened them by its own configuration: once in each run of it. */
+static void offer(struct guest *guest)
+{
+	const char *why;
+
+	if (guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
+	    !guest->sink->ops->vacant(guest->sink))
+		return;
+	guest->offered = true;
+	if (attach_add(&guest->attach, given, &why) < 0)
+		log_info("guest %s: its running VM cannot be given its devices: %s",
+			 guest->conf->name, why);
+}
+
+static void taken_back(struct attach *attach, int rc, const char *words)
+{
+	const struct guest *guest = container_of(attach, struct guest, attach);
+
+	if (rc < 0)
+		log_warn("guest %s: its VM keeps its devices: %s", guest->conf->name, words);
+}
+
+void guest_take_back(struct guest *guest)
+{
+	const char *why;
+
+	if (guest->attach.added && attach_remove(&guest->attach, taken_back, &why) < 0)
+		log_warn("guest %s: its VM keeps its devices: %s", guest->conf->name, why);
+}
+
+bool guest_takes_back(const struct guest *guest)
+{
+	return guest->attach.doing != ATTACH_NOTHING;
+}
+
 static void attach(struct guest *guest)
 {
 	int rc = guest->sink->ops->attach(guest->sink);
@@ -75,6 +123,7 @@ static void open_sink(struct guest *guest, const struct keeper_identity *identit
 	shape_init(&guest->shape, &identity->rules);
 	if (guest->kept.attached)
 		attach(guest);
+	offer(guest);
 }
 
 static void kept_attached(struct kept *kept)
@@ -102,6 +151,7 @@ static void kept_changed(struct kept *kept)
 
 	if (guest->sink && guest->sink->ops->kept_changed)
 		guest->sink->ops->kept_changed(guest->sink);
+	offer(guest);
 }
 
 static const struct kept_ops kept_ops = { .attached = kept_attached,
@@ -125,6 +175,22 @@ static void life_state(struct life *life)
 	if (life->state == LIFE_OFF || (guest->paused && life->state != LIFE_PAUSED))
 		guest_release(guest);
 	guest->paused = life->state == LIFE_PAUSED;
+	guest->offered &= life->state == LIFE_RUNNING || guest->paused;
+	attach_told(&guest->attach);
+	offer(guest);
+}
+
+static void life_monitor(struct life *life)
+{
+	struct guest *guest = container_of(life, struct guest, life);
+
+	attach_told(&guest->attach);
+	offer(guest);
+}
+
+static void life_event(struct life *life, const char *name, struct json_object *data)
+{
+	attach_event(&container_of(life, struct guest, life)->attach, name, data);
 }
 
 /* The machine that comes up knows of no key and no LED. */
@@ -148,15 +214,20 @@ static void life_panicked(struct life *life)
 
 static const struct life_ops life_ops = { .state = life_state,
 					  .reset = life_reset,
-					  .panicked = life_panicked };
+					  .panicked = life_panicked,
+					  .monitor = life_monitor,
+					  .event = life_event };
 
 /* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
 static void follow(struct guest *guest)
 {
 	const struct conf_guest *conf = guest->conf;
-	int rc = 0;
+	int rc;
 
-	if (conf->libvirt || (conf->qmp && strcmp(conf->via, "qmp") != 0))
+	if (!conf->libvirt && (!conf->qmp || strcmp(conf->via, "qmp") == 0))
+		return;
+	rc = attach_init(&guest->attach, guest->loop, &guest->life, guest->wanted.place);
+	if (rc == 0)
 		rc = life_open(&guest->life, guest->loop, conf, &life_ops);
 	if (rc < 0)
 		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
@@ -194,6 +265,7 @@ bool guest_is_pending(const struct guest *guest)
 void guest_close(struct guest *guest)
 {
 	life_close(&guest->life);
+	attach_fini(&guest->attach);
 	sink_free(guest->sink);
 	guest->sink = NULL;
 	kept_close(&guest->kept);
@@ -203,6 +275,7 @@ void guest_settled(struct guest *guest, const char *devnode)
 {
 	if (guest->sink && guest->sink->ops->settled)
 		guest->sink->ops->settled(guest->sink, devnode);
+	offer(guest);
 }
 
 int guest_enter(struct guest *guest, const char **why)

@@ -1,12 +1,14 @@
 /*
- * A configured guest: its keeper, its sink (the channel), its shape, and its life where it is followed.
- * Takes the router's frames, whole and unshaped. What the guest has open from an earlier configuration
- * counts until it lets go of it. Owned by the daemon; owns all four.
+ * A configured guest: its keeper, its sink (the channel), its shape, and, where it is followed, its life
+ * and what gives a QEMU that runs the devices. Takes the router's frames, whole and unshaped. What the
+ * guest has open from an earlier configuration counts until it lets go of it. Owned by the daemon; owns
+ * all of these.
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "attach.h"
 #include "conf.h"
 #include "kept.h"
 #include "life.h"
@@ -35,9 +37,11 @@ struct guest {
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool paused;       /* by what its life said last */
-	struct life life;  /* followed where the configuration names its domain or monitor */
-	int error;         /* of the first send that failed since guest_enter; 0: none */
-	int open_error;    /* its devices cannot be made; 0: none */
+	bool offered;      /* its devices, to the QEMU that runs now */
+	struct attach attach;
+	struct life life; /* followed where the configuration names its domain or monitor */
+	int error;        /* of the first send that failed since guest_enter; 0: none */
+	int open_error;   /* its devices cannot be made; 0: none */
 };
 
 /*
@@ -51,6 +55,13 @@ bool guest_is_pending(const struct guest *guest);
 
 /* udev has set the permissions of this node, which may be one of the guest's. */
 void guest_settled(struct guest *guest, const char *devnode);
+
+/*
+ * Begins to take away from a QEMU that runs what this process gave it. guest_takes_back tells when that
+ * is over, which the loop and the guest's system decide; it is bounded.
+ */
+void guest_take_back(struct guest *guest);
+bool guest_takes_back(const struct guest *guest);
 
 /* As sink_ops.enter; a guest that has been left, or lost, has nothing down. */
 int guest_enter(struct guest *guest, const char **why);

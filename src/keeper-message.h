@@ -73,6 +73,7 @@ struct keeper_state {
 	/* Counts how often the guest's end went up. Frames of an older count are not delivered. */
 	uint32_t generation;
 	bool up;
+	bool in_use; /* the guest has it open, up or not */
 	uint16_t leds;
 	char why[KEEPER_WHY_MAX]; /* it is not up */
 };

@@ -58,6 +58,7 @@ static void update_state(struct keeper *keeper)
 	struct keeper_state state = { .generation = keeper->state.generation };
 
 	keeper->end->ops->state(keeper->end, &state);
+	state.in_use = keeper->end->ops->in_use(keeper->end);
 	if (state.up && !keeper->state.up)
 		state.generation++;
 	keeper->state = state;

@@ -42,6 +42,7 @@ static void try_later(struct kept *kept, const char *why)
 	disconnect(kept);
 	kept->attached = false;
 	kept->state = (struct keeper_state){ 0 };
+	kept->has_state = false;
 	say_once(kept, why);
 	timer_arm(&kept->timer, KEPT_RETRY_MS, 0);
 	if (was_attached)
@@ -128,6 +129,7 @@ static void dispatch(struct kept *kept, const struct keeper_message *message, in
 		take_hello(kept, &message->hello, fds, n_fds);
 	} else if (message->type == KEEPER_STATE && kept->attached) {
 		kept->state = message->state;
+		kept->has_state = true;
 		kept->ops->changed(kept);
 	} else if (message->type == KEEPER_BUSY) {
 		try_later(kept, "another evswitch is running and has it: end that one first");

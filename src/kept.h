@@ -39,6 +39,7 @@ struct kept {
 	struct timer timer; /* the next try, or the end of patience */
 	struct keeper_hello hello;
 	struct keeper_state state;
+	bool has_state;                                  /* since it was attached */
 	int node_fd[SHAPE_NODES], guard_fd[SHAPE_NODES]; /* -1: none, or taken */
 };
 

@@ -75,6 +75,14 @@ static void leave(struct sink *sink)
 	to_kept(sink)->entered = false;
 }
 
+/* Before its first state, the keeper has not made it. */
+static bool vacant(struct sink *sink)
+{
+	const struct kept *kept = sink->kept;
+
+	return kept->attached && kept->has_state && !kept->state.in_use;
+}
+
 static void release(struct sink *sink)
 {
 	kept_release(sink->kept);
@@ -90,7 +98,7 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 #define KEPT_OPS                                                                                   \
 	.size = sizeof(struct sink_kept), .in_keeper = true, .open = sink_open,                    \
 	.close = sink_close, .attach = attach, .kept_changed = kept_changed, .enter = enter,       \
-	.leave = leave, .release = release, .send = send_frame
+	.leave = leave, .vacant = vacant, .release = release, .send = send_frame
 
 const struct sink_ops sink_vhost_user = { .type = "vhost-user", KEPT_OPS };
 const struct sink_ops sink_qmp = { .type = "qmp", KEPT_OPS };

@@ -159,6 +159,17 @@ static int enter(struct sink *sink, const char **why)
 	return 0;
 }
 
+/* A node that has its guard has been through udev: its link is there. */
+static bool vacant(struct sink *sink)
+{
+	struct node *node = to_uinput(sink)->node;
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (node[i].guard_fd < 0 || node_check(&node[i]))
+			return false;
+	return true;
+}
+
 static int send_frame(struct sink *sink, enum shape_node node, const struct frame *frame)
 {
 	return node_send(&to_uinput(sink)->node[node], frame);
@@ -166,8 +177,8 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 
 #define UINPUT_OPS                                                                                 \
 	.size = sizeof(struct sink_uinput), .open = sink_open, .close = sink_close,                \
-	.attach = attach, .settled = settled, .enter = enter, .leave = leave, .release = release,  \
-	.send = send_frame
+	.attach = attach, .settled = settled, .enter = enter, .leave = leave, .vacant = vacant,    \
+	.release = release, .send = send_frame
 
 const struct sink_ops sink_input_linux = {
 	.type = "input-linux",

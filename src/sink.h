@@ -49,6 +49,8 @@ struct sink_ops {
 	 */
 	int (*enter)(struct sink *sink, const char **why);
 	void (*leave)(struct sink *sink);
+	/* Whether the guest's devices are there, and nobody has them open: then it can be given them. */
+	bool (*vacant)(struct sink *sink);
 	/* All that is down in the guest goes up, though nothing says so any more. */
 	void (*release)(struct sink *sink);
 	/* Hot: no block, no malloc, no log. 0, or -errno where the target is dead. */
