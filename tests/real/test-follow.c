@@ -1,0 +1,292 @@
+/*
+ * The program and a real QEMU whose monitor it follows: a machine that was started without evswitch's
+ * devices is given them, and what becomes of the focus and of what is held when it pauses, is reset
+ * or ends. The test has a monitor of its own, since QEMU serves one client on each.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "qemu.h"
+#include "stage.h"
+#include "usock.h"
+#include "util.h"
+
+#define FOLLOWED "/tmp/evswitch-followed.monitor"
+#define OURS     "/tmp/evswitch-ours.monitor"
+
+#define CONF(via)                                                                                  \
+	"[device keyboard]\nname = test keyboard\n"                                                \
+	"[device mouse]\nname = test mouse\n"                                                      \
+	"[guest one]\nvia = " via "\nqmp = " FOLLOWED "\n"
+
+struct desk {
+	struct stage stage;
+	struct qemu qemu;
+	int monitor;
+};
+
+/* --- the test's monitor -------------------------------------------------------------------------- */
+
+/* Reads until this text has come; what comes behind it is dropped. */
+static void monitor_expect(int monitor, const char *text)
+{
+	char heard[8192] = "";
+	size_t used = 0;
+
+	while (!strstr(heard, text)) {
+		struct pollfd ready = { .fd = monitor, .events = POLLIN };
+		ssize_t size;
+
+		if (poll(&ready, 1, WORLD_MS) != 1)
+			fail_msg("the monitor does not say %s, but: %s", text, heard);
+		size = read(monitor, heard + used, sizeof(heard) - 1 - used);
+		if (size <= 0)
+			fail_msg("the monitor ends before %s: %s", text, heard);
+		used += (size_t)size;
+		heard[used] = '\0';
+	}
+}
+
+static void monitor_do(int monitor, const char *command)
+{
+	char line[128];
+	int size = snprintf(line, sizeof(line), "{\"execute\":\"%s\"}\n", command);
+
+	assert_int_equal(write(monitor, line, (size_t)size), size);
+	monitor_expect(monitor, "\"return\"");
+}
+
+static int monitor_open(void)
+{
+	int monitor = usock_connect(OURS, SOCK_STREAM);
+
+	assert_true(monitor >= 0);
+	monitor_expect(monitor, "\"QMP\"");
+	monitor_do(monitor, "qmp_capabilities");
+	return monitor;
+}
+
+/* --- a machine and the program ------------------------------------------------------------------- */
+
+static void start_qemu(struct desk *desk)
+{
+	static const char *const args[] = {
+		"-qmp", "unix:" FOLLOWED ",server=on,wait=off",
+		"-qmp", "unix:" OURS ",server=on,wait=off",
+		NULL,
+	};
+
+	qemu_start(&desk->qemu, args);
+	desk->monitor = monitor_open();
+}
+
+static void stop_qemu(struct desk *desk)
+{
+	qemu_kill(&desk->qemu, SIGKILL);
+	close_fd(&desk->monitor);
+}
+
+/* The machine runs before the program does, and has none of its devices. */
+static void desk_open(struct desk *desk, const char *conf)
+{
+	start_qemu(desk);
+	stage_open(&desk->stage, conf);
+}
+
+static void desk_close(struct desk *desk)
+{
+	stage_close(&desk->stage);
+	stop_qemu(desk);
+}
+
+static void expect_given(struct desk *desk)
+{
+	program_expect(&desk->stage.program, "its running VM was given its devices");
+}
+
+static void focus(struct desk *desk)
+{
+	stage_focus_guest(&desk->stage);
+}
+
+static void expect_typed_on_host(struct desk *desk)
+{
+	stage_drain_host(&desk->stage);
+	puppet_key(&desk->stage.keyboard, KEY_H, 1);
+	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 1);
+	puppet_key(&desk->stage.keyboard, KEY_H, 0);
+	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 0);
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* From the command on the test's monitor to the program's line. Told, not judged: it is emulated. */
+static void do_and_expect(struct desk *desk, const char *command, const char *says)
+{
+	long started = now_ms();
+
+	monitor_do(desk->monitor, command);
+	program_expect(&desk->stage.program, says);
+	print_message("%s: the host has the focus after %ld ms\n", command, now_ms() - started);
+}
+
+/* --- tests --------------------------------------------------------------------------------------- */
+
+static void test_given_and_typed(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	desk_open(&desk, CONF("input-linux"));
+	expect_given(&desk);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	puppet_move(&desk.stage.mouse, 5, 0);
+	qemu_expect(&desk.qemu, "+a -a x5");
+	observer_expect_nothing(&desk.stage.host_keyboard);
+	desk_close(&desk);
+}
+
+/* A machine that comes later, and one after it. */
+static void test_given_to_each_new_machine(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	stage_open(&desk.stage, CONF("input-linux"));
+	for (unsigned i = 0; i < 2; i++) {
+		start_qemu(&desk);
+		expect_given(&desk);
+		focus(&desk);
+		puppet_key(&desk.stage.keyboard, KEY_B, 1);
+		puppet_key(&desk.stage.keyboard, KEY_B, 0);
+		qemu_expect(&desk.qemu, "+b -b");
+		stop_qemu(&desk);
+		program_expect(&desk.stage.program, "back to the host");
+		expect_typed_on_host(&desk);
+	}
+	stage_close(&desk.stage);
+}
+
+/* QEMU drops what a paused machine gets: the releases come when it runs again. */
+static void test_pause_and_resume(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	desk_open(&desk, CONF("input-linux"));
+	expect_given(&desk);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	puppet_key(&desk.stage.mouse, BTN_LEFT, 1);
+	qemu_expect(&desk.qemu, "+a +left");
+	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
+	expect_typed_on_host(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTCTRL, 1);
+	program_expect(&desk.stage.program, "cannot switch to guest one: its VM is paused");
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTCTRL, 0);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTCTRL, 0);
+	qemu_expect_nothing(&desk.qemu);
+	monitor_do(desk.monitor, "cont");
+	qemu_expect(&desk.qemu, "-a -left");
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	puppet_key(&desk.stage.mouse, BTN_LEFT, 0);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_B, 1);
+	puppet_key(&desk.stage.keyboard, KEY_B, 0);
+	qemu_expect(&desk.qemu, "+b -b");
+	desk_close(&desk);
+}
+
+static void test_reset(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	desk_open(&desk, CONF("input-linux"));
+	expect_given(&desk);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	qemu_expect(&desk.qemu, "+a");
+	do_and_expect(&desk, "system_reset", "its VM was reset: back to the host");
+	qemu_expect(&desk.qemu, "-a");
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	expect_typed_on_host(&desk);
+	focus(&desk);
+	desk_close(&desk);
+}
+
+static void test_quit(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	desk_open(&desk, CONF("input-linux"));
+	expect_given(&desk);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	qemu_expect(&desk.qemu, "+a");
+	do_and_expect(&desk, "quit", "back to the host");
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	expect_typed_on_host(&desk);
+	desk_close(&desk);
+}
+
+/* At the end of a trial the machine is as it was: it goes on, and the nodes are gone. */
+static void test_trial_takes_back(void **state)
+{
+	const char *const argv[] = { "-c", "/tmp/evswitch-trial.conf", "--try", "5", NULL };
+	struct desk desk = { .monitor = -1 };
+	FILE *conf = fopen(argv[1], "w");
+	char devnode[64];
+
+	(void)state;
+	assert_non_null(conf);
+	fputs(CONF("input-linux"), conf);
+	fclose(conf);
+	start_qemu(&desk);
+	stage_plug(&desk.stage);
+	program_exec(&desk.stage.program, argv);
+	expect_given(&desk);
+	assert_true(find_node("evswitch/one/keyboard", devnode, WORLD_MS));
+	program_expect(&desk.stage.program, "the trial is over");
+	assert_int_equal(program_wait(&desk.stage.program), 0);
+	monitor_do(desk.monitor, "query-status");
+	assert_false(find_node("evswitch/one/keyboard", devnode, 0));
+	stage_unplug(&desk.stage);
+	stop_qemu(&desk);
+	unlink(argv[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_given_and_typed, qemu_reset),
+		cmocka_unit_test_teardown(test_given_to_each_new_machine, qemu_reset),
+		cmocka_unit_test_teardown(test_pause_and_resume, qemu_reset),
+		cmocka_unit_test_teardown(test_reset, qemu_reset),
+		cmocka_unit_test_teardown(test_quit, qemu_reset),
+		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
