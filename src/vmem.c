@@ -122,18 +122,6 @@ void vmem_unmap(struct vmem *vmem)
 	*vmem = (struct vmem){ 0 };
 }
 
-void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t size)
-{
-	for (unsigned i = 0; i < vmem->n; i++) {
-		const struct vmem_region *region = &vmem->region[i];
-		uint64_t at = addr - region->guest;
-
-		if (at < region->size && size <= region->size - at)
-			return region->host + at;
-	}
-	return NULL;
-}
-
 void *vmem_user(const struct vmem *vmem, uint64_t addr, uint64_t size)
 {
 	for (unsigned i = 0; i < vmem->n; i++) {
