@@ -444,7 +444,9 @@ static void pause_and_resume(void **state)
 	guest_await(fe, 2);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
+	/* It holds no buffer back: what it took it has used. */
 	assert_int_not_equal(fe->ring[EVENTQ].base, 0);
+	assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 	key(stand, KEY_LEFTSHIFT, 0);
 	key(stand, KEY_B, 1);
 	move(stand, 1000, 1000);
@@ -835,6 +837,7 @@ static void stop_and_resume(struct walk *walk)
 
 	backend_sync(&walk->stand->backend);
 	frontend_stop(fe);
+	assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 	frontend_start(fe);
 	fe->guest.keeps = false;
 	guest_give(fe, fe->guest.buffers);
