@@ -353,6 +353,22 @@ static void refused_user_gets_nothing(struct stand *stand)
 	begin(stand);
 }
 
+static void refused_users_leak_nothing(struct stand *stand)
+{
+	stand_end(stand);
+	backend_admit(&stand->backend, false);
+	for (unsigned i = 0; i < 500; i++) {
+		frontend_init(&stand->fe, &victim);
+		frontend_connect(&stand->fe, stand->backend.path[DEVICE]);
+		frontend_write(&stand->fe, "any bytes", 9, &stand->fe.memfd, 1);
+		frontend_expect_closed(&stand->fe);
+		frontend_fini(&stand->fe);
+	}
+	assert_int_equal(backend_holds(&stand->backend).fds, stand->before.fds);
+	backend_admit(&stand->backend, true);
+	begin(stand);
+}
+
 static void second_connection_is_refused(struct stand *stand)
 {
 	struct frontend second;
@@ -1564,7 +1580,8 @@ static void used_ring_of_any_content(struct stand *stand)
 /* --- between two looks ------------------------------------------------------------------- */
 
 struct flipper {
-	struct stand *stand;
+	struct frontend *fe;
+	unsigned ring;
 	atomic_bool ends;
 };
 
@@ -1572,20 +1589,21 @@ struct flipper {
 static void *flip(void *data)
 {
 	struct flipper *flipper = data;
-	struct frontend *fe = &flipper->stand->fe;
-	struct vring *vring = &fe->ring[EVENTQ].vring;
+	struct frontend *fe = flipper->fe;
+	struct vring *vring = &fe->ring[flipper->ring].vring;
+	uint16_t honest = flipper->ring == EVENTQ ? VRING_DESC_F_WRITE : 0;
 	volatile struct vring_desc *desc = vring->desc;
 	volatile struct vring_desc *table = (struct vring_desc *)(void *)fe->indirect;
+	volatile uint16_t *heads = vring->avail->ring;
 	uint64_t random = 1442695040888963407;
 
 	while (!atomic_load(&flipper->ends)) {
-		unsigned i = xorshift(&random) % vring->num;
-		unsigned lie = xorshift(&random) % 8;
+		unsigned i = xorshift(&random) % vring->num, lie = xorshift(&random) % 8;
 
 		desc[i].addr = lie == 0 ? random : frontend_gpa(fe, fe->slots[0]);
 		desc[i].len = lie == 1 ? xorshift(&random) : 8;
 		desc[i].next = (uint16_t)(lie == 2 ? xorshift(&random) : i + 1);
-		desc[i].flags = (uint16_t)(lie == 3 ? xorshift(&random) % 8 : VRING_DESC_F_WRITE);
+		desc[i].flags = (uint16_t)(lie == 3 ? xorshift(&random) % 8 : honest);
 		if (lie == 4) {
 			desc[i].addr = frontend_gpa(fe, fe->indirect);
 			desc[i].len = xorshift(&random) % 2 ? 16 : 0xfffffff0;
@@ -1594,30 +1612,39 @@ static void *flip(void *data)
 		table[i % 4].len = xorshift(&random);
 		table[i % 4].next = (uint16_t)xorshift(&random);
 		table[i % 4].flags = (uint16_t)xorshift(&random);
-		*(volatile uint16_t *)&vring->avail->ring[i] =
-			(uint16_t)(lie == 5 ? xorshift(&random) : i);
+		heads[i] = (uint16_t)(lie == 5 ? xorshift(&random) : i);
 	}
 	return NULL;
 }
 
-static void nothing_is_read_twice(struct stand *stand)
+static void flip_while_it_runs(struct stand *stand, unsigned ring)
 {
 	for (unsigned round = 0; round < 150; round++) {
-		struct flipper flipper = { .stand = stand };
+		struct flipper flipper = { .fe = &stand->fe, .ring = ring };
 		pthread_t thread;
 
 		assert_int_equal(pthread_create(&thread, NULL, flip, &flipper), 0);
 		for (unsigned i = 0; i < 32; i++) {
-			for (unsigned k = 0; k < 4; k++)
-				guest_lie(&stand->fe, EVENTQ, (uint16_t)k);
+			for (uint16_t head = 0; head < 4; head++)
+				guest_lie(&stand->fe, ring, head);
+			guest_kick_anyway(&stand->fe, ring);
 			type(stand);
 			backend_sync(&stand->backend);
-			guest_kick_anyway(&stand->fe, EVENTQ);
 		}
 		atomic_store(&flipper.ends, true);
 		pthread_join(thread, NULL);
 		again(stand);
 	}
+}
+
+static void nothing_is_read_twice(struct stand *stand)
+{
+	flip_while_it_runs(stand, EVENTQ);
+}
+
+static void nothing_is_read_twice_of_the_status(struct stand *stand)
+{
+	flip_while_it_runs(stand, STATUSQ);
 }
 
 /* A guest that runs while its QEMU takes the memory away, at any moment (SIGBUS). */
@@ -1806,7 +1833,7 @@ static void status_index_does_not_jump(struct stand *stand)
 	lie_status(stand, NULL, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #define H(from, name)                                                                              \
 	{                                                                                          \
@@ -1833,6 +1860,7 @@ int main(void)
 		H(REALIZED, flood_of_messages),
 		H(RAW, comes_and_goes), /* as CVE-2021-42075 of Barrier */
 		H(STARTED, refused_user_gets_nothing),
+		H(RAW, refused_users_leak_nothing),
 		H(STARTED, second_connection_is_refused),
 		H(RAW, random_bytes),
 		H(REALIZED, random_messages),
@@ -1929,6 +1957,7 @@ int main(void)
 		H(STARTED, used_ring_of_any_content),
 		/* Between two looks. */
 		H(STARVED, nothing_is_read_twice), /* CVE-2026-86562, 86848, 93683 */
+		H(STARVED, nothing_is_read_twice_of_the_status),
 		H(STARTED, memory_cut_while_it_runs),
 		H(STARTED, memory_cut_and_grown_again),
 		H(STARTED, memory_cut_before_a_message),
@@ -1947,5 +1976,7 @@ int main(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(list); i++)
 		tests[i] = (struct CMUnitTest){ list[i].name, run, stand_setup, stand_teardown,
 						(void *)(uintptr_t)&list[i] };
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("vhost-hostile", tests, NULL, NULL);
 }
