@@ -168,7 +168,7 @@ static void update_rings(struct vhost *vhost)
 		update_ring(vhost, &vhost->ring[i]);
 }
 
-/* What has no eventfd, or one that is no eventfd: once is enough, or it would be ready for ever. */
+/* One that cannot be emptied by reading would be ready for ever. */
 static void kick_ready(struct watch *watch, uint32_t events)
 {
 	struct vhost_ring *ring = container_of(watch, struct vhost_ring, kick);
@@ -223,7 +223,7 @@ static int get_protocol_features(struct vhost *vhost)
 /* Nothing hangs on them: an acknowledgement is sent to whatever message wants one. */
 static int set_protocol_features(struct vhost *vhost)
 {
-	return vhost->msg.u64 & ~PROTOCOL_OFFERED ? -EINVAL : 0;
+	return (vhost->msg.u64 & ~PROTOCOL_OFFERED) ? -EINVAL : 0;
 }
 
 static int get_queue_num(struct vhost *vhost)
@@ -506,7 +506,7 @@ static int handle(struct vhost *vhost)
 
 static int take_fds(struct vhost *vhost, struct msghdr *hdr)
 {
-	int rc = hdr->msg_flags & MSG_CTRUNC ? -EBADMSG : 0;
+	int rc = (hdr->msg_flags & MSG_CTRUNC) ? -EBADMSG : 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -538,8 +538,8 @@ static int receive(struct vhost *vhost, size_t end)
 	struct iovec iov = { wire(vhost) + vhost->have, end - vhost->have };
 	struct msghdr hdr = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
 	ssize_t n = recvmsg(vhost->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
