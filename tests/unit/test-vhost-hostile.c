@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,6 +111,19 @@ static void say(struct frontend *fe, uint32_t request, const void *payload, size
 		const int *fds, unsigned n)
 {
 	frontend_message(fe, request, 0, payload, size, fds, n);
+}
+
+/* Waits until all that was said was done: by the answer to a question, or by the end. */
+static void await_said(struct frontend *fe)
+{
+	const struct vhost_config config = { .size = 1 };
+	struct vhost_header header;
+	uint8_t payload[4096];
+
+	say(fe, VHOST_GET_CONFIG, &config, 13, NULL, 0);
+	while (frontend_read(fe, &header, sizeof(header)) && header.size <= sizeof(payload) &&
+	       frontend_read(fe, payload, header.size) && header.request != VHOST_GET_CONFIG)
+		;
 }
 
 static void version_is_checked(struct stand *stand)
@@ -695,6 +709,31 @@ static void kick_made_blocking_does_not_block(struct stand *stand)
 	(void)!write(stand->fe.ring[EVENTQ].kick, &one, sizeof(one));
 }
 
+/* Made once by the peer, it would keep this side busy for ever: a count that sinks by one each read. */
+static void kick_semaphore_keeps_nobody_busy(struct stand *stand)
+{
+	autoclose int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	const uint64_t most = UINT64_MAX - 1, ring = EVENTQ;
+
+	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+	frontend_message(&stand->fe, VHOST_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
+	await_said(&stand->fe);
+	backend_expect_idle(&stand->backend);
+}
+
+/* Due again as soon as it was read. */
+static void kick_timer_keeps_nobody_busy(struct stand *stand)
+{
+	autoclose int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	const struct itimerspec always = { { 0, 1 }, { 0, 1 } };
+	const uint64_t ring = EVENTQ;
+
+	assert_int_equal(timerfd_settime(fd, 0, &always, NULL), 0);
+	frontend_message(&stand->fe, VHOST_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
+	await_said(&stand->fe);
+	backend_expect_idle(&stand->backend);
+}
+
 static void kicks_without_end(struct stand *stand)
 {
 	for (unsigned i = 0; i < 50000; i++) {
@@ -824,19 +863,6 @@ static void start_lying(struct frontend *fe, const struct start *start)
 		if (!start->no_enable)
 			say(fe, VHOST_SET_VRING_ENABLE, &enable, sizeof(enable), NULL, 0);
 	}
-}
-
-/* Waits until all that was said was done: by the answer to a question, or by the end. */
-static void await_said(struct frontend *fe)
-{
-	const struct vhost_config config = { .size = 1 };
-	struct vhost_header header;
-	uint8_t payload[4096];
-
-	say(fe, VHOST_GET_CONFIG, &config, 13, NULL, 0);
-	while (frontend_read(fe, &header, sizeof(header)) && header.size <= sizeof(payload) &&
-	       frontend_read(fe, payload, header.size) && header.request != VHOST_GET_CONFIG)
-		;
 }
 
 static void never_up(struct stand *stand, const struct start *start)
@@ -1392,24 +1418,28 @@ static void next_is_bounded(struct stand *stand)
 
 static void chain_of_one_does_not_loop(struct stand *stand)
 {
-	struct vring_desc desc = honest_desc(stand);
+	for (uint32_t len = 0; len < 16; len += 5) {
+		struct vring_desc desc = honest_desc(stand);
 
-	desc.len = 0;
-	desc.flags |= VRING_DESC_F_NEXT;
-	lie_chain(stand, &desc, 1);
+		desc.len = len;
+		desc.flags |= VRING_DESC_F_NEXT;
+		lie_chain(stand, &desc, 1);
+	}
 }
 
 static void chain_does_not_loop(struct stand *stand)
 {
-	struct vring_desc chain[64];
+	for (uint32_t len = 0; len < 2; len++) {
+		struct vring_desc chain[64];
 
-	for (unsigned i = 0; i < ARRAY_SIZE(chain); i++) {
-		chain[i] = honest_desc(stand);
-		chain[i].len = 0;
-		chain[i].flags |= VRING_DESC_F_NEXT;
-		chain[i].next = (uint16_t)((i + 1) % ARRAY_SIZE(chain));
+		for (unsigned i = 0; i < ARRAY_SIZE(chain); i++) {
+			chain[i] = honest_desc(stand);
+			chain[i].len = len;
+			chain[i].flags |= VRING_DESC_F_NEXT;
+			chain[i].next = (uint16_t)((i + 1) % ARRAY_SIZE(chain));
+		}
+		lie_chain(stand, chain, ARRAY_SIZE(chain));
 	}
-	lie_chain(stand, chain, ARRAY_SIZE(chain));
 }
 
 static void buffer_is_writable(struct stand *stand)
@@ -1540,11 +1570,13 @@ static void indirect_next_is_bounded(struct stand *stand)
 
 static void indirect_does_not_loop(struct stand *stand)
 {
-	struct vring_desc entry = honest_desc(stand);
+	for (uint32_t len = 0; len < 16; len += 5) {
+		struct vring_desc entry = honest_desc(stand);
 
-	entry.len = 0;
-	entry.flags |= VRING_DESC_F_NEXT;
-	lie_table(stand, &entry, 16, 0);
+		entry.len = len;
+		entry.flags |= VRING_DESC_F_NEXT;
+		lie_table(stand, &entry, 16, 0);
+	}
 }
 
 static void indirect_table_is_mapped(struct stand *stand)
@@ -1820,11 +1852,13 @@ static void status_head_is_bounded(struct stand *stand)
 
 static void status_chain_does_not_loop(struct stand *stand)
 {
-	struct vring_desc desc = status_desc(stand);
+	for (uint32_t len = 0; len < 16; len += 5) {
+		struct vring_desc desc = status_desc(stand);
 
-	desc.len = 0;
-	desc.flags = VRING_DESC_F_NEXT;
-	lie_status(stand, &desc, 0);
+		desc.len = len;
+		desc.flags = VRING_DESC_F_NEXT;
+		lie_status(stand, &desc, 0);
+	}
 }
 
 static void status_index_does_not_jump(struct stand *stand)
@@ -1879,6 +1913,8 @@ int main(int argc, char **argv)
 		H(STARTED, full_call_does_not_block),
 		H(STARTED, call_made_blocking_does_not_block),
 		H(STARTED, kick_made_blocking_does_not_block),
+		H(STARTED, kick_semaphore_keeps_nobody_busy),
+		H(STARTED, kick_timer_keeps_nobody_busy),
 		H(STARVED, kicks_without_end),
 		/* Rings. */
 		H(REALIZED, queue_index_of_num_is_bounded), /* CVE-2020-10723 */
