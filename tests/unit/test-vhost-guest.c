@@ -1036,11 +1036,7 @@ static void guest_and_sender_agree(void **state)
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stand_setup, stand_teardown)
-#define WALK(name, play)                                                                           \
-	{                                                                                          \
-#name, guest_and_sender_agree, stand_setup, stand_teardown,                        \
-			(void *)(uintptr_t)(play)                                                  \
-	}
+#define WALK(play) guest_and_sender_agree, stand_setup, stand_teardown, (void *)(uintptr_t)(play)
 	const struct CMUnitTest tests[] = {
 		TEST(no_call_while_the_guest_wants_none),
 		TEST(no_call_before_the_used_event),
@@ -1079,11 +1075,11 @@ int main(int argc, char **argv)
 		TEST(memory_that_is_not_shared),
 		TEST(leds_outlive_a_pause),
 		TEST(leds_of_a_burst_end_as_the_guest_set_them),
-		WALK(guest_and_sender_agree_linux, &plays[0]),
-		WALK(guest_and_sender_agree_indirect, &plays[1]),
-		WALK(guest_and_sender_agree_split, &plays[2]),
-		WALK(guest_and_sender_agree_ring_of_4, &plays[3]),
-		WALK(guest_and_sender_agree_midsession, &plays[4]),
+		{ "guest_and_sender_agree_linux", WALK(&plays[0]) },
+		{ "guest_and_sender_agree_indirect", WALK(&plays[1]) },
+		{ "guest_and_sender_agree_split", WALK(&plays[2]) },
+		{ "guest_and_sender_agree_ring_of_4", WALK(&plays[3]) },
+		{ "guest_and_sender_agree_midsession", WALK(&plays[4]) },
 	};
 
 	if (argc > 1)
