@@ -89,17 +89,18 @@ unsigned virtq_room(struct virtq *virtq, unsigned want)
 
 /* Where a walk along a chain of descriptors is. */
 struct chain {
-	const struct vring_desc *table;
-	uint32_t size; /* of the table */
-	uint32_t left; /* descriptors that may still come: a loop ends there */
+	const void *table; /* at any alignment, if it is indirect */
+	uint32_t size;     /* of the table */
+	uint32_t left;     /* descriptors that may still come: a loop ends there */
 	uint16_t next;
 	bool indirect, done;
 };
 
-static struct desc read_desc(const struct vring_desc *at)
+static struct desc read_desc(const void *table, unsigned i)
 {
-	uint64_t addr = le64toh(*(const shared64 *)&at->addr);
-	uint64_t rest = le64toh(*(const shared64 *)&at->len);
+	const shared64 *at = (const shared64 *)table + (size_t)2 * i;
+	uint64_t addr = le64toh(at[0]);
+	uint64_t rest = le64toh(at[1]);
 
 	return (struct desc){
 		.addr = addr,
@@ -136,7 +137,7 @@ static int64_t next_piece(const struct virtq *virtq, struct chain *chain, uint16
 		return 0;
 	if (chain->left-- == 0 || chain->next >= chain->size)
 		return -EPROTO;
-	desc = read_desc(&chain->table[chain->next]);
+	desc = read_desc(chain->table, chain->next);
 	if (desc.flags & VRING_DESC_F_INDIRECT)
 		return enter_indirect(virtq, chain, &desc) < 0
 			       ? -EPROTO
@@ -207,7 +208,7 @@ int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
 	if (head < 0)
 		return head;
 	/* Every known driver: one descriptor in the ring itself. All else, right or wrong, is put_along's. */
-	desc = read_desc(&virtq->desc[head]);
+	desc = read_desc(virtq->desc, (unsigned)head);
 	at = desc.flags == VRING_DESC_F_WRITE && desc.len >= n
 		     ? vmem_guest(virtq->mem, desc.addr, desc.len)
 		     : NULL;
