@@ -71,6 +71,8 @@ void stand_begin(struct stand *stand, const struct frontend_play *play)
 void stand_end(struct stand *stand)
 {
 	frontend_fini(&stand->fe);
+	/* Else one that has not even been accepted would pass for one that has ended. */
+	backend_sync(&stand->backend);
 	backend_await_connected(&stand->backend, DEVICE, false);
 	backend_await_up(&stand->backend, DEVICE, false);
 }

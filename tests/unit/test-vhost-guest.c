@@ -601,6 +601,45 @@ static void firmware_before_the_system(void **state)
 	stand_survived(stand);
 }
 
+/* QEMU has lost its back end and finds it again, over rings that the guest has long been using. */
+static void find_again(struct stand *stand, uint16_t base)
+{
+	struct frontend *fe = &stand->fe;
+
+	stand_begin(stand, &linux_guest);
+	for (unsigned i = 0; i < 20; i++)
+		stand_delivers(stand, DEVICE, fe);
+	key(stand, KEY_LEFTSHIFT, 1);
+	key(stand, BTN_LEFT, 1);
+	guest_await(fe, 2);
+	frontend_close(fe);
+	backend_await_connected(&stand->backend, DEVICE, false);
+	fe->play.kind = FRONTEND_MIDSESSION;
+	frontend_connect(fe, stand->backend.path[DEVICE]);
+	frontend_realize(fe);
+	fe->ring[EVENTQ].base = base ? base : fe->ring[EVENTQ].vring.used->idx;
+	frontend_start(fe);
+	frontend_sync(fe);
+	backend_await_up(&stand->backend, DEVICE, true);
+	guest_drain(fe, &stand->backend);
+	expect_all_up(stand);
+	guest_calls(fe, EVENTQ);
+	for (unsigned i = 0; i < 20; i++)
+		stand_delivers(stand, DEVICE, fe);
+	stand_survived(stand);
+}
+
+static void found_again_where_it_was(void **state)
+{
+	find_again(*state, 0);
+}
+
+/* No entry that can be: the used ring knows better. */
+static void found_again_by_one_that_lost_count(void **state)
+{
+	find_again(*state, 0x8000);
+}
+
 static void enable(struct frontend *fe, unsigned ring, unsigned on)
 {
 	struct vhost_state state = { ring, on };
@@ -1064,6 +1103,8 @@ int main(int argc, char **argv)
 		TEST(reboot_forgets_all),
 		TEST(driver_unloaded),
 		TEST(firmware_before_the_system),
+		TEST(found_again_where_it_was),
+		TEST(found_again_by_one_that_lost_count),
 		TEST(disabled_ring_gets_nothing),
 		TEST(changed_is_called_once_for_each_change),
 		TEST(sent_to_nobody),

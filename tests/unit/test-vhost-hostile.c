@@ -503,6 +503,22 @@ static void more_fds_than_there_is_room_for(struct stand *stand)
 	}
 }
 
+/* As many as there is room for would do; one more came, and the kernel has cut it off. */
+static void fds_that_were_cut_off(struct stand *stand)
+{
+	struct vhost_memory memory = { .n = 8 };
+	int fds[9];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = stand->fe.memfd;
+	for (unsigned i = 0; i < memory.n; i++)
+		memory.region[i] = (struct vhost_region){ i * 4096UL, 4096, i * 8192UL, 0 };
+	assert_true(
+		frontend_message(&stand->fe, VHOST_SET_MEM_TABLE, 0, &memory, 8 + 8 * 32, fds, 8));
+	frontend_sync(&stand->fe);
+	lie(stand, VHOST_SET_MEM_TABLE, &memory, 8 + 8 * 32, fds, 9);
+}
+
 static void fds_with_every_byte(struct stand *stand)
 {
 	const struct {
@@ -822,18 +838,6 @@ static void queue_size_stays_while_it_runs(struct stand *stand)
 	lie_state(stand, VHOST_SET_VRING_NUM, STATUSQ, 2);
 }
 
-static void addresses_stay_while_it_runs(struct stand *stand)
-{
-	struct vhost_addr addr = { .index = EVENTQ };
-
-	lie(stand, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
-}
-
-static void base_stays_while_it_runs(struct stand *stand)
-{
-	lie_state(stand, VHOST_SET_VRING_BASE, EVENTQ, 7);
-}
-
 /* The start of QEMU 7.2 with one thing that is a lie; it may be refused at any point. */
 struct start {
 	uint64_t features;
@@ -854,6 +858,21 @@ static struct start honest_start(const struct frontend *fe)
 			.used = frontend_user(fe, fe->ring[i].vring.used),
 		};
 	return start;
+}
+
+/* Good ones, but others. */
+static void addresses_stay_while_it_runs(struct stand *stand)
+{
+	struct start start = honest_start(&stand->fe);
+	struct vhost_addr addr = start.addr[STATUSQ];
+
+	addr.index = EVENTQ;
+	lie(stand, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+}
+
+static void base_stays_while_it_runs(struct stand *stand)
+{
+	lie_state(stand, VHOST_SET_VRING_BASE, EVENTQ, 7);
 }
 
 static void start_lying(struct frontend *fe, const struct start *start)
@@ -1172,17 +1191,22 @@ static void region_is_memory(struct stand *stand)
 	}
 }
 
-/* A sparse file costs its owner nothing. */
+/* A sparse file costs its owner nothing. Neither one region nor all of them may be too much. */
 static void region_total_is_bounded(struct stand *stand)
 {
-	struct vhost_memory memory = stand->fe.memory;
-	autoclose int fd = memfd_create("huge", MFD_CLOEXEC);
-	const int fds[] = { stand->fe.memfd, fd };
+	const uint64_t tera = 1ULL << 40;
 
-	memory.region[1].size = 1ULL << 46;
-	if (ftruncate(fd, 1LL << 47) < 0)
-		return;
-	lie(stand, VHOST_SET_MEM_TABLE, &memory, 8 + 2 * 32, fds, 2);
+	for (uint64_t size = 3 * tera; size <= 48 * tera; size *= 16) {
+		const struct vhost_memory memory = {
+			.n = 2,
+			.region = { { 0, size, 64 * tera, 0 }, { 64 * tera, size, 0, 0 } },
+		};
+		autoclose int fd = memfd_create("huge", MFD_CLOEXEC);
+		const int fds[] = { fd, fd };
+
+		assert_int_equal(ftruncate(fd, (off_t)size), 0);
+		lie(stand, VHOST_SET_MEM_TABLE, &memory, 8 + 2 * 32, fds, 2);
+	}
 }
 
 static void memory_cut_before_it_is_sent(struct stand *stand)
@@ -1912,6 +1936,7 @@ static const struct hostile list[] = {
 	/* Descriptors. */
 	{ REALIZED, H(unexpected_fds_are_closed) },       /* CVE-2019-14818, CVE-2020-10717 */
 	{ REALIZED, H(more_fds_than_there_is_room_for) }, /* QEMU's assert(fd_size < 8) */
+	{ REALIZED, H(fds_that_were_cut_off) },
 	{ REALIZED, H(fds_with_every_byte) },
 	{ REALIZED, H(missing_fd_is_refused) },
 	{ REALIZED, H(fd_and_no_fd_at_once) },
