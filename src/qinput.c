@@ -311,6 +311,10 @@ static void owe_all(struct qinput *qinput)
 {
 	keyset_add_all(&qinput->owed, &qinput->backlog.seen);
 	keyset_add_all(&qinput->owed, &qinput->backlog.down);
+	/* The backlog takes what is in hand for delivered. */
+	for (; in_hand(qinput); qinput->at++)
+		if (qinput->hand.ev[qinput->at].type == EV_KEY)
+			keyset_add(&qinput->owed, qinput->hand.ev[qinput->at].code);
 	drop_waiting(qinput);
 }
 

@@ -179,11 +179,11 @@ static bool read_version(struct qmp *qmp, struct json_object *greeting)
 
 static void negotiated(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
-	char reason[LOG_STR_MAX + 64];
-
 	(void)result;
 	(void)ctx;
 	if (error) {
+		char reason[LOG_STR_MAX + 64];
+
 		snprintf(reason, sizeof(reason), "QEMU refuses qmp_capabilities: %s", error);
 		end(qmp, reason);
 		return;

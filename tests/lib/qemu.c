@@ -186,6 +186,15 @@ void qemu_start(struct qemu *qemu, const char *const *args)
 	wait_until_running(qemu);
 }
 
+void qemu_freeze(struct qemu *qemu)
+{
+	int status;
+
+	kill(qemu->pid, SIGSTOP);
+	assert_int_equal(waitpid(qemu->pid, &status, WUNTRACED), qemu->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
 void qemu_kill(struct qemu *qemu, int signo)
 {
 	static const char *const names[] = { "bios", "trace", "stderr" };

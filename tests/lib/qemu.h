@@ -54,6 +54,9 @@ void qemu_expect_nothing(struct qemu *qemu);
 /* Waits until there is this file, such as a link that udev makes. */
 void wait_for_file(const char *path);
 
+/* SIGSTOP, and waits until it stands still. SIGCONT ends it. */
+void qemu_freeze(struct qemu *qemu);
+
 /* Ends it by this signal and waits until it is gone, with everything that it held. */
 void qemu_kill(struct qemu *qemu, int signo);
 

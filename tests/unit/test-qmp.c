@@ -908,7 +908,7 @@ static void qemu_hangs(void **state)
 {
 	(void)state;
 	start_qemu("");
-	kill(qemu.pid, SIGSTOP);
+	qemu_freeze(&qemu);
 	assert_int_equal(open_at(path), 0);
 	await(&client.closed, 1);
 	assert_non_null(strstr(client.reason, "QEMU hangs"));
