@@ -84,7 +84,7 @@ static void fail(struct attach *attach, const char *error)
 			   "line and start it anew; "
 			 : "",
 		 error);
-	attach_step_done(attach, -EIO, words);
+	attach_step_failed(attach, -EIO, words);
 }
 
 /* --- a place for three PCI devices --------------------------------------------------------- */
@@ -99,7 +99,7 @@ static void machine_reply(struct qmp *qmp, struct json_object *result, const cha
 		return;
 	/* Its one PCI bus takes devices at any time; on q35 only ports do. */
 	attach->any_bus = type && strstr(type, "i440fx");
-	attach_step_done(attach, 0, NULL);
+	attach_step_done(attach);
 }
 
 static int ask_machine(struct attach *attach)
@@ -131,7 +131,7 @@ static void ports_reply(struct qmp *qmp, struct json_object *result, const char 
 	if (!error && json_object_is_type(result, json_type_array))
 		for (size_t i = 0; i < json_object_array_length(result); i++)
 			add_port(attach, json_object_array_get_idx(result, i));
-	attach_step_done(attach, 0, NULL);
+	attach_step_done(attach);
 }
 
 static int ask_ports(struct attach *attach)
@@ -163,23 +163,27 @@ static void port_reply(struct qmp *qmp, struct json_object *result, const char *
 	if (rc == -EAGAIN)
 		attach_step_again(attach, ATTACH_AGAIN_MS);
 	else if (rc)
-		attach_step_done(attach, rc, strerror(-rc));
+		attach_step_failed(attach, rc, strerror(-rc));
+}
+
+static int ask_port(struct attach *attach, const char *id)
+{
+	char path[sizeof(PERIPHERAL) + 2 * ATTACH_PORT_SIZE];
+
+	snprintf(path, sizeof(path), PERIPHERAL "/%s/%s", id, id);
+	return command(attach, "qom-list", object_with("path", path), port_reply);
 }
 
 static int look_at_port(struct attach *attach)
 {
-	char path[sizeof(PERIPHERAL) + 2 * ATTACH_PORT_SIZE], words[ATTACH_WORDS_SIZE];
+	char words[ATTACH_WORDS_SIZE];
 
 	if (attach->any_bus || attach->n_free == SHAPE_NODES) {
-		attach_step_done(attach, 0, NULL);
+		attach_step_done(attach);
 		return 0;
 	}
-	if (attach->port < attach->n_ports) {
-		const char *id = attach->ports[attach->port];
-
-		snprintf(path, sizeof(path), PERIPHERAL "/%s/%s", id, id);
-		return command(attach, "qom-list", object_with("path", path), port_reply);
-	}
+	if (attach->port < attach->n_ports)
+		return ask_port(attach, attach->ports[attach->port]);
 	snprintf(
 		words, sizeof(words),
 		"the machine has %u free PCIe ports and %d are needed: start QEMU with -device "
@@ -187,7 +191,7 @@ static int look_at_port(struct attach *attach)
 		"pcie-root-port,id=evswitch2,chassis=102 -device "
 		"pcie-root-port,id=evswitch3,chassis=103, or with what evswitch --qemu-args prints",
 		attach->n_free, SHAPE_NODES);
-	attach_step_done(attach, -ENOSPC, words);
+	attach_step_failed(attach, -ENOSPC, words);
 	return 0;
 }
 
@@ -209,7 +213,7 @@ static void added_reply(struct qmp *qmp, struct json_object *result, const char 
 		return;
 	}
 	*mask |= 1u << step->node;
-	attach_step_done(attach, 0, NULL);
+	attach_step_done(attach);
 }
 
 /* SocketAddress of qapi/sockets.json, in the ChardevBackend of qapi/char.json. */
@@ -274,7 +278,7 @@ static void removed_reply(struct qmp *qmp, struct json_object *result, const cha
 	}
 	if (absent)
 		attach->deleted |= 1u << step->node;
-	attach_step_done(attach, 0, NULL);
+	attach_step_done(attach);
 }
 
 static bool awaits_deletion(const struct attach *attach)
@@ -304,10 +308,10 @@ void attach_event(struct attach *attach, const char *name, struct json_object *d
 		if (deleted)
 			attach->deleted |= 1u << node;
 		if (deleted && awaits_deletion(attach) && all_deleted(attach))
-			attach_step_done(attach, 0, NULL);
+			attach_step_done(attach);
 		else if (refused && awaits_deletion(attach))
-			attach_step_done(attach, -EBUSY,
-					 "the guest refuses to let go of the device");
+			attach_step_failed(attach, -EBUSY,
+					   "the guest refuses to let go of the device");
 		return;
 	}
 }
@@ -339,7 +343,7 @@ int attach_qmp_start(struct attach *attach, const struct attach_step *step)
 		return command(attach, "chardev-remove", object_with("id", id), removed_reply);
 	case ATTACH_AWAIT_DELETED:
 		if (all_deleted(attach))
-			attach_step_done(attach, 0, NULL);
+			attach_step_done(attach);
 		return 0;
 	default:
 		return -EINVAL;

@@ -22,14 +22,16 @@ enum attach_op {
 };
 
 /*
- * Start a step: 0, and attach_step_done comes, later or at once; or -errno, -EAGAIN: the monitor takes
+ * Start a step: 0, and its end is told, later or at once; or -errno, -EAGAIN: the monitor takes
  * no command now.
  */
 int attach_qmp_start(struct attach *attach, const struct attach_step *step);
 int attach_virsh_start(struct attach *attach, const struct attach_step *step);
 
-/* The step in hand has ended: 0, or -errno and why, in words for the user. */
-void attach_step_done(struct attach *attach, int rc, const char *words);
+/* The step in hand has succeeded; or failed, with -errno and why, in words for the user. */
+void attach_step_done(struct attach *attach);
+void attach_step_failed(struct attach *attach, int rc, const char *words);
+
 #define ATTACH_AGAIN_MS 20 /* until the monitor may take a command again */
 
 /* The step in hand is to be started anew after so many ms. */

@@ -34,7 +34,7 @@ static void fail(struct attach *attach)
 			remedy = refusals[i].words;
 	snprintf(words, sizeof(words), "%s%slibvirt: %.256s", remedy, remedy[0] ? "; " : "",
 		 attach->error[0] ? log_str(attach->error).text : "virsh has ended");
-	attach_step_done(attach, -EIO, words);
+	attach_step_failed(attach, -EIO, words);
 }
 
 static void take_error(struct attach *attach, const char *line)
@@ -82,7 +82,7 @@ static void change_ended(struct child *child)
 	}
 	if (!detaches)
 		attach->added |= 1u << step->node;
-	attach_step_done(attach, 0, NULL);
+	attach_step_done(attach);
 }
 
 static const struct child_ops change_ops = { .line = change_line, .ended = change_ended };
@@ -138,13 +138,14 @@ static void look_ended(struct child *child)
 	if (!attach->success)
 		fail(attach);
 	else if (!attach->present || attach->doing == ATTACH_UNDOES)
-		attach_step_done(attach, 0, NULL);
+		attach_step_done(attach);
 	else if (++attach->looked < LOOKS_MAX)
 		attach_step_again(attach, LOOK_AGAIN_MS);
 	else
-		attach_step_done(attach, -ETIMEDOUT,
-				 "the guest does not let go of the device; it goes when the guest "
-				 "is shut down");
+		attach_step_failed(
+			attach, -ETIMEDOUT,
+			"the guest does not let go of the device; it goes when the guest "
+			"is shut down");
 }
 
 static const struct child_ops look_ops = { .line = look_line, .ended = look_ended };

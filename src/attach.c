@@ -96,13 +96,13 @@ static void start_step(struct attach *attach)
 		finish(attach, attach->rc, attach->words);
 		return;
 	}
-	timer_arm(&attach->timer, ATTACH_STEP_MS, 0);
+	timer_arm(&attach->timer, attach->step_ms, 0);
 	rc = attach->guest->libvirt ? attach_virsh_start(attach, step)
 				    : attach_qmp_start(attach, step);
 	if (rc == -EAGAIN)
 		attach_step_again(attach, ATTACH_AGAIN_MS);
 	else if (rc)
-		attach_step_done(attach, rc, strerror(-rc));
+		attach_step_failed(attach, rc, strerror(-rc));
 }
 
 void attach_step_again(struct attach *attach, unsigned ms)
@@ -121,19 +121,22 @@ static void undo(struct attach *attach, int rc, const char *words)
 	start_step(attach);
 }
 
-void attach_step_done(struct attach *attach, int rc, const char *words)
+void attach_step_done(struct attach *attach)
 {
-	if (rc && attach->doing == ATTACH_ADDS) {
+	attach->step++;
+	start_step(attach);
+}
+
+void attach_step_failed(struct attach *attach, int rc, const char *words)
+{
+	if (attach->doing == ATTACH_ADDS) {
 		undo(attach, rc, words);
-	} else if (rc && attach->doing == ATTACH_UNDOES) {
+	} else if (attach->doing == ATTACH_UNDOES) {
 		log_warn("guest %s: QEMU keeps a part of its input: %s", attach->guest->name,
 			 words);
 		finish(attach, attach->rc, attach->words);
-	} else if (rc) {
-		finish(attach, rc, words);
 	} else {
-		attach->step++;
-		start_step(attach);
+		finish(attach, rc, words);
 	}
 }
 
@@ -152,10 +155,10 @@ static void time_is_up(struct timer *timer)
 		attach->stale++;
 	}
 	child_stop(&attach->virsh);
-	attach_step_done(attach, -ETIMEDOUT,
-			 removes ? "the guest, or QEMU, does not let go of the device; "
-				   "it goes when the guest is shut down"
-				 : "QEMU does not answer");
+	attach_step_failed(attach, -ETIMEDOUT,
+			   removes ? "the guest, or QEMU, does not let go of the device; "
+				     "it goes when the guest is shut down"
+				   : "QEMU does not answer");
 }
 
 /* --- for the owner ------------------------------------------------------------------------- */
@@ -166,6 +169,7 @@ int attach_init(struct attach *attach, struct loop *loop, struct life *life, con
 				   .life = life,
 				   .guest = life->guest,
 				   .socket_dir = socket_dir,
+				   .step_ms = ATTACH_STEP_MS,
 				   .virsh = CHILD_INIT };
 	return timer_init(&attach->timer, loop, time_is_up);
 }
@@ -235,7 +239,7 @@ static void monitor_lost(struct attach *attach)
 		return;
 	}
 	attach->start_later = false;
-	timer_arm(&attach->timer, ATTACH_STEP_MS, 0);
+	timer_arm(&attach->timer, attach->step_ms, 0);
 	plan_remove(attach, ALL, ALL);
 	attach->step = attach->n_steps;
 }

@@ -55,6 +55,7 @@ struct attach {
 	attach_fn done;
 	struct attach_step plan[ATTACH_PLAN_MAX];
 	unsigned n_steps, step;
+	unsigned step_ms;   /* ATTACH_STEP_MS, if the owner does not change it */
 	struct timer timer; /* the step's end, or its start where it must wait */
 	bool start_later;
 	int rc; /* of what went wrong, while that is undone */

@@ -36,7 +36,6 @@ _Noreturn static void run(const char *const *argv, const char **env, int input, 
 {
 	static const int defaults[] = { SIGCHLD, SIGPIPE };
 	sigset_t none;
-	const char *why;
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
 		signal(defaults[i], SIG_DFL);
@@ -50,8 +49,7 @@ _Noreturn static void run(const char *const *argv, const char **env, int input, 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() == parent) {
 		execvpe(argv[0], (char *const *)argv, (char *const *)env);
-		why = strerrordesc_np(errno);
-		dprintf(STDERR_FILENO, "error: %s: %s\n", argv[0], why ? why : "cannot be run");
+		dprintf(STDERR_FILENO, "error: %s: %s\n", argv[0], strerrordesc_np(errno));
 	}
 	_exit(127);
 }

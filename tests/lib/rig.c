@@ -1,0 +1,184 @@
+/* A guest's nodes, its life and how it is attached. */
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "qemu.h"
+#include "util.h"
+
+static void node_told(struct node *node)
+{
+	(void)node;
+}
+
+static const struct node_ops node_ops = { .lost = node_told, .leds = node_told };
+
+static struct rig *rig_of(struct life *life)
+{
+	return container_of(life, struct rig, life);
+}
+
+static void told(struct life *life)
+{
+	attach_told(&rig_of(life)->attach);
+}
+
+static void told_reset(struct life *life)
+{
+	rig_of(life)->resets++;
+}
+
+static void told_panicked(struct life *life)
+{
+	(void)life;
+}
+
+static void told_event(struct life *life, const char *name, struct json_object *data)
+{
+	attach_event(&rig_of(life)->attach, name, data);
+}
+
+static const struct life_ops life_ops = { .state = told,
+					  .reset = told_reset,
+					  .panicked = told_panicked,
+					  .monitor = told,
+					  .event = told_event };
+
+void rig_make_nodes(struct rig *rig)
+{
+	static const struct shape_rules rules = { 0 };
+
+	for (enum shape_node which = 0; which < SHAPE_NODES; which++) {
+		char path[GUEST_PATH_SIZE];
+
+		rig->node[which] = (struct node)NODE_INIT;
+		assert_int_equal(
+			node_open(&rig->node[which], &rig->loop, "one", which, &rules, &node_ops),
+			0);
+		rig->has_node[which] = true;
+		guest_path(&rig->guest, which, RIG_SOCKET_DIR, path);
+		wait_for_file(path);
+		assert_int_equal(node_open_guard(&rig->node[which]), 0);
+	}
+}
+
+void rig_destroy_nodes(struct rig *rig)
+{
+	for (enum shape_node which = 0; which < SHAPE_NODES; which++) {
+		if (rig->has_node[which])
+			node_close(&rig->node[which]);
+		rig->has_node[which] = false;
+	}
+}
+
+void rig_open(struct rig *rig, const char *via, const char *libvirt, const char *qmp)
+{
+	*rig = (struct rig){ .guest = { .name = "one",
+					.via = via,
+					.libvirt = (char *)libvirt,
+					.qmp = (char *)qmp } };
+	assert_int_equal(loop_init(&rig->loop), 0);
+	assert_int_equal(life_open(&rig->life, &rig->loop, &rig->guest, &life_ops), 0);
+	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->life, RIG_SOCKET_DIR), 0);
+	if (strcmp(via, "vhost-user") != 0)
+		rig_make_nodes(rig);
+}
+
+void rig_close(struct rig *rig)
+{
+	life_close(&rig->life);
+	attach_fini(&rig->attach);
+	rig_destroy_nodes(rig);
+	loop_fini(&rig->loop);
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void rig_await_state(struct rig *rig, enum life_state state)
+{
+	long deadline = now_ms() + RIG_WAIT_MS;
+
+	while (rig->life.state != state && now_ms() < deadline)
+		assert_int_equal(loop_turn(&rig->loop, 100), 0);
+	if (rig->life.state != state)
+		fail_msg("the guest is %s instead of %s; %s", life_state_name(rig->life.state),
+			 life_state_name(state), rig->life.said);
+}
+
+void rig_turn_for(struct rig *rig, int ms)
+{
+	long deadline = now_ms() + ms;
+
+	while (now_ms() < deadline)
+		assert_int_equal(loop_turn(&rig->loop, 20), 0);
+}
+
+static void on_done(struct attach *attach, int rc, const char *words)
+{
+	struct rig *rig = container_of(attach, struct rig, attach);
+
+	assert_false(rig->done);
+	assert_true((rc == 0) == (words == NULL));
+	rig->done = true;
+	rig->rc = rc;
+	snprintf(rig->words, sizeof(rig->words), "%s", words ? words : "");
+}
+
+void rig_begin(struct rig *rig, rig_call call)
+{
+	const char *why = "";
+
+	rig->done = false;
+	if (call(&rig->attach, on_done, &why))
+		fail_msg("%s", why);
+	assert_false(rig->done);
+}
+
+int rig_await_end(struct rig *rig)
+{
+	long deadline = now_ms() + SHAPE_NODES * (long)rig->attach.step_ms + RIG_WAIT_MS;
+
+	while (!rig->done && now_ms() < deadline)
+		assert_int_equal(loop_turn(&rig->loop, 100), 0);
+	assert_true(rig->done);
+	return rig->rc;
+}
+
+void rig_expect(struct rig *rig, rig_call call, int rc)
+{
+	rig_begin(rig, call);
+	if (rig_await_end(rig) != rc)
+		fail_msg("%d instead of %d: %s", rig->rc, rc, rig->words);
+}
+
+void rig_expect_held(struct rig *rig, bool held)
+{
+	for (enum shape_node which = 0; which < SHAPE_NODES; which++)
+		if (node_check(&rig->node[which]) != held)
+			fail_msg("the %s is %s", shape_node_name(which),
+				 held ? "not held" : "held by somebody");
+}
+
+void rig_send_key(struct rig *rig, enum shape_node which, unsigned code, int value)
+{
+	static const struct input_event now;
+	struct frame frame = { 0 };
+
+	frame_put(&frame, &now, EV_KEY, code, value);
+	frame_close(&frame, &now);
+	assert_int_equal(node_send(&rig->node[which], &frame), 0);
+}
