@@ -6,7 +6,7 @@
  *   test-guest uml|qemu --skip WHY      counts all as skipped
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -446,17 +447,20 @@ static int open_desk(void **state)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *place)
+{
+	(void)stat, (void)type, (void)place;
+	return remove(path);
+}
+
 static int close_desk(void **state)
 {
 	(void)state;
 	machine_kill(&desk.rig.machine);
-	for (unsigned node = 0; node < SHAPE_NODES; node++) {
+	for (unsigned node = 0; node < SHAPE_NODES; node++)
 		vinput_free(desk.vinput[node]);
-		unlink(desk.path[node]);
-	}
 	close_fd(&desk.qmp);
-	unlink(desk.qmp_path);
-	rmdir(desk.dir);
+	nftw(desk.dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 	loop_fini(&desk.rig.loop);
 	return 0;
 }
