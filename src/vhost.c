@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "stall.h"
 #include "util.h"
 
 #define HEADER_SIZE      12
@@ -97,18 +98,21 @@ static struct vhost *owner_of(struct vhost_ring *ring)
 	return container_of(ring - ring->index, struct vhost, ring[0]);
 }
 
-/* Never blocks, and a full eventfd or pipe says what was to be said already. */
-static void write_event(int fd)
+/*
+ * One that is full says already what was to be said. One whose peer has made it block, although it was
+ * given O_NONBLOCK, is used no more.
+ */
+static void write_event(int *fd)
 {
 	static const uint64_t one = 1;
 
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-		return;
+	if (*fd >= 0 && stall_write(*fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		close_fd(fd);
 }
 
 void vhost_signal(struct vhost *vhost, unsigned index)
 {
-	write_event(vhost->ring[index].call_fd);
+	write_event(&vhost->ring[index].call_fd);
 }
 
 static void stop_ring(struct vhost *vhost, struct vhost_ring *ring)
@@ -126,7 +130,7 @@ void vhost_break(struct vhost *vhost, unsigned index)
 
 	complain(vhost, "ring %u: the guest's driver or its memory broke the rules", index);
 	ring->broken = true;
-	write_event(ring->err_fd);
+	write_event(&ring->err_fd);
 	stop_ring(vhost, ring);
 }
 
@@ -168,17 +172,17 @@ static void update_rings(struct vhost *vhost)
 		update_ring(vhost, &vhost->ring[i]);
 }
 
-/* What has no eventfd, or one that is no eventfd: once is enough, or it would be ready for ever. */
+/*
+ * Edge-triggered, so that it need not be read: each write to an eventfd wakes again. A read could block,
+ * for the peer shares O_NONBLOCK with us, and what cannot be emptied would be ready for ever.
+ */
 static void kick_ready(struct watch *watch, uint32_t events)
 {
 	struct vhost_ring *ring = container_of(watch, struct vhost_ring, kick);
 	struct vhost *vhost = owner_of(ring);
-	uint64_t count;
-	ssize_t n = read(ring->kick_fd, &count, sizeof(count));
 
-	if ((n < 0 && errno != EAGAIN) || n == 0 || events & (EPOLLHUP | EPOLLERR))
-		watch_stop(watch);
-	if (n > 0 && ring->running)
+	(void)events;
+	if (ring->running)
 		vhost->ops->kicked(vhost, ring->index);
 }
 
@@ -223,7 +227,7 @@ static int get_protocol_features(struct vhost *vhost)
 /* Nothing hangs on them: an acknowledgement is sent to whatever message wants one. */
 static int set_protocol_features(struct vhost *vhost)
 {
-	return vhost->msg.u64 & ~PROTOCOL_OFFERED ? -EINVAL : 0;
+	return (vhost->msg.u64 & ~PROTOCOL_OFFERED) ? -EINVAL : 0;
 }
 
 static int get_queue_num(struct vhost *vhost)
@@ -346,7 +350,7 @@ static int set_vring_kick(struct vhost *vhost)
 	close_kick(ring);
 	take_fd(vhost, &ring->kick_fd);
 	if (ring->kick_fd >= 0)
-		rc = watch_start(&ring->kick, vhost->watch.loop, ring->kick_fd, EPOLLIN,
+		rc = watch_start(&ring->kick, vhost->watch.loop, ring->kick_fd, EPOLLIN | EPOLLET,
 				 kick_ready);
 	if (rc < 0)
 		return rc;
@@ -365,7 +369,7 @@ static int set_vring_call(struct vhost *vhost)
 	take_fd(vhost, &ring->call_fd);
 	/* What was published before may have been told to the old one alone. */
 	if (ring->running)
-		write_event(ring->call_fd);
+		write_event(&ring->call_fd);
 	return 0;
 }
 
@@ -506,7 +510,7 @@ static int handle(struct vhost *vhost)
 
 static int take_fds(struct vhost *vhost, struct msghdr *hdr)
 {
-	int rc = hdr->msg_flags & MSG_CTRUNC ? -EBADMSG : 0;
+	int rc = (hdr->msg_flags & MSG_CTRUNC) ? -EBADMSG : 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -538,8 +542,8 @@ static int receive(struct vhost *vhost, size_t end)
 	struct iovec iov = { wire(vhost) + vhost->have, end - vhost->have };
 	struct msghdr hdr = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control.buf) };
 	ssize_t n = recvmsg(vhost->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)

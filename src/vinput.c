@@ -2,6 +2,7 @@
 #include "vinput.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -263,7 +264,8 @@ static void set_up(struct vinput *vinput)
 /* Buffers were announced; with memory that is ours and not the guest's, none is ever seen. */
 static void check_shared(struct vinput *vinput, bool sure)
 {
-	bool seen = look_for_room(vinput) > 0 || eventq(vinput)->last_avail != 0;
+	bool seen =
+		look_for_room(vinput) > 0 || vinput->most > 0 || eventq(vinput)->last_avail != 0;
 
 	if (!seen && sure && !vinput->unshared) {
 		vinput->unshared = true;
@@ -431,6 +433,8 @@ static int open_all(struct vinput *vinput, struct loop *loop, int listener)
 		rc = timer_init(&vinput->status, loop, status_rested);
 	if (rc == 0)
 		rc = timer_init(&vinput->unshared_timer, loop, unshared_passed);
+	if (rc == 0 && fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
+		rc = -errno;
 	if (rc == 0)
 		rc = watch_start(&vinput->listener, loop, listener, EPOLLIN, listener_ready);
 	return rc;

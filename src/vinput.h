@@ -4,6 +4,9 @@
  * What the guest cannot take now waits in a backlog. Nothing that the front end or the guest does
  * ends more than this connection or this ring. Owned by the keeper; owns its listener, its
  * connection, the guest memory mapped for it and the rings.
+ *
+ * The process ignores SIGPIPE, leaves SIGBUS and SIGALRM to this (sigbus.h, stall.h), and uses
+ * all its devices from one thread.
  */
 #pragma once
 
@@ -35,11 +38,17 @@ struct vinput;
 struct vinput_ops {
 	/* May a process of this user connect? Whoever does is given what is typed. */
 	bool (*admit)(struct vinput *vinput, uid_t uid);
-	/* 'up' or 'leds' has changed. Never called from within vinput_send. */
+	/*
+	 * 'up' or 'leds' has changed. Never called from within vinput_send. It may send, but not free
+	 * the device.
+	 */
 	void (*changed)(struct vinput *vinput);
 };
 
-/* Makes the device on a listening SOCK_STREAM socket, which it takes over. 0 or -errno; vinput_free is legal for NULL. */
+/*
+ * Makes the device on a listening SOCK_STREAM socket, which it takes over, also where it fails.
+ * 0 or -errno; vinput_free is legal for NULL.
+ */
 int vinput_new(struct loop *loop, int listener, const struct vinput_model *model,
 	       const struct vinput_ops *ops, void *owner, struct vinput **out);
 void vinput_free(struct vinput *vinput);

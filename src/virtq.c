@@ -89,17 +89,18 @@ unsigned virtq_room(struct virtq *virtq, unsigned want)
 
 /* Where a walk along a chain of descriptors is. */
 struct chain {
-	const struct vring_desc *table;
-	uint32_t size; /* of the table */
-	uint32_t left; /* descriptors that may still come: a loop ends there */
+	const void *table; /* at any alignment, if it is indirect */
+	uint32_t size;     /* of the table */
+	uint32_t left;     /* descriptors that may still come: a loop ends there */
 	uint16_t next;
 	bool indirect, done;
 };
 
-static struct desc read_desc(const struct vring_desc *at)
+static struct desc read_desc(const void *table, unsigned i)
 {
-	uint64_t addr = le64toh(*(const shared64 *)&at->addr);
-	uint64_t rest = le64toh(*(const shared64 *)&at->len);
+	const shared64 *at = (const shared64 *)table + (size_t)2 * i;
+	uint64_t addr = le64toh(at[0]);
+	uint64_t rest = le64toh(at[1]);
 
 	return (struct desc){
 		.addr = addr,
@@ -136,7 +137,7 @@ static int64_t next_piece(const struct virtq *virtq, struct chain *chain, uint16
 		return 0;
 	if (chain->left-- == 0 || chain->next >= chain->size)
 		return -EPROTO;
-	desc = read_desc(&chain->table[chain->next]);
+	desc = read_desc(chain->table, chain->next);
 	if (desc.flags & VRING_DESC_F_INDIRECT)
 		return enter_indirect(virtq, chain, &desc) < 0
 			       ? -EPROTO
@@ -149,20 +150,26 @@ static int64_t next_piece(const struct virtq *virtq, struct chain *chain, uint16
 	return *data ? (int64_t)desc.len : -EPROTO;
 }
 
-/* The next buffer, or -EAGAIN or -EPROTO. It is not taken before 'use'. */
-static int next_buffer(struct virtq *virtq, struct chain *chain)
+/* Where the next buffer begins in the table, or -EAGAIN or -EPROTO. It is not taken before 'use'. */
+static int next_head(struct virtq *virtq)
 {
 	unsigned at = virtq->last_avail & (virtq->num - 1);
+	unsigned head;
 
 	if (virtq_room(virtq, 1) == 0)
 		return virtq->broken ? -EPROTO : -EAGAIN;
-	*chain = (struct chain){
+	head = le16toh(load(&virtq->avail->ring[at]));
+	return head < virtq->num ? (int)head : violated(virtq);
+}
+
+static struct chain start_chain(const struct virtq *virtq, int head)
+{
+	return (struct chain){
 		.table = virtq->desc,
 		.size = virtq->num,
 		.left = virtq->num,
-		.next = le16toh(load(&virtq->avail->ring[at])),
+		.next = (uint16_t)head,
 	};
-	return chain->next;
 }
 
 static void use(struct virtq *virtq, int head, uint32_t written)
@@ -175,32 +182,48 @@ static void use(struct virtq *virtq, int head, uint32_t written)
 	virtq->used_idx++;
 }
 
-int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
+/* Fills a buffer that may be a chain. */
+static int put_along(struct virtq *virtq, int head, const void *data, uint32_t n)
 {
-	struct chain chain;
-	int head = next_buffer(virtq, &chain);
+	struct chain chain = start_chain(virtq, head);
 	uint32_t done = 0;
 	int64_t len;
 	uint8_t *piece;
 
-	if (head < 0)
-		return head;
 	while ((len = next_piece(virtq, &chain, VRING_DESC_F_WRITE, &piece)) > 0) {
 		uint32_t part = len < n - done ? (uint32_t)len : n - done;
 
 		memcpy(piece, (const uint8_t *)data + done, part);
 		done += part;
 	}
-	if (len < 0 || done < n)
-		return violated(virtq);
+	return len < 0 || done < n ? violated(virtq) : 0;
+}
+
+int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
+{
+	int head = next_head(virtq);
+	struct desc desc;
+	void *at;
+
+	if (head < 0)
+		return head;
+	/* Every known driver: one descriptor in the ring itself. All else, right or wrong, is put_along's. */
+	desc = read_desc(virtq->desc, (unsigned)head);
+	at = desc.flags == VRING_DESC_F_WRITE && desc.len >= n
+		     ? vmem_guest(virtq->mem, desc.addr, desc.len)
+		     : NULL;
+	if (at)
+		memcpy(at, data, n);
+	else if (put_along(virtq, head, data, n) < 0)
+		return -EPROTO;
 	use(virtq, head, n);
 	return (int)n;
 }
 
 int virtq_get(struct virtq *virtq, void *data, uint32_t n)
 {
-	struct chain chain;
-	int head = next_buffer(virtq, &chain);
+	int head = next_head(virtq);
+	struct chain chain = start_chain(virtq, head);
 	uint32_t done = 0;
 	int64_t len;
 	uint8_t *piece;

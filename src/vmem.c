@@ -45,10 +45,10 @@ static int check_areas(const struct vmem_area *areas, unsigned n)
 }
 
 /*
- * The page size of a file that may be mapped, or -errno. Not one on FUSE: a process that serves it
+ * The page size of a file, if that may be mapped; else -errno. Not one on FUSE: a process that serves it
  * could leave an access of ours without an answer.
  */
-static int64_t page_size(int fd, const struct vmem_area *area)
+static int page_size(int fd, const struct vmem_area *area, uint64_t *page)
 {
 	struct stat stat;
 	struct statfs fs;
@@ -59,19 +59,20 @@ static int64_t page_size(int fd, const struct vmem_area *area)
 		return -EINVAL;
 	if ((uint64_t)stat.st_size < area->offset + area->size)
 		return -EINVAL;
-	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : sysconf(_SC_PAGESIZE);
+	*page = (uint64_t)(fs.f_type == HUGETLBFS_MAGIC ? fs.f_bsize : sysconf(_SC_PAGESIZE));
+	return 0;
 }
 
 static int map_area(struct vmem_region *region, const struct vmem_area *area, int fd)
 {
-	int64_t page = page_size(fd, area);
-	uint64_t start, end;
+	uint64_t page = 0, start, end;
 	void *map;
+	int rc = page_size(fd, area, &page);
 
-	if (page < 0)
-		return (int)page;
-	start = area->offset / (uint64_t)page * (uint64_t)page;
-	end = (area->offset + area->size + (uint64_t)page - 1) / (uint64_t)page * (uint64_t)page;
+	if (rc < 0)
+		return rc;
+	start = area->offset & ~(page - 1);
+	end = (area->offset + area->size + page - 1) & ~(page - 1);
 	map = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		   (off_t)start);
 	if (map == MAP_FAILED)
@@ -119,18 +120,6 @@ void vmem_unmap(struct vmem *vmem)
 		munmap(map.addr, map.size);
 	}
 	*vmem = (struct vmem){ 0 };
-}
-
-void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t size)
-{
-	for (unsigned i = 0; i < vmem->n; i++) {
-		const struct vmem_region *region = &vmem->region[i];
-		uint64_t at = addr - region->guest;
-
-		if (at < region->size && size <= region->size - at)
-			return region->host + at;
-	}
-	return NULL;
 }
 
 void *vmem_user(const struct vmem *vmem, uint64_t addr, uint64_t size)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sigbus.h"
@@ -44,10 +45,22 @@ int vmem_map(struct vmem *vmem, const struct vmem_area *areas, const int *fds, u
 void vmem_unmap(struct vmem *vmem);
 
 /*
- * Hot. Where 'size' bytes at a guest physical address, or at an address in the front end, are mapped:
- * all of them within one region, else NULL. 'size' is not 0.
+ * Hot. Where 'size' bytes at a guest physical address are mapped: all of them within one region, else
+ * NULL. 'size' is not 0.
  */
-void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t size);
+static inline void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t size)
+{
+	for (unsigned i = 0; i < vmem->n; i++) {
+		const struct vmem_region *region = &vmem->region[i];
+		uint64_t at = addr - region->guest;
+
+		if (at < region->size && size <= region->size - at)
+			return region->host + at;
+	}
+	return NULL;
+}
+
+/* The same for an address in the front end. */
 void *vmem_user(const struct vmem *vmem, uint64_t addr, uint64_t size);
 
 /* The front end has truncated a file: what it shared is gone until it sends another table. */

@@ -188,7 +188,8 @@ static _Noreturn void serve(int control, const int *listener, const struct vinpu
 	int rc;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	log_set_level(LOG_LEVEL_WARN);
+	signal(SIGPIPE, SIG_IGN);       /* as the program does: a call descriptor may be a pipe */
+	log_set_level(LOG_LEVEL_ERROR); /* it warns of every lie */
 	server.admit = true;
 	rc = loop_init(&server.loop);
 	for (unsigned i = 0; i < BACKEND_DEVICES && rc == 0; i++) {

@@ -279,7 +279,7 @@ static void believe(struct guest *guest, const struct guest_event *event)
 	guest->events += event->type != EV_SYN;
 	switch (event->type) {
 	case EV_KEY:
-		if (event->value != 2)
+		if (event->value != 2 && !guest->forgives)
 			assert_int_equal(keyset_has(&guest->down, event->code), !event->value);
 		if (event->value == 1)
 			keyset_add(&guest->down, event->code);

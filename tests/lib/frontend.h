@@ -145,6 +145,7 @@ struct guest_event {
 
 struct guest {
 	unsigned buffers;
+	bool forgives;  /* a release of what is up, after it has lied */
 	bool keeps;     /* gives no buffer back until guest_give */
 	uint16_t *kept; /* the heads of those that the device has not, a ring */
 	unsigned first_kept, n_kept;

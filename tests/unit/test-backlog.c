@@ -363,6 +363,100 @@ static void goes_round(void **state)
 	assert_int_equal(backlog.overflows, 0);
 }
 
+/* The target takes this frame directly; how many of its events. */
+static unsigned pass(const char *events)
+{
+	struct frame frame;
+	const char *bad;
+	unsigned passed = 0;
+
+	assert_true(events_parse(events, &frame, &bad));
+	for (unsigned i = 0; i + 1 < frame.n; i++)
+		passed += backlog_pass(&backlog, &frame.ev[i]);
+	return passed;
+}
+
+static void passing_is_pushing_and_popping(void **state)
+{
+	static const char *const frames[] = { "a:1",     "a:2",     "b:1 rel_x:3", "a:1",
+					      "a:0",     "a:0",     "a:2",         "rel_y:-1",
+					      "b:0 a:1", "c:0 c:2", "c:1 c:1 c:0" };
+	static const unsigned left[] = { 1, 1, 2, 0, 1, 0, 0, 1, 2, 0, 2 };
+	struct backlog other;
+
+	(void)state;
+	backlog_init(&other, 0);
+	for (unsigned i = 0; i < sizeof(frames) / sizeof(*frames); i++) {
+		struct frame frame;
+		const char *bad;
+		unsigned n = 0;
+
+		assert_true(events_parse(frames[i], &frame, &bad));
+		backlog_push(&other, &frame);
+		if (backlog_pop(&other, FRAME_MAX, &frame))
+			n = frame.n - 1;
+		assert_int_equal(pass(frames[i]), left[i]);
+		assert_int_equal(n, left[i]);
+		assert_memory_equal(&backlog.down, &other.down, sizeof(other.down));
+		assert_memory_equal(&backlog.seen, &other.seen, sizeof(other.seen));
+	}
+}
+
+/* What was passed by is what is released when the queue gives way, and when it is told to. */
+static void what_passed_is_let_go(void **state)
+{
+	(void)state;
+	assert_int_equal(pass("leftshift:1"), 1);
+	overflow();
+	pop("leftshift:0");
+	backlog_reset(&backlog);
+	pass("a:1");
+	push("b:1");
+	push("rel_x:5");
+	backlog_let_go(&backlog);
+	assert_true(keyset_empty(&backlog.down));
+	push("c:1");
+	pop("a:0");
+	pop("c:1");
+	pop_nothing();
+	backlog_let_go(&backlog);
+	pop("c:0");
+	pop_nothing();
+	backlog_let_go(&backlog);
+	pop_nothing();
+}
+
+static void leaves_out_repetitions(void **state)
+{
+	(void)state;
+	backlog.no_repeats = true;
+	assert_int_equal(pass("a:1"), 1);
+	assert_int_equal(pass("a:2"), 0);
+	push("a:2");
+	pop_nothing();
+	push("a:2 rel_x:1");
+	pop("rel_x:1");
+	push("a:0");
+	pop("a:0");
+}
+
+static void says_what_the_next_frame_needs(void **state)
+{
+	(void)state;
+	assert_int_equal(backlog_next(&backlog), 0);
+	push("rel_x:1 rel_y:2");
+	push("a:1");
+	assert_int_equal(backlog_next(&backlog), 3);
+	pop("rel_x:1 rel_y:2");
+	assert_int_equal(backlog_next(&backlog), 2);
+	pop("a:1");
+	push("b:1 c:1 d:1");
+	backlog_let_go(&backlog);
+	assert_int_equal(backlog_next(&backlog), 2); /* releases can be had in parts */
+	pop("a:0");
+	assert_int_equal(backlog_next(&backlog), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -384,6 +478,10 @@ int main(void)
 		cmocka_unit_test_setup(drops_what_changes_nothing, setup),
 		cmocka_unit_test_setup(reset_forgets, setup),
 		cmocka_unit_test_setup(goes_round, setup),
+		cmocka_unit_test_setup(passing_is_pushing_and_popping, setup),
+		cmocka_unit_test_setup(what_passed_is_let_go, setup),
+		cmocka_unit_test_setup(leaves_out_repetitions, setup),
+		cmocka_unit_test_setup(says_what_the_next_frame_needs, setup),
 	};
 
 	return cmocka_run_group_tests_name("backlog", tests, NULL, NULL);

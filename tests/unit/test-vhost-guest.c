@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -311,6 +312,20 @@ static void overflow_leaves_nothing_down(void **state)
 	stand_survived(stand);
 }
 
+/* The smallest that holds an event and its SYN_REPORT. */
+static void ring_of_two(void **state)
+{
+	static const struct frontend_play two = { .kind = FRONTEND_QEMU_10,
+						  .num = 2,
+						  .want = F_EVENT_IDX };
+	struct stand *stand = *state;
+
+	stand_begin(stand, &two);
+	for (unsigned i = 0; i < 20; i++)
+		stand_delivers(stand, DEVICE, &stand->fe);
+	stand_survived(stand);
+}
+
 static void what_waited_comes_in_the_models_steps(void **state)
 {
 	struct vinput_model windows = backend_model;
@@ -444,7 +459,9 @@ static void pause_and_resume(void **state)
 	guest_await(fe, 2);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
+	/* It holds no buffer back: what it took it has used. */
 	assert_int_not_equal(fe->ring[EVENTQ].base, 0);
+	assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 	key(stand, KEY_LEFTSHIFT, 0);
 	key(stand, KEY_B, 1);
 	move(stand, 1000, 1000);
@@ -624,6 +641,45 @@ static void changed_is_called_once_for_each_change(void **state)
 	stand_survived(stand);
 }
 
+/* While nobody is there nothing is kept, neither for the first guest nor for the next. */
+static void sent_to_nobody(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+
+	for (unsigned i = 0; i < 2; i++) {
+		key(stand, KEY_A, 1);
+		move(stand, 5, 5);
+		backend_release_all(&stand->backend, DEVICE);
+		key(stand, KEY_B, 1);
+		backend_sync(&stand->backend);
+		stand_begin(stand, &linux_guest);
+		guest_drain(fe, &stand->backend);
+		assert_int_equal(fe->guest.n_log, 0);
+		stand_delivers(stand, DEVICE, fe);
+		key(stand, KEY_C, 1);
+		guest_await(fe, 1);
+		stand_end(stand);
+	}
+	stand_survived(stand);
+}
+
+/* The owner frees both devices while events wait in one, and LEDs and kicks in the other. */
+static void freed_in_the_middle(void **state)
+{
+	struct stand *stand = *state;
+
+	stand_begin(stand, &linux_guest);
+	stand->fe.guest.keeps = true;
+	for (unsigned i = 0; i < 100; i++)
+		key(stand, KEY_A, i % 2 == 0);
+	guest_status(&stand->neighbour, EV_LED, LED_CAPSL, 1);
+	guest_kick_anyway(&stand->fe, EVENTQ);
+	backend_stop(&stand->backend);
+	frontend_expect_closed(&stand->fe);
+	frontend_expect_closed(&stand->neighbour);
+}
+
 /* --- eventfds and memory ----------------------------------------------------------------- */
 
 static void set_fd(struct frontend *fe, uint32_t request, unsigned ring, int fd)
@@ -709,6 +765,41 @@ static void memory_sent_again_while_it_runs(void **state)
 	stand_survived(stand);
 }
 
+/*
+ * share=off: the guest has a copy of its own. All is agreed upon and kicks come, but no buffer ever
+ * does: the user must be told, and the focus must not stay there.
+ */
+static void memory_that_is_not_shared(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+	time_t deadline = time(NULL) + BACKEND_MS / 1000;
+	int shared;
+
+	frontend_init(fe, &linux_guest);
+	shared = fe->memfd;
+	fe->memfd = memfd_create("copy", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fe->memfd, (off_t)fe->size), 0);
+	close(shared);
+	frontend_connect(fe, stand->backend.path[DEVICE]);
+	frontend_realize(fe);
+	frontend_start(fe);
+	frontend_sync(fe);
+	give_all(stand);
+	guest_kick_anyway(fe, EVENTQ);
+	while (!strstr(backend_state(&stand->backend, DEVICE).why, "share")) {
+		struct pollfd call = { .fd = fe->ring[EVENTQ].call, .events = POLLIN };
+
+		if (time(NULL) > deadline)
+			fail_msg("nobody is told that memory is not shared");
+		key(stand, KEY_A, 1);
+		key(stand, KEY_A, 0);
+		poll(&call, 1, 50);
+	}
+	assert_false(backend_state(&stand->backend, DEVICE).up);
+	stand_survived(stand);
+}
+
 /* --- LEDs -------------------------------------------------------------------------------- */
 
 static void await_leds(struct stand *stand, uint16_t leds)
@@ -732,6 +823,29 @@ static void leds_of_a_burst_end_as_the_guest_set_them(void **state)
 	guest_status(fe, EV_LED, LED_NUML, 1);
 	guest_await_status(fe);
 	await_leds(stand, 1U << LED_NUML | 1U << LED_SCROLLL);
+	stand_survived(stand);
+}
+
+/* The guest that wakes up has them as they were, and will not say so again. */
+static void leds_outlive_a_pause(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+
+	stand_begin(stand, &linux_guest);
+	stand_delivers(stand, DEVICE, fe);
+	guest_status(fe, EV_LED, LED_CAPSL, 1);
+	guest_await_status(fe);
+	await_leds(stand, 1U << LED_CAPSL);
+	frontend_stop(fe);
+	backend_await_up(&stand->backend, DEVICE, false);
+	frontend_start(fe);
+	frontend_sync(fe);
+	backend_await_up(&stand->backend, DEVICE, true);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).leds, 1U << LED_CAPSL);
+	guest_status(fe, EV_LED, LED_CAPSL, 0);
+	guest_await_status(fe);
+	await_leds(stand, 0);
 	stand_survived(stand);
 }
 
@@ -835,6 +949,7 @@ static void stop_and_resume(struct walk *walk)
 
 	backend_sync(&walk->stand->backend);
 	frontend_stop(fe);
+	assert_int_equal(fe->ring[EVENTQ].base, fe->ring[EVENTQ].vring.used->idx);
 	frontend_start(fe);
 	fe->guest.keeps = false;
 	guest_give(fe, fe->guest.buffers);
@@ -918,14 +1033,10 @@ static void guest_and_sender_agree(void **state)
 	stand_survived(stand);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stand_setup, stand_teardown)
-#define WALK(name, play)                                                                           \
-	{                                                                                          \
-#name, guest_and_sender_agree, stand_setup, stand_teardown,                        \
-			(void *)(uintptr_t)(play)                                                  \
-	}
+#define WALK(play) guest_and_sender_agree, stand_setup, stand_teardown, (void *)(uintptr_t)(play)
 	const struct CMUnitTest tests[] = {
 		TEST(no_call_while_the_guest_wants_none),
 		TEST(no_call_before_the_used_event),
@@ -940,6 +1051,7 @@ int main(void)
 		TEST(frame_longer_than_the_ring),
 		TEST(frames_as_long_as_the_ring),
 		TEST(overflow_leaves_nothing_down),
+		TEST(ring_of_two),
 		TEST(what_waited_comes_in_the_models_steps),
 		TEST(indices_wrap),
 		TEST(release_all_releases_what_is_down),
@@ -954,17 +1066,23 @@ int main(void)
 		TEST(firmware_before_the_system),
 		TEST(disabled_ring_gets_nothing),
 		TEST(changed_is_called_once_for_each_change),
+		TEST(sent_to_nobody),
+		TEST(freed_in_the_middle),
 		TEST(call_replaced_while_it_runs),
 		TEST(no_call_descriptor),
 		TEST(kick_replaced_while_it_runs),
 		TEST(memory_sent_again_while_it_runs),
+		TEST(memory_that_is_not_shared),
+		TEST(leds_outlive_a_pause),
 		TEST(leds_of_a_burst_end_as_the_guest_set_them),
-		WALK(guest_and_sender_agree_linux, &plays[0]),
-		WALK(guest_and_sender_agree_indirect, &plays[1]),
-		WALK(guest_and_sender_agree_split, &plays[2]),
-		WALK(guest_and_sender_agree_ring_of_4, &plays[3]),
-		WALK(guest_and_sender_agree_midsession, &plays[4]),
+		{ "guest_and_sender_agree_linux", WALK(&plays[0]) },
+		{ "guest_and_sender_agree_indirect", WALK(&plays[1]) },
+		{ "guest_and_sender_agree_split", WALK(&plays[2]) },
+		{ "guest_and_sender_agree_ring_of_4", WALK(&plays[3]) },
+		{ "guest_and_sender_agree_midsession", WALK(&plays[4]) },
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("vhost-guest", tests, NULL, NULL);
 }

@@ -98,7 +98,7 @@ static void session(void **state)
 	stand_survived(stand);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	enum { KINDS = ARRAY_SIZE(kind_names), NUMS = ARRAY_SIZE(nums) };
 	static struct session sessions[KINDS * NUMS];
@@ -112,5 +112,7 @@ int main(void)
 		snprintf(s->name, sizeof(s->name), "%s_ring_of_%u", kind_names[s->kind], s->num);
 		tests[i] = (struct CMUnitTest){ s->name, session, stand_setup, stand_teardown, s };
 	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("vhost-session", tests, NULL, NULL);
 }
