@@ -680,6 +680,20 @@ static void call_made_blocking_does_not_block(struct stand *stand)
 	backend_sync(&stand->backend);
 }
 
+/* The same for the one through which it is told that its ring broke. */
+static void err_made_blocking_does_not_block(struct stand *stand)
+{
+	int err = stand->fe.ring[EVENTQ].err;
+	uint64_t most = UINT64_MAX - 1;
+
+	frontend_sync(&stand->fe);
+	assert_int_equal(fcntl(err, F_SETFL, 0), 0);
+	assert_int_equal(write(err, &most, sizeof(most)), sizeof(most));
+	stand->fe.ring[EVENTQ].vring.avail->idx = 0x7000;
+	type(stand);
+	backend_await_up(&stand->backend, DEVICE, false);
+}
+
 static void *empty_kicks(void *data)
 {
 	struct frontend *fe = data;
@@ -1896,7 +1910,7 @@ static const struct hostile list[] = {
 	{ RAW, H(random_bytes) },
 	{ REALIZED, H(random_messages) },
 	/* Descriptors. */
-	{ REALIZED, H(unexpected_fds_are_closed) },       /* CVE-2019-14818 */
+	{ REALIZED, H(unexpected_fds_are_closed) },       /* CVE-2019-14818, CVE-2020-10717 */
 	{ REALIZED, H(more_fds_than_there_is_room_for) }, /* QEMU's assert(fd_size < 8) */
 	{ REALIZED, H(fds_with_every_byte) },
 	{ REALIZED, H(missing_fd_is_refused) },
@@ -1909,6 +1923,7 @@ static const struct hostile list[] = {
 	{ STARVED, H(err_of_any_kind) },
 	{ STARTED, H(full_call_does_not_block) },
 	{ STARTED, H(call_made_blocking_does_not_block) },
+	{ STARVED, H(err_made_blocking_does_not_block) },
 	{ STARTED, H(kick_made_blocking_does_not_block) },
 	{ STARTED, H(kick_semaphore_keeps_nobody_busy) },
 	{ STARTED, H(kick_timer_keeps_nobody_busy) },
@@ -1952,8 +1967,8 @@ static const struct hostile list[] = {
 	{ REALIZED, H(region_is_memory) }, /* as CVE-2020-35517 of virtiofsd */
 	{ REALIZED, H(region_total_is_bounded) },
 	{ REALIZED, H(memory_cut_before_it_is_sent) },
-	{ STARTED, H(memory_repeated_leaks_nothing) },
-	{ STARTED, H(rings_go_with_their_memory) }, /* CVE-2026-86567 */
+	{ STARTED, H(memory_repeated_leaks_nothing) }, /* as CVE-2021-3544 */
+	{ STARTED, H(rings_go_with_their_memory) },    /* CVE-2026-86567 */
 	{ STARTED, H(buffers_go_with_their_memory) },
 	/* What was not negotiated. */
 	{ REALIZED, H(get_inflight_repeated) },      /* CVE-2020-10726 */
@@ -1970,8 +1985,8 @@ static const struct hostile list[] = {
 	{ REALIZED, H(config_of_any_selection) }, /* CVE-2021-3545 */
 	{ REALIZED, H(config_is_only_read) },
 	/* The guest's part. */
-	{ STARVED, H(avail_index_does_not_jump) },  /* CVE-2016-5403 */
-	{ STARVED, H(head_is_bounded) },            /* CVE-2026-86846, CVE-2026-93683 */
+	{ STARVED, H(avail_index_does_not_jump) },  /* CVE-2016-5403, rust-vmm's vm-virtio 196 */
+	{ STARVED, H(head_is_bounded) },            /* CVE-2026-86846 */
 	{ STARVED, H(next_is_bounded) },            /* DPDK's control queue, 2026-01 */
 	{ STARVED, H(chain_of_one_does_not_loop) }, /* CVE-2026-86847 */
 	{ STARVED, H(chain_does_not_loop) },        /* CVE-2026-86847 */
