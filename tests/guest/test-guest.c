@@ -307,9 +307,9 @@ static void test_reset(struct desk *desk)
 	expect_leds(desk, 1U << LED_CAPSL);
 	qmp(desk, "{\"execute\": \"system_reset\"}");
 	rig_expect_up(rig, false);
-	expect_leds(desk, 0);
 	machine_await_nodes(&rig->machine);
 	rig_expect_up(rig, true);
+	expect_leds(desk, 0);
 	machine_expect_answer(&rig->machine, "down keyboard", "");
 	rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 	rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
