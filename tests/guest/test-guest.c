@@ -6,7 +6,7 @@
  *   test-guest uml|qemu --skip WHY      counts all as skipped
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -306,9 +307,9 @@ static void test_reset(struct desk *desk)
 	expect_leds(desk, 1U << LED_CAPSL);
 	qmp(desk, "{\"execute\": \"system_reset\"}");
 	rig_expect_up(rig, false);
-	expect_leds(desk, 0);
 	machine_await_nodes(&rig->machine);
 	rig_expect_up(rig, true);
+	expect_leds(desk, 0);
 	machine_expect_answer(&rig->machine, "down keyboard", "");
 	rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 	rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
@@ -446,17 +447,20 @@ static int open_desk(void **state)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *place)
+{
+	(void)stat, (void)type, (void)place;
+	return remove(path);
+}
+
 static int close_desk(void **state)
 {
 	(void)state;
 	machine_kill(&desk.rig.machine);
-	for (unsigned node = 0; node < SHAPE_NODES; node++) {
+	for (unsigned node = 0; node < SHAPE_NODES; node++)
 		vinput_free(desk.vinput[node]);
-		unlink(desk.path[node]);
-	}
 	close_fd(&desk.qmp);
-	unlink(desk.qmp_path);
-	rmdir(desk.dir);
+	nftw(desk.dir, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 	loop_fini(&desk.rig.loop);
 	return 0;
 }

@@ -428,7 +428,10 @@ static void reload(struct rig *rig, enum shape_node node, const char *held, cons
 void check_driver_reloaded(struct rig *rig)
 {
 	for (unsigned i = 0; i < 5; i++) {
+		machine_expect_answer(&rig->machine, "led 1 1", "1");
+		rig->ops->expect_leds(rig->source, 1U << LED_CAPSL);
 		reload(rig, SHAPE_KEYBOARD, "leftctrl:1 x:1", "y:1");
+		rig->ops->expect_leds(rig->source, 0);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0 x:0 y:0");
 		reload(rig, SHAPE_MEDIA, "mute:1", "mute:0");
 		reload(rig, SHAPE_POINTER, "btn_left:1", "btn_right:1 rel_x:7");
@@ -444,9 +447,12 @@ void check_rebooted(struct rig *rig)
 	for (unsigned i = 0; i < 2; i++) {
 		rig_expect_same(rig, SHAPE_KEYBOARD, "leftctrl:1");
 		rig_expect_same(rig, SHAPE_POINTER, "btn_left:1");
+		machine_expect_answer(&rig->machine, "led 1 1", "1");
+		rig->ops->expect_leds(rig->source, 1U << LED_CAPSL);
 		machine_tell(&rig->machine, "reboot");
 		machine_await_nodes(&rig->machine);
 		rig_expect_up(rig, true);
+		rig->ops->expect_leds(rig->source, 0);
 		expect_nothing_down(rig);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 		rig_play(rig, SHAPE_POINTER, "btn_left:0");

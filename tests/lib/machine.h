@@ -13,8 +13,8 @@
 #include "frame.h"
 #include "loop.h"
 
-#define MACHINE_BOOT_MS 60000
-#define MACHINE_MS      20000 /* how long anything else may take */
+#define MACHINE_BOOT_MS 180000
+#define MACHINE_MS      60000 /* how long anything else may take */
 #define MACHINE_LINE    4096
 
 struct machine {
