@@ -13,6 +13,12 @@
 
 /* How often a keeper that is gone, busy or of another version is tried again. */
 #define KEPT_RETRY_MS 1000
+/*
+ * The same where one was just ending as it was found, or has been told to: another follows so soon that a
+ * start can wait for it, but only so often.
+ */
+#define KEPT_SOON_MS  10
+#define KEPT_SOON_MAX 20
 /* How long a keeper may take to say hello. */
 #define KEPT_HELLO_MS 2000
 
@@ -33,6 +39,8 @@ struct kept {
 	const char *guest;
 	int fd; /* -1: not connected */
 	bool attached;
+	bool soon;        /* the timer runs to KEPT_SOON_MS */
+	unsigned hurries; /* that were, of KEPT_SOON_MAX */
 	const char *why;  /* it is not attached; "" while it is */
 	const char *told; /* which reason has been logged */
 	struct watch watch;
