@@ -133,7 +133,7 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 
 bool guest_is_pending(const struct guest *guest)
 {
-	return !guest->sink && kept_is_pending(&guest->kept);
+	return kept_is_pending(&guest->kept);
 }
 
 void guest_close(struct guest *guest)

@@ -40,7 +40,7 @@ static void try_later(struct kept *kept, const char *why)
 	bool was_attached = kept->attached;
 
 	disconnect(kept);
-	kept->attached = kept->soon = false;
+	kept->attached = kept->soon = kept->state_due = false;
 	kept->state = (struct keeper_state){ 0 };
 	say_once(kept, why);
 	timer_arm(&kept->timer, KEPT_RETRY_MS, 0);
@@ -140,6 +140,8 @@ static void dispatch(struct kept *kept, const struct keeper_message *message, in
 		take_hello(kept, &message->hello, fds, n_fds);
 	} else if (message->type == KEEPER_STATE && kept->attached) {
 		kept->state = message->state;
+		kept->state_due = false;
+		timer_arm(&kept->timer, 0, 0);
 		kept->ops->changed(kept);
 	} else if (message->type == KEEPER_BUSY) {
 		try_later(kept, "another evswitch is running and has it: end that one first");
@@ -260,7 +262,7 @@ void kept_close(struct kept *kept)
 
 bool kept_is_pending(const struct kept *kept)
 {
-	return !kept->attached && (kept->fd >= 0 || kept->soon);
+	return kept->soon || kept->state_due || (kept->fd >= 0 && !kept->attached);
 }
 
 int kept_take_node(struct kept *kept, unsigned which)
@@ -296,6 +298,8 @@ int kept_drive(struct kept *kept, const struct keeper_identity *identity, int me
 	if (!kept->attached)
 		return -ENOTCONN;
 	message.open = *identity;
+	kept->state_due = true;
+	timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 	return tell(kept, &message, fds, 2);
 }
 
