@@ -136,7 +136,7 @@ static void kept_attached(struct kept *kept)
 	} else if (!hello->identity.via[0] || keeper_same(&hello->identity, &guest->wanted)) {
 		open_sink(guest, &guest->wanted);
 	} else if (!hello->in_use || !sink_ops_of(hello->identity.via)) {
-		kept_retire(kept); /* kept_lost comes, and then a new keeper */
+		kept_retire(kept); /* a new one comes, and this function again */
 	} else {
 		log_warn("guest %s: the VM still has the devices of an earlier configuration (via "
 			 "= %s): they are used until it ends",
@@ -259,7 +259,7 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 
 bool guest_is_pending(const struct guest *guest)
 {
-	return !guest->sink && kept_is_pending(&guest->kept);
+	return kept_is_pending(&guest->kept);
 }
 
 void guest_close(struct guest *guest)

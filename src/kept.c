@@ -40,13 +40,25 @@ static void try_later(struct kept *kept, const char *why)
 	bool was_attached = kept->attached;
 
 	disconnect(kept);
-	kept->attached = false;
+	kept->attached = kept->soon = kept->state_due = false;
 	kept->state = (struct keeper_state){ 0 };
 	kept->has_state = false;
 	say_once(kept, why);
 	timer_arm(&kept->timer, KEPT_RETRY_MS, 0);
 	if (was_attached)
 		kept->ops->lost(kept);
+}
+
+static void connection_lost(struct kept *kept)
+{
+	if (kept->attached || kept->hurries == KEPT_SOON_MAX) {
+		try_later(kept, "its keeper has ended; starting another");
+		return;
+	}
+	disconnect(kept);
+	kept->soon = true;
+	kept->hurries++;
+	timer_arm(&kept->timer, KEPT_SOON_MS, 0);
 }
 
 /* The program as it runs now, also where its file has been replaced since. */
@@ -130,6 +142,8 @@ static void dispatch(struct kept *kept, const struct keeper_message *message, in
 	} else if (message->type == KEEPER_STATE && kept->attached) {
 		kept->state = message->state;
 		kept->has_state = true;
+		kept->state_due = false;
+		timer_arm(&kept->timer, 0, 0);
 		kept->ops->changed(kept);
 	} else if (message->type == KEEPER_BUSY) {
 		try_later(kept, "another evswitch is running and has it: end that one first");
@@ -148,7 +162,7 @@ static void connection_ready(struct watch *watch, uint32_t events)
 	if (size == -EAGAIN)
 		return;
 	if (size <= 0) {
-		try_later(kept, "its keeper has ended; starting another");
+		connection_lost(kept);
 		return;
 	}
 	switch (keeper_check(&message, (size_t)size)) {
@@ -182,13 +196,25 @@ static int connect_keeper(struct kept *kept)
 	return rc < 0 ? rc : 0;
 }
 
+/* One that has not taken those before either is there all the same, and has what is the guest's. */
+static int try_now(struct kept *kept)
+{
+	int rc = connect_keeper(kept);
+
+	if (rc != -EAGAIN)
+		return rc;
+	try_later(kept, "its keeper does not answer");
+	return 0;
+}
+
 static void timer_expired(struct timer *timer)
 {
 	struct kept *kept = container_of(timer, struct kept, timer);
 
+	kept->soon = false;
 	if (kept->fd >= 0)
 		try_later(kept, "its keeper does not answer");
-	else if (connect_keeper(kept) < 0)
+	else if (try_now(kept) < 0)
 		try_later(kept, "its keeper cannot be started");
 }
 
@@ -207,7 +233,7 @@ int kept_open(struct kept *kept, struct loop *loop, const char *guest, const str
 		kept->node_fd[i] = kept->guard_fd[i] = -1;
 	rc = timer_init(&kept->timer, loop, timer_expired);
 	if (rc == 0)
-		rc = connect_keeper(kept);
+		rc = try_now(kept);
 	if (rc < 0)
 		log_warn("guest %s: cannot start its keeper: %s", guest, strerror(-rc));
 	return rc;
@@ -238,7 +264,7 @@ void kept_close(struct kept *kept)
 
 bool kept_is_pending(const struct kept *kept)
 {
-	return kept->fd >= 0 && !kept->attached;
+	return kept->soon || kept->state_due || (kept->fd >= 0 && !kept->attached);
 }
 
 int kept_take_node(struct kept *kept, unsigned which)
@@ -274,6 +300,8 @@ int kept_drive(struct kept *kept, const struct keeper_identity *identity, int me
 	if (!kept->attached)
 		return -ENOTCONN;
 	message.open = *identity;
+	kept->state_due = true;
+	timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 	return tell(kept, &message, fds, 2);
 }
 
@@ -285,4 +313,7 @@ void kept_release(struct kept *kept)
 void kept_retire(struct kept *kept)
 {
 	tell_type(kept, KEEPER_RETIRE);
+	kept->attached = false;
+	kept->why = "its keeper starts";
+	timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 }

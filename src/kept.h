@@ -13,7 +13,13 @@
 
 /* How often a keeper that is gone, busy or of another version is tried again. */
 #define KEPT_RETRY_MS 1000
-/* How long a keeper may take to say hello. */
+/*
+ * The same where one was just ending as it was found, or has been told to: another follows so soon that a
+ * start can wait for it, but only so often.
+ */
+#define KEPT_SOON_MS  10
+#define KEPT_SOON_MAX 20
+/* How long a keeper may take to say hello, or to answer kept_drive. */
 #define KEPT_HELLO_MS 2000
 
 struct kept;
@@ -33,6 +39,9 @@ struct kept {
 	const char *guest;
 	int fd; /* -1: not connected */
 	bool attached;
+	bool soon;        /* the timer runs to KEPT_SOON_MS */
+	bool state_due;   /* it was told to drive an end, and has not said how that is */
+	unsigned hurries; /* that were, of KEPT_SOON_MAX */
 	const char *why;  /* it is not attached; "" while it is */
 	const char *told; /* which reason has been logged */
 	struct watch watch;
@@ -52,7 +61,7 @@ int kept_open(struct kept *kept, struct loop *loop, const char *guest, const str
 /* Says goodbye; the keeper goes on while the guest needs it. */
 void kept_close(struct kept *kept);
 
-/* Whether it is still open whether it will be attached. */
+/* Whether it is still open whether it will be attached, and what it drives there. */
 bool kept_is_pending(const struct kept *kept);
 
 /* A node's descriptors, now the caller's; -1 where the keeper has none. */
@@ -62,7 +71,10 @@ int kept_take_guard(struct kept *kept, unsigned which);
 /* Hands duplicates of a node's descriptors over; 'guard_fd' may be -1. 0 or -errno. Nothing while not attached. */
 int kept_keep_node(struct kept *kept, const struct keeper_identity *identity, unsigned which,
 		   const struct uinput *uinput, int guard_fd);
-/* Lets the keeper drive this end; the ring's descriptors are duplicated. 0 or -errno. */
+/*
+ * Lets the keeper drive this end; the ring's descriptors are duplicated. ops->changed follows once the
+ * end is made, or cannot be. 0 or -errno.
+ */
 int kept_drive(struct kept *kept, const struct keeper_identity *identity, int memory_fd,
 	       int doorbell_fd);
 /* What is down in an end that the keeper drives goes up. */

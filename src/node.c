@@ -145,6 +145,8 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
 	       int guard_fd, const char *devnode, const struct node_ops *ops)
 {
+	uint16_t leds = 0;
+
 	*node = (struct node){ .ops = ops,
 			       .loop = loop,
 			       .which = which,
@@ -152,6 +154,8 @@ int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int 
 			       .guard_fd = guard_fd };
 	snprintf(node->uinput.devnode, sizeof(node->uinput.devnode), "%s", devnode);
 	node_release_all(node);
+	if (node_check(node) && ioctl(guard_fd, EVIOCGLED(sizeof(leds)), &leds) >= 0)
+		node->leds = leds;
 	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
 }
 

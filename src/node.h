@@ -53,7 +53,8 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 
 /*
  * Takes over a node that an earlier process made, with its guard if there is one (-1: none), and
- * releases what that one left down. It owns both descriptors from now on, in any case. 0 or -errno.
+ * releases what that one left down. The LEDs are what their holder has set meanwhile. It owns both
+ * descriptors from now on, in any case. 0 or -errno.
  */
 int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
 	       int guard_fd, const char *devnode, const struct node_ops *ops);

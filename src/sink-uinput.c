@@ -82,13 +82,16 @@ static void open_guard(struct sink *sink, struct node *node)
 static int open_node(struct sink *sink, struct node *node, enum shape_node which)
 {
 	struct kept *kept = sink->kept;
-	int fd = kept_take_node(kept, which);
+	int fd = kept_take_node(kept, which), rc;
 
 	if (fd < 0)
 		return node_open(node, sink->loop, sink->guest, which, &sink->identity.rules,
 				 &node_ops);
-	return node_adopt(node, sink->loop, which, fd, kept_take_guard(kept, which),
-			  kept->hello.devnode[which], &node_ops);
+	rc = node_adopt(node, sink->loop, which, fd, kept_take_guard(kept, which),
+			kept->hello.devnode[which], &node_ops);
+	if (which == SHAPE_KEYBOARD)
+		sink->leds = node->leds;
+	return rc;
 }
 
 static int sink_open(struct sink *sink)

@@ -67,12 +67,13 @@ static int bind_to(int fd, const struct sockaddr_un *address, mode_t mode)
 	return rc;
 }
 
-/* The file of a socket whose process is gone: connecting to it is refused. */
+/* The file of a socket whose process is gone: connecting to it is refused, as to any other file. */
 static bool is_stale(const char *path, int type)
 {
 	autoclose int fd = usock_connect(path, type);
+	struct stat status;
 
-	return fd == -ECONNREFUSED;
+	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 int usock_listen(const char *path, int type, mode_t mode)

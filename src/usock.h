@@ -18,8 +18,8 @@ int usock_dir(char dir[static USOCK_PATH_MAX]);
 
 /*
  * A listening, non-blocking socket of this type (SOCK_STREAM, SOCK_SEQPACKET) at 'path', open to those
- * that 'mode' says. A file that nobody listens on any more gives way. Returns the descriptor;
- * -EADDRINUSE where somebody does, -ENAMETOOLONG, or the error of bind.
+ * that 'mode' says. A socket's file that nobody listens on any more gives way. Returns the descriptor;
+ * -EADDRINUSE where somebody does, or where it is another file; -ENAMETOOLONG, or the error of bind.
  */
 int usock_listen(const char *path, int type, mode_t mode);
 

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,8 +33,34 @@ static struct {
 	unsigned n_pids, n_fds;
 } leftovers;
 
+/* What a process that is gone has started is this one's child: program_exec saw to it. */
+static pid_t find_child(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		char path[300];
+		FILE *file;
+		int parent;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
+		if (file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
+			found = atoi(entry->d_name);
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 int world_reset(void **state)
 {
+	pid_t child;
+
 	(void)state;
 	for (unsigned i = 0; i < leftovers.n_pids; i++) {
 		kill(leftovers.pid[i], SIGKILL);
@@ -41,6 +69,10 @@ int world_reset(void **state)
 	for (unsigned i = 0; i < leftovers.n_fds; i++)
 		ioctl(leftovers.fd[i], UI_DEV_DESTROY);
 	leftovers.n_pids = leftovers.n_fds = 0;
+	while ((child = find_child()) > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
 	return 0;
 }
 
@@ -350,6 +382,8 @@ void program_exec(struct program *program, const char *const *argv)
 	int ends[2];
 
 	*program = (struct program){ .err = -1 };
+	/* Keepers outlive it. */
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	program->pid = fork();
 	if (program->pid == 0) {
@@ -386,22 +420,26 @@ static bool said(struct program *program, const char *text)
 	return true;
 }
 
+/* False where there is nothing more to come. */
+static bool read_log(struct program *program)
+{
+	size_t room = sizeof(program->log) - 1 - program->used;
+	ssize_t size = read(program->err, program->log + program->used, room);
+
+	if (size <= 0)
+		return false;
+	program->used += (size_t)size;
+	program->log[program->used] = '\0';
+	return true;
+}
+
 bool program_says(struct program *program, const char *text, int timeout_ms)
 {
 	long deadline = now_ms() + timeout_ms;
 
-	while (!said(program, text)) {
-		size_t room = sizeof(program->log) - 1 - program->used;
-		ssize_t size;
-
-		if (!wait_readable(program->err, deadline))
+	while (!said(program, text))
+		if (!wait_readable(program->err, deadline) || !read_log(program))
 			return false;
-		size = read(program->err, program->log + program->used, room);
-		if (size <= 0)
-			return false;
-		program->used += (size_t)size;
-		program->log[program->used] = '\0';
-	}
 	return true;
 }
 
@@ -423,23 +461,31 @@ static void forget(pid_t pid)
 			leftovers.pid[i] = leftovers.pid[--leftovers.n_pids];
 }
 
-/* Its stderr ends with it (and with what it started): that is awaited, with a deadline. */
+/* Its stderr does not end with it: its keepers have it too. */
 int program_wait(struct program *program)
 {
+	autoclose int died = (int)syscall(SYS_pidfd_open, program->pid, 0);
+	struct pollfd wait[] = { { .fd = died, .events = POLLIN },
+				 { .fd = program->err, .events = POLLIN } };
+	long deadline = now_ms() + WORLD_MS;
 	int status;
 
-	if (program_says(program, "\x01", WORLD_MS))
-		fail_msg("unprintable output");
-	for (long deadline = now_ms() + WORLD_MS; now_ms() < deadline; usleep(1000)) {
-		if (waitpid(program->pid, &status, WNOHANG) != program->pid)
-			continue;
-		close_fd(&program->err);
-		forget(program->pid);
-		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	while (!wait[0].revents) {
+		long left = deadline - now_ms();
+
+		if (left <= 0 || poll(wait, 2, (int)left) <= 0) {
+			kill(program->pid, SIGKILL);
+			fail_msg("the program did not end; it said:\n%s", program->log);
+		}
+		if (wait[1].revents && !read_log(program))
+			wait[1].fd = -1;
 	}
-	kill(program->pid, SIGKILL);
-	fail_msg("the program did not end; it said:\n%s", program->log);
-	return -1;
+	while (read_log(program))
+		;
+	close_fd(&program->err);
+	assert_int_equal(waitpid(program->pid, &status, 0), program->pid);
+	forget(program->pid);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 void program_stop(struct program *program)

@@ -18,7 +18,10 @@
 /* How long nothing must come for it to count as nothing. */
 #define WORLD_QUIET_MS 150
 
-/* The teardown of every test: ends programs and unplugs puppets that a failed test left. */
+/*
+ * The teardown of every test: ends programs and unplugs puppets that a failed test left, and ends the
+ * keepers of any.
+ */
 int world_reset(void **state);
 
 /* --- puppets --------------------------------------------------------------------------------------- */
