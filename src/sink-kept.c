@@ -8,6 +8,7 @@
 struct sink_kept {
 	struct sink sink;
 	struct evring ring;
+	bool up; /* as the user was told */
 	bool entered;
 	uint32_t generation; /* of the guest's end when it was entered */
 };
@@ -42,12 +43,32 @@ static int attach(struct sink *sink)
 			  kept->ring.doorbell_fd);
 }
 
+static const char *why_down(const struct kept *kept)
+{
+	return kept->attached && kept->state.why[0] ? kept->state.why : kept->why;
+}
+
+/* A VM that starts, ends or stops to take input is seen nowhere else before a switch is tried. */
+static void tell_user(struct sink_kept *kept)
+{
+	const struct kept *from = kept->sink.kept;
+
+	if (from->state.up == kept->up)
+		return;
+	kept->up = from->state.up;
+	if (kept->up)
+		log_info("guest %s is up", kept->sink.guest);
+	else
+		log_info("guest %s is down: %s", kept->sink.guest, why_down(from));
+}
+
 static void kept_changed(struct sink *sink)
 {
 	struct sink_kept *kept = to_kept(sink);
 	const struct keeper_state *state = &sink->kept->state;
 	uint16_t before = sink->leds;
 
+	tell_user(kept);
 	sink->leds = state->leds;
 	if (kept->entered && (!state->up || state->generation != kept->generation)) {
 		kept->entered = false;
@@ -62,7 +83,7 @@ static int enter(struct sink *sink, const char **why)
 	const struct kept *from = sink->kept;
 
 	if (!from->attached || !from->state.up) {
-		*why = from->attached && from->state.why[0] ? from->state.why : from->why;
+		*why = why_down(from);
 		return -ENOTCONN;
 	}
 	to_kept(sink)->entered = true;

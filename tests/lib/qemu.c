@@ -9,10 +9,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +94,7 @@ static void make_bios(const struct qemu *qemu, char *path, size_t size)
 static void run(const struct qemu *qemu, const char *bios, const char *trace,
 		const char *const *args)
 {
+	char path[64], monitor[96];
 	const char *argv[96] = {
 		"qemu-system-x86_64",
 		"-nodefaults",
@@ -116,14 +120,18 @@ static void run(const struct qemu *qemu, const char *bios, const char *trace,
 		"input_event_btn",
 		"-trace",
 		"input_event_rel",
+		"-trace",
+		"input_event_sync",
 		"-msg",
 		"timestamp=on",
 		"-D",
 		trace,
+		"-qmp",
+		monitor,
 	};
-	char path[64];
 	unsigned n = 0;
 
+	snprintf(monitor, sizeof(monitor), "unix:%s/monitor,server=on,wait=off", qemu->dir);
 	while (argv[n])
 		n++;
 	while (*args && n < ARRAY_SIZE(argv) - 1)
@@ -171,7 +179,7 @@ void qemu_start(struct qemu *qemu, const char *const *args)
 {
 	char bios[64], trace[64];
 
-	*qemu = (struct qemu){ .dir = "/tmp/evswitch-qemu-XXXXXX" };
+	*qemu = (struct qemu){ .dir = "/tmp/evswitch-qemu-XXXXXX", .monitor = -1 };
 	assert_non_null(mkdtemp(qemu->dir));
 	make_bios(qemu, bios, sizeof(bios));
 	qemu->trace = make_file(qemu, "trace", trace, sizeof(trace));
@@ -197,7 +205,7 @@ void qemu_freeze(struct qemu *qemu)
 
 void qemu_kill(struct qemu *qemu, int signo)
 {
-	static const char *const names[] = { "bios", "trace", "stderr" };
+	static const char *const names[] = { "bios", "trace", "stderr", "monitor" };
 	char path[64];
 
 	if (!qemu->pid)
@@ -208,11 +216,76 @@ void qemu_kill(struct qemu *qemu, int signo)
 	close_fd(&qemu->died);
 	close_fd(&qemu->trace);
 	close_fd(&qemu->grown);
+	close_fd(&qemu->monitor);
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", qemu->dir, names[i]);
 		unlink(path);
 	}
 	rmdir(qemu->dir);
+}
+
+/* --- its monitor ------------------------------------------------------------------------- */
+
+/* Takes lines until one has this in it; *line is that one. */
+static void await_line(int fd, const char *part, char line[static 1024])
+{
+	long deadline = now_ms() + WORLD_MS;
+	size_t used;
+
+	do {
+		for (used = 0; used == 0 || (line[used - 1] != '\n' && used < 1023); used++) {
+			struct pollfd in = { .fd = fd, .events = POLLIN };
+
+			if (poll(&in, 1, left_ms(deadline)) != 1 || read(fd, &line[used], 1) != 1)
+				fail_msg("QEMU's monitor did not say %s", part);
+		}
+		line[used] = '\0';
+	} while (!strstr(line, part));
+}
+
+static void tell_monitor(int fd, const char *command)
+{
+	char text[128], line[1024];
+	int size = snprintf(text, sizeof(text), "{\"execute\":\"%s\"}\n", command);
+
+	assert_int_equal(write(fd, text, (size_t)size), size);
+	await_line(fd, "\"return\"", line);
+}
+
+static unsigned number_after(const char *line, const char *name)
+{
+	const char *at = strstr(line, name);
+
+	assert_non_null(at);
+	return (unsigned)strtoul(at + strlen(name), NULL, 10);
+}
+
+static void open_monitor(struct qemu *qemu)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char line[1024];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/monitor", qemu->dir);
+	qemu->monitor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(qemu->monitor >= 0);
+	assert_int_equal(connect(qemu->monitor, (struct sockaddr *)&address, sizeof(address)), 0);
+	await_line(qemu->monitor, "\"QMP\"", line);
+	qemu->version = 100 * number_after(line, "\"major\": ") + number_after(line, "\"minor\": ");
+	tell_monitor(qemu->monitor, "qmp_capabilities");
+}
+
+unsigned qemu_version(struct qemu *qemu)
+{
+	if (qemu->monitor < 0)
+		open_monitor(qemu);
+	return qemu->version;
+}
+
+void qemu_do(struct qemu *qemu, const char *command)
+{
+	if (qemu->monitor < 0)
+		open_monitor(qemu);
+	tell_monitor(qemu->monitor, command);
 }
 
 /* --- its trace --------------------------------------------------------------------------- */
@@ -263,6 +336,9 @@ static bool parse(const char *line, struct qemu_event *event)
 	if (!at)
 		return false;
 	at += strlen(":input_event_");
+	event->kind = QEMU_SYNC;
+	if (strncmp(at, "sync", 4) == 0)
+		return true;
 	event->kind = QEMU_KEY;
 	if (sscanf(at, "key_qcode con %*d, key qcode %23[^,], down %d", event->name,
 		   &event->value) == 2)
@@ -297,7 +373,7 @@ static void follow(struct qemu *qemu, struct qemu_event *event)
 	}
 }
 
-bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms)
+bool qemu_trace(struct qemu *qemu, struct qemu_event *event, int timeout_ms)
 {
 	long deadline = now_ms() + timeout_ms;
 	char line[256];
@@ -306,8 +382,19 @@ bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms)
 		if (!take_line(qemu, line, sizeof(line), deadline))
 			return false;
 	} while (!parse(line, event));
-	if (event->kind != QEMU_MOTION)
+	if (event->kind == QEMU_KEY || event->kind == QEMU_BUTTON)
 		follow(qemu, event);
+	return true;
+}
+
+bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+
+	do {
+		if (!qemu_trace(qemu, event, left_ms(deadline)))
+			return false;
+	} while (event->kind == QEMU_SYNC);
 	return true;
 }
 

@@ -15,7 +15,7 @@
 /* The names that the trace has: of its keys ("a", "ctrl_r"), its buttons and its two axes. */
 #define QEMU_NAME_MAX 24
 
-enum qemu_kind { QEMU_KEY, QEMU_BUTTON, QEMU_MOTION };
+enum qemu_kind { QEMU_KEY, QEMU_BUTTON, QEMU_MOTION, QEMU_SYNC };
 
 struct qemu_event {
 	enum qemu_kind kind;
@@ -24,10 +24,12 @@ struct qemu_event {
 };
 
 struct qemu {
-	pid_t pid;       /* 0: none runs */
-	int died;        /* readable once it has ended */
-	int trace;       /* what it writes with -trace */
-	int grown;       /* readable (inotify) once the trace has grown */
+	pid_t pid;   /* 0: none runs */
+	int died;    /* readable once it has ended */
+	int trace;   /* what it writes with -trace */
+	int grown;   /* readable (inotify) once the trace has grown */
+	int monitor; /* the test's own; -1: not yet used */
+	unsigned version;
 	char dir[32];    /* its files */
 	char text[4096]; /* of the trace, not yet taken */
 	size_t used;
@@ -41,8 +43,16 @@ struct qemu {
  */
 void qemu_start(struct qemu *qemu, const char *const *args);
 
+/* Does this QMP command, which takes no arguments ("stop", "cont"), and waits until it is done. */
+void qemu_do(struct qemu *qemu, const char *command);
+
+/* Major * 100 + minor. */
+unsigned qemu_version(struct qemu *qemu);
+
 /* The next input event in the trace, or false when none came in time. */
 bool qemu_event(struct qemu *qemu, struct qemu_event *event, int timeout_ms);
+/* The same with the ends of reports in between (QEMU_SYNC), of which some have nothing before them. */
+bool qemu_trace(struct qemu *qemu, struct qemu_event *event, int timeout_ms);
 
 /* "+a", "-a", "~a" (down again), "+left", "x-3". */
 void qemu_event_text(const struct qemu_event *event, char *text, size_t size);
