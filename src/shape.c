@@ -207,35 +207,45 @@ static void step_motion(struct shape *shape, const struct input_event *at, shape
 	shape->dx = shape->dy = shape->clicks = 0;
 }
 
-static void put_key(struct shape *shape, const struct input_event *ev)
+/* One event can add two (a released pair), the last step three, and then comes the SYN_REPORT. */
+#define ROOM 6
+
+/* The frame for a node that an event goes to; where it is full, it goes out before. */
+static struct frame *room_in(struct shape *shape, enum shape_node node,
+			     const struct input_event *at, shape_emit_fn emit, void *ctx)
+{
+	if (shape->out[node].n > FRAME_MAX - ROOM)
+		flush(shape, node, at, emit, ctx);
+	return &shape->out[node];
+}
+
+static void put_key(struct shape *shape, const struct input_event *ev, shape_emit_fn emit,
+		    void *ctx)
 {
 	enum shape_node node = key_node(ev->code);
-	struct shape_pair *pair = find_pair(shape, ev->code);
+	struct shape_pair *pair;
+	struct frame *out;
 
 	if (node == SHAPE_NODES || !key_carried(&shape->rules, ev->code))
 		return;
+	out = room_in(shape, node, ev, emit, ctx);
+	pair = find_pair(shape, ev->code);
 	if (pair)
-		put_pair(pair, &shape->out[node], ev);
+		put_pair(pair, out, ev);
 	else
-		frame_add(&shape->out[node], ev);
+		frame_add(out, ev);
 }
-
-/* One event can add two (a released pair), the last step three, and then comes the SYN_REPORT. */
-#define ROOM 6
 
 void shape_frame(struct shape *shape, const struct frame *in, shape_emit_fn emit, void *ctx)
 {
 	const struct input_event *last = &in->ev[in->n - 1];
 
 	for (const struct input_event *ev = in->ev; ev < last; ev++) {
-		for (unsigned node = 0; node < SHAPE_NODES; node++)
-			if (shape->out[node].n > FRAME_MAX - ROOM)
-				flush(shape, node, ev, emit, ctx);
 		if (ev->type == EV_KEY)
-			put_key(shape, ev);
+			put_key(shape, ev, emit, ctx);
 		else if (ev->type == EV_REL && rel_carried(&shape->rules, ev->code) &&
 			 !put_aside(shape, ev))
-			frame_add(&shape->out[SHAPE_POINTER], ev);
+			frame_add(room_in(shape, SHAPE_POINTER, ev, emit, ctx), ev);
 	}
 	if (shape->dx || shape->dy || shape->clicks)
 		step_motion(shape, last, emit, ctx);

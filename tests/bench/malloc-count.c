@@ -1,9 +1,12 @@
 /*
- * No frame costs an allocation. The program under test is this one again, with the daemon of src/
- * and malloc and its kin defined here: every call counts, in a page that the test shares with it.
+ * No frame costs an allocation, in the daemon or in a guest's keeper. The program under test is this
+ * one again, with the daemon and the keeper of src/ and malloc and its kin defined here: every call
+ * counts, in a page that the test shares with them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libevdev/libevdev.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -19,11 +22,14 @@
 
 #include "conf.h"
 #include "daemon.h"
+#include "keeper-message.h"
+#include "keeper.h"
 #include "log.h"
 #include "scenario.h"
 #include "sink.h"
 #include "stage.h"
 #include "util.h"
+#include "vhost-guest.h"
 
 #define FRAMES   10000
 #define COUNT_FD "EVSWITCH_TEST_COUNT_FD"
@@ -41,6 +47,12 @@ static atomic_ulong *count = &own_count;
 
 /* What the program under test has counted, for the test. */
 static const atomic_ulong *their_count;
+
+/* In that page. */
+enum { DAEMON, KEEPERS, COUNTS };
+
+/* Kept clear of the descriptor that a keeper is started with. */
+#define COUNT_FD_MIN 10
 
 /* --- malloc and its kin, with the C library's behind them ------------------------------------- */
 
@@ -91,7 +103,7 @@ void free(void *ptr)
 
 static atomic_ulong *map_count(int fd)
 {
-	void *page = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *page = mmap(NULL, COUNTS * sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	return page == MAP_FAILED ? NULL : page;
 }
@@ -116,12 +128,25 @@ static int run_daemon(const char *file)
 	return daemon_run(conf, &(struct daemon_options){ 0 });
 }
 
+/* As the daemon starts it: KEEPER_OPTION GUEST. */
+static int run_keeper(const char *guest)
+{
+	atomic_ulong *counts = map_count(atoi(getenv(COUNT_FD)));
+
+	if (!counts)
+		return 1;
+	log_set_level(LOG_LEVEL_DEBUG);
+	count = &counts[KEEPERS];
+	return keeper_run(guest);
+}
+
 /* --- the frames ------------------------------------------------------------------------------- */
 
 static const char conf[] = "[device keyboard]\nname = test keyboard\nremap = f13:f14\n"
 			   "[device mouse]\nname = test mouse\n"
 			   "[host]\nhotkey = leftctrl+leftalt+h\nalways = mute\n"
-			   "[guest one]\nvia = input-linux\nhotkey = leftctrl+f2\n";
+			   "[guest one]\nvia = input-linux\nhotkey = leftctrl+f2\n"
+			   "[guest two]\nvia = vhost-user\nhotkey = leftctrl+f3\n";
 
 /*
  * Every kind of frame, with nothing down at the end. The chords never complete: an other modifier
@@ -182,7 +207,13 @@ static void play(const struct puppet *puppet, const struct frame *frame)
 	assert_int_equal(write(puppet->uinput.fd, frame->ev, (size_t)size), size);
 }
 
-static void await(struct observer *observer, unsigned code)
+/* Where what is played comes out: at nodes, or at a guest's drivers. */
+struct outlet {
+	struct observer *keyboard, *mouse;
+	struct vhost_guest *guest;
+};
+
+static void await_at_node(struct observer *observer, unsigned code)
 {
 	struct seen seen;
 
@@ -192,21 +223,62 @@ static void await(struct observer *observer, unsigned code)
 	} while (seen.ev[0].code != code || seen.ev[0].value != 0);
 }
 
+static bool came(const struct frontend *fe, unsigned code)
+{
+	for (unsigned i = 0; i < fe->guest.n_log; i++)
+		if (fe->guest.log[i].type == EV_KEY && fe->guest.log[i].code == code &&
+		    fe->guest.log[i].value == 0)
+			return true;
+	return false;
+}
+
+static void await_at_driver(struct frontend *fe, unsigned code)
+{
+	struct pollfd call = { .fd = fe->ring[EVENTQ].call, .events = POLLIN };
+
+	for (guest_harvest(fe); !came(fe, code); guest_harvest(fe)) {
+		if (poll(&call, 1, WORLD_MS) != 1)
+			fail_msg("the driver hears nothing any more");
+		guest_calls(fe, EVENTQ);
+	}
+	guest_forget(fe);
+}
+
+static void await_marks(const struct outlet *outlet)
+{
+	if (outlet->guest) {
+		await_at_driver(&outlet->guest->keyboard, KEY_F14);
+		await_at_driver(&outlet->guest->pointer, BTN_SIDE);
+		guest_harvest(&outlet->guest->media);
+		guest_forget(&outlet->guest->media);
+	} else {
+		await_at_node(outlet->keyboard, KEY_F14);
+		await_at_node(outlet->mouse, BTN_SIDE);
+	}
+}
+
+static bool is_all_up(const struct outlet *outlet)
+{
+	if (outlet->guest)
+		return keyset_empty(&outlet->guest->keyboard.guest.down) &&
+		       keyset_empty(&outlet->guest->pointer.guest.down);
+	return observer_keys_down(outlet->keyboard) + observer_keys_down(outlet->mouse) == 0;
+}
+
 /* A key and a button that come out last, and which are awaited, show that all was taken. */
-static unsigned play_marks(struct stage *stage, struct observer *keyboard, struct observer *mouse)
+static unsigned play_marks(struct stage *stage, const struct outlet *outlet)
 {
 	puppet_key(&stage->keyboard, KEY_F13, 1);
 	puppet_key(&stage->mouse, BTN_SIDE, 1);
 	puppet_key(&stage->keyboard, KEY_F13, 0);
 	puppet_key(&stage->mouse, BTN_SIDE, 0);
-	await(keyboard, KEY_F14);
-	await(mouse, BTN_SIDE);
+	await_marks(outlet);
 	return 4;
 }
 
 /* How many frames it were. */
 static unsigned play_round(struct stage *stage, const struct frame *frames,
-			   struct observer *keyboard, struct observer *mouse)
+			   const struct outlet *outlet)
 {
 	unsigned n = 0;
 
@@ -214,66 +286,87 @@ static unsigned play_round(struct stage *stage, const struct frame *frames,
 		play(rounds[i].mouse ? &stage->mouse : &stage->keyboard, &frames[i]);
 		n++;
 		if (i % AT_ONCE == AT_ONCE - 1)
-			n += play_marks(stage, keyboard, mouse);
+			n += play_marks(stage, outlet);
 	}
-	return n + play_marks(stage, keyboard, mouse);
+	return n + play_marks(stage, outlet);
 }
 
-static void expect_none(struct stage *stage, const char *focus, struct observer *keyboard,
-			struct observer *mouse)
+static void expect_none(struct stage *stage, const char *focus, const struct outlet *outlet)
 {
 	static struct frame frames[ARRAY_SIZE(rounds)];
-	unsigned long before;
+	unsigned long before, kept_before;
 	unsigned played = 0;
 	const char *bad;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rounds); i++)
 		assert_true(events_parse(rounds[i].events, &frames[i], &bad));
 	/* The switch to this focus is over when what comes after it came out. */
-	play_round(stage, frames, keyboard, mouse);
-	before = *their_count;
+	play_round(stage, frames, outlet);
+	before = their_count[DAEMON];
+	kept_before = their_count[KEEPERS];
 	while (played < FRAMES)
-		played += play_round(stage, frames, keyboard, mouse);
-	printf("%s: %u frames, %lu allocations (%lu before)\n", focus, played,
-	       *their_count - before, before);
-	assert_true(before > 0); /* it counts at all */
-	assert_int_equal(*their_count, before);
+		played += play_round(stage, frames, outlet);
+	printf("%s: %u frames, %lu allocations (%lu before), %lu in keepers (%lu before)\n", focus,
+	       played, their_count[DAEMON] - before, before, their_count[KEEPERS] - kept_before,
+	       kept_before);
+	assert_true(before > 0 && kept_before > 0); /* it counts at all */
+	assert_int_equal(their_count[DAEMON], before);
+	assert_int_equal(their_count[KEEPERS], kept_before);
 	/* No SYN_DROPPED either: then the frames would not have come as they were played. */
 	assert_false(program_says(&stage->program, "were lost", 0));
-	assert_int_equal(observer_keys_down(keyboard) + observer_keys_down(mouse), 0);
+	assert_true(is_all_up(outlet));
+}
+
+static void focus_vhost_guest(struct stage *stage)
+{
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&stage->keyboard, KEY_F3, 1);
+	puppet_key(&stage->keyboard, KEY_F3, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
+	program_expect(&stage->program, "focus: two");
 }
 
 static void test_no_allocation(void **state)
 {
+	struct vhost_guest guest = { 0 };
 	struct stage stage;
 
 	(void)state;
 	stage_open(&stage, conf);
-	expect_none(&stage, "host", &stage.host_keyboard, &stage.host_mouse);
+	expect_none(&stage, "host",
+		    &(struct outlet){ &stage.host_keyboard, &stage.host_mouse, NULL });
 	stage_guest_up(&stage);
 	stage_drain_host(&stage);
 	stage_focus_guest(&stage);
-	expect_none(&stage, "guest", &stage.guest_keyboard, &stage.guest_pointer);
+	expect_none(&stage, "guest",
+		    &(struct outlet){ &stage.guest_keyboard, &stage.guest_pointer, NULL });
+	vhost_guest_up(&guest, &stage.program, "two");
+	focus_vhost_guest(&stage);
+	expect_none(&stage, "vhost-user guest", &(struct outlet){ .guest = &guest });
+	vhost_guest_down(&guest);
 	stage_close(&stage);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_no_allocation) };
-	int fd = memfd_create("count", 0);
+	int fd;
 	char text[16];
 
 	if (argc == 4 && strcmp(argv[1], "-v") == 0)
 		return run_daemon(argv[3]);
+	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
+		return run_keeper(argv[2]);
 	if (!HAVE_MALLOC) {
 		puts("skip: counting allocations: the sanitizer has malloc\n"
 		     "0 passed, 0 failed, 1 skipped");
 		return 0;
 	}
+	fd = fcntl(memfd_create("count", MFD_CLOEXEC), F_DUPFD, COUNT_FD_MIN);
 	snprintf(text, sizeof(text), "%d", fd);
 	setenv(COUNT_FD, text, 1);
 	setenv("EVSWITCH", "/proc/self/exe", 1);
-	if (fd < 0 || ftruncate(fd, sizeof(*count)) < 0 || !(their_count = map_count(fd)))
+	if (fd < 0 || ftruncate(fd, COUNTS * sizeof(*count)) < 0 || !(their_count = map_count(fd)))
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

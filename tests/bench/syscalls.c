@@ -1,6 +1,7 @@
 /*
- * A frame costs three system calls: epoll_wait, read, write. Counted by the kernel's own tracing,
- * on the running program, with the focus on the host and on a guest; exactly, without a tolerance.
+ * A frame costs three system calls: epoll_wait, read, write; and in the keeper of a guest with
+ * via = vhost-user two more, epoll_wait and write. Counted by the kernel's own tracing, on the running
+ * processes, with the focus on the host and on guests; exactly, without a tolerance.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +20,8 @@
 #include <cmocka.h>
 
 #include "stage.h"
+#include "util.h"
+#include "vhost-guest.h"
 
 #define FRAMES  1000
 #define TRACEFS "/sys/kernel/tracing"
@@ -153,44 +156,82 @@ static const struct play clicks = {
 	  { .type = EV_KEY, .code = BTN_LEFT } },
 };
 
+/* Where what is played comes out: at a node, or at a guest's driver. */
+struct outlet {
+	struct observer *observer;
+	struct frontend *fe;
+};
+
+static void await_frame(const struct outlet *outlet, const struct play *play, unsigned nth)
+{
+	struct seen seen;
+
+	if (outlet->fe) {
+		guest_await(outlet->fe, 1);
+		guest_forget(outlet->fe);
+	} else if (!observer_frame(outlet->observer, &seen, WORLD_MS)) {
+		fail_msg("%s: frame %u did not come out", play->name, nth);
+	}
+}
+
 /* One by one: the next frame is written when this one has come out. */
-static unsigned play(struct stage *stage, const struct play *play, struct observer *observer)
+static unsigned play(struct stage *stage, const struct play *play, const struct outlet *outlet)
 {
 	unsigned frames = play->ev[1].type == EV_KEY ? 2 * FRAMES : FRAMES;
 	struct puppet *puppet = play->mouse ? &stage->mouse : &stage->keyboard;
 	struct input_event ev[2];
-	struct seen seen;
 
 	memcpy(ev, play->ev, sizeof(ev));
 	for (unsigned i = 0; i < frames; i++) {
 		if (ev[1].type == EV_KEY)
 			ev[1].value = i % 2 == 0;
 		puppet_play(puppet, ev, play->n);
-		if (!observer_frame(observer, &seen, WORLD_MS))
-			fail_msg("%s: frame %u did not come out", play->name, i);
+		await_frame(outlet, play, i);
 	}
 	return frames;
+}
+
+/* Of this process, for each frame. */
+static void expect_calls(struct stage *stage, pid_t pid, const struct count *each,
+			 const struct play *what, const char *where, const struct outlet *outlet)
+{
+	struct count before, after;
+	unsigned frames;
+
+	expect_one_thread(pid);
+	trigger("", pid);
+	before = settled_count();
+	frames = play(stage, what, outlet);
+	after = settled_count();
+	trigger("!", pid);
+	printf("%s: %u %s: %lu epoll_wait, %lu read, %lu write, %lu other\n", where, frames,
+	       what->name, after.wait - before.wait, after.read - before.read,
+	       after.write - before.write, after.other - before.other);
+	assert_int_equal(after.wait - before.wait, frames * each->wait);
+	assert_int_equal(after.read - before.read, frames * each->read);
+	assert_int_equal(after.write - before.write, frames * each->write);
+	assert_int_equal(after.other - before.other, 0);
 }
 
 static void expect_three(struct stage *stage, const struct play *what, const char *focus,
 			 struct observer *observer)
 {
-	struct count before, after;
-	unsigned frames;
+	static const struct count three = { .wait = 1, .read = 1, .write = 1 };
 
-	expect_one_thread(stage->program.pid);
-	trigger("", stage->program.pid);
-	before = settled_count();
-	frames = play(stage, what, observer);
-	after = settled_count();
-	trigger("!", stage->program.pid);
-	printf("%s: %u %s: %lu epoll_wait, %lu read, %lu write, %lu other\n", focus, frames,
-	       what->name, after.wait - before.wait, after.read - before.read,
-	       after.write - before.write, after.other - before.other);
-	assert_int_equal(after.wait - before.wait, frames);
-	assert_int_equal(after.read - before.read, frames);
-	assert_int_equal(after.write - before.write, frames);
-	assert_int_equal(after.other - before.other, 0);
+	expect_calls(stage, stage->program.pid, &three, what, focus,
+		     &(struct outlet){ .observer = observer });
+}
+
+/* Three of the daemon's, and two of the keeper's, which leaves its doorbell unread. */
+static void expect_five(struct stage *stage, const struct play *what, pid_t keeper,
+			struct frontend *fe)
+{
+	static const struct count three = { .wait = 1, .read = 1, .write = 1 };
+	static const struct count two = { .wait = 1, .write = 1 };
+	const struct outlet outlet = { .fe = fe };
+
+	expect_calls(stage, stage->program.pid, &three, what, "vhost-user guest", &outlet);
+	expect_calls(stage, keeper, &two, what, "vhost-user guest, keeper", &outlet);
 }
 
 static void test_host(void **state)
@@ -213,11 +254,30 @@ static void test_guest(void **state)
 	expect_three(stage, &clicks, "guest", &stage->guest_pointer);
 }
 
+static void test_vhost_guest(void **state)
+{
+	struct stage *stage = *state;
+	struct vhost_guest guest = { 0 };
+	pid_t keeper;
+
+	vhost_guest_up(&guest, &stage->program, "two");
+	keeper = vhost_guest_keeper(&guest);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&stage->keyboard, KEY_F2, 1);
+	puppet_key(&stage->keyboard, KEY_F2, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
+	program_expect(&stage->program, "focus: two");
+	expect_five(stage, &moves, keeper, &guest.pointer);
+	expect_five(stage, &keys, keeper, &guest.keyboard);
+	expect_five(stage, &clicks, keeper, &guest.pointer);
+	vhost_guest_down(&guest);
+}
+
 static int set_up(void **state)
 {
 	static struct stage stage;
 
-	stage_open(&stage, STAGE_CONF);
+	stage_open(&stage, STAGE_CONF "[guest two]\nvia = vhost-user\nhotkey = leftctrl+f2\n");
 	*state = &stage;
 	return 0;
 }
@@ -231,11 +291,12 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_host),
-					    cmocka_unit_test(test_guest) };
+					    cmocka_unit_test(test_guest),
+					    cmocka_unit_test(test_vhost_guest) };
 
 	if (!have_tracing()) {
 		puts("skip: counting system calls: no " ENTER "/trigger");
-		puts("0 passed, 0 failed, 2 skipped");
+		puts("0 passed, 0 failed, 3 skipped");
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, set_up, tear_down);

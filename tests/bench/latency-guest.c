@@ -1,0 +1,346 @@
+/*
+ * How long a frame takes to a guest, in one run, beside the least that it can take:
+ *
+ * via = virtio-input: from the write on the source to the SYN_REPORT in the guest's node, which a
+ * reader has grabbed as QEMU does; as latency.c counts it, beside tests/bench/floor.c with a device
+ * like that node.
+ *
+ * via = vhost-user: from the write on the source until the front end wakes on the call eventfd,
+ * beside tests/bench/floor-two.c, whole times; the test plays front end and guest driver.
+ *
+ * latency-guest [NODE_PERCENT [VHOST_PERCENT]]: fails where evswitch takes more than that of what the
+ * floor takes. QEMU's own input-linux and virtio-input-host have no eventfd to wait on, and are not
+ * measured here.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "timing.h"
+#include "util.h"
+#include "vhost-guest.h"
+
+#define NODE_PERCENT  110
+#define VHOST_PERCENT 112
+
+enum view { SOURCE, FLOOR, NODE, FLOOR_TWO, VHOST, VIEWS };
+
+enum { KINDS = 5 };
+
+static const struct timing_kind kinds[KINDS] = {
+	{ "move", true, 1, TIMING_MOVE(3, -2) },
+	{ "key down", false, 2, TIMING_KEY(KEY_A, 1) },
+	{ "key up", false, 0, TIMING_KEY(KEY_A, 0) },
+	{ "click down", true, 2, TIMING_KEY(BTN_LEFT, 1) },
+	{ "click up", true, 0, TIMING_KEY(BTN_LEFT, 0) },
+};
+
+static const char conf[] = "[device keyboard]\nname = test keyboard\n"
+			   "[device mouse]\nname = test mouse\n"
+			   "[guest one]\nvia = virtio-input\nhotkey = leftctrl+f1\n"
+			   "[guest two]\nvia = vhost-user\nhotkey = leftctrl+f2\n";
+
+/* What the reader waits for: a node, the floor's call eventfd, or the call eventfd of a guest's ring. */
+struct mark {
+	int fd;
+	bool is_node;
+	struct frontend *fe; /* NULL: the floor's */
+};
+
+struct bench {
+	struct stage stage;
+	struct timing timing;
+	int epoll_fd;
+	int call_fd; /* the floor's */
+	struct vhost_guest guest;
+	struct timing_samples samples[VIEWS][KINDS];
+};
+
+/* --- the reader, in its own thread ------------------------------------------------------------ */
+
+static bool take_node(const struct mark *mark, int64_t *at_ns)
+{
+	struct input_event batch[64];
+	ssize_t size = read(mark->fd, batch, sizeof(batch));
+
+	*at_ns = timing_now_ns();
+	return size > 0 && batch[size / (ssize_t)sizeof(*batch) - 1].type == EV_SYN;
+}
+
+/* Who has woken has been notified; what a guest does then counts no more. */
+static bool take_call(const struct mark *mark, int64_t *at_ns)
+{
+	uint64_t calls;
+	unsigned n;
+
+	*at_ns = timing_now_ns();
+	if (read(mark->fd, &calls, sizeof(calls)) != sizeof(calls))
+		return false;
+	if (!mark->fe)
+		return true;
+	n = guest_harvest(mark->fe);
+	guest_forget(mark->fe);
+	return n > 0;
+}
+
+static void *read_frames(void *arg)
+{
+	const struct bench *bench = arg;
+
+	for (;;) {
+		struct epoll_event ready;
+		const struct mark *mark;
+		int64_t at_ns;
+
+		if (epoll_wait(bench->epoll_fd, &ready, 1, -1) != 1)
+			continue;
+		mark = ready.data.ptr;
+		if (mark->is_node ? take_node(mark, &at_ns) : take_call(mark, &at_ns))
+			timing_arrived(&bench->timing, at_ns);
+	}
+	return NULL;
+}
+
+static void start_reader(struct bench *bench)
+{
+	pthread_t thread;
+
+	bench->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	assert_true(bench->epoll_fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_frames, bench), 0);
+}
+
+/* --- the views -------------------------------------------------------------------------------- */
+
+static void measure(struct bench *bench, enum view view, const struct mark *marks, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct epoll_event ev = { .events = EPOLLIN,
+					  .data.ptr = (void *)(uintptr_t)&marks[i] };
+
+		assert_int_equal(epoll_ctl(bench->epoll_fd, EPOLL_CTL_ADD, marks[i].fd, &ev), 0);
+	}
+	timing_play(&bench->timing, kinds, KINDS, bench->samples[view]);
+	for (unsigned i = 0; i < n; i++)
+		epoll_ctl(bench->epoll_fd, EPOLL_CTL_DEL, marks[i].fd, NULL);
+}
+
+static void measure_nodes(struct bench *bench, enum view view, const struct observer *keyboard,
+			  const struct observer *mouse)
+{
+	const struct mark marks[] = { { .fd = keyboard->fd, .is_node = true },
+				      { .fd = mouse->fd, .is_node = true } };
+
+	measure(bench, view, marks, ARRAY_SIZE(marks));
+}
+
+static void measure_held(struct bench *bench, enum view view, const char *keyboard_phys,
+			 const char *mouse_phys)
+{
+	struct observer keyboard, mouse;
+
+	observer_open(&keyboard, keyboard_phys);
+	observer_open(&mouse, mouse_phys);
+	observer_grab(&keyboard);
+	observer_grab(&mouse);
+	measure_nodes(bench, view, &keyboard, &mouse);
+	observer_close(&keyboard);
+	observer_close(&mouse);
+}
+
+static const char *program_of(const char *variable, const char *otherwise)
+{
+	return getenv(variable) ?: otherwise;
+}
+
+static void measure_floor(struct bench *bench)
+{
+	const struct stage *stage = &bench->stage;
+	struct program floor;
+
+	program_exec(&floor, (const char *const[]){
+				     program_of("EVSWITCH_FLOOR", "build/tests/bench/floor"),
+				     stage->keyboard.uinput.devnode, "floor/keyboard",
+				     stage->guest_keyboard.devnode, stage->mouse.uinput.devnode,
+				     "floor/mouse", stage->guest_pointer.devnode, NULL });
+	program_expect(&floor, "ready");
+	measure_held(bench, FLOOR, "floor/keyboard", "floor/mouse");
+	program_signal(&floor, SIGKILL);
+	program_wait(&floor);
+}
+
+static void measure_floor_two(struct bench *bench)
+{
+	const struct mark mark = { .fd = bench->call_fd };
+	struct program floor;
+	char call[16];
+
+	snprintf(call, sizeof(call), "%d", bench->call_fd);
+	program_exec(&floor, (const char *const[]){ program_of("EVSWITCH_FLOOR_TWO",
+							       "build/tests/bench/floor-two"),
+						    call, bench->stage.keyboard.uinput.devnode,
+						    bench->stage.mouse.uinput.devnode, NULL });
+	program_expect(&floor, "ready");
+	measure(bench, FLOOR_TWO, &mark, 1);
+	program_signal(&floor, SIGKILL);
+	program_wait(&floor);
+}
+
+static void press_hotkey(struct bench *bench, unsigned code, const char *says)
+{
+	struct puppet *keyboard = &bench->stage.keyboard;
+
+	puppet_key(keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(keyboard, code, 1);
+	puppet_key(keyboard, code, 0);
+	puppet_key(keyboard, KEY_LEFTCTRL, 0);
+	program_expect(&bench->stage.program, says);
+}
+
+/* What the switch left in the guest's nodes, up to the last of it. */
+static void drain_guest(struct stage *stage)
+{
+	struct seen seen;
+
+	while (observer_frame(&stage->guest_keyboard, &seen, WORLD_QUIET_MS))
+		;
+	while (observer_frame(&stage->guest_pointer, &seen, 0))
+		;
+}
+
+static void start_evswitch(struct bench *bench)
+{
+	stage_start(&bench->stage, conf);
+	observer_close(&bench->stage.host_keyboard);
+	observer_close(&bench->stage.host_mouse);
+}
+
+static void measure_evswitch(struct bench *bench)
+{
+	struct vhost_guest *guest = &bench->guest;
+	const struct mark calls[] = {
+		{ .fd = guest->keyboard.ring[EVENTQ].call, .fe = &guest->keyboard },
+		{ .fd = guest->pointer.ring[EVENTQ].call, .fe = &guest->pointer },
+	};
+	struct stage *stage = &bench->stage;
+
+	start_evswitch(bench);
+	press_hotkey(bench, KEY_F1, "focus: one");
+	drain_guest(stage);
+	measure_nodes(bench, NODE, &stage->guest_keyboard, &stage->guest_pointer);
+	press_hotkey(bench, KEY_F2, "focus: two");
+	drain_guest(stage);
+	measure(bench, VHOST, calls, ARRAY_SIZE(calls));
+	program_stop(&stage->program);
+}
+
+/* --- the guests, which stay while evswitch comes and goes --------------------------------------- */
+
+static void start_guests(struct bench *bench)
+{
+	start_evswitch(bench);
+	stage_guest_up(&bench->stage);
+	vhost_guest_up(&bench->guest, &bench->stage.program, "two");
+	program_stop(&bench->stage.program);
+}
+
+/* --- the figures ------------------------------------------------------------------------------ */
+
+static double us(struct bench *bench, enum view view, unsigned kind, unsigned percent)
+{
+	return view == VIEWS ? 0 : timing_us(&bench->samples[view][kind], percent);
+}
+
+/* How much of what the floor takes evswitch takes; false where that is above the limit. */
+static bool print_ratio(struct bench *bench, enum view base, enum view floor, unsigned kind,
+			unsigned percent, unsigned limit)
+{
+	double from = us(bench, base, kind, percent);
+	double ratio = (us(bench, floor + 1, kind, percent) - from) /
+		       (us(bench, floor, kind, percent) - from);
+	bool good = ratio <= limit / 100.0;
+
+	printf("  %5.3f%c", ratio, good ? ' ' : '!');
+	return good;
+}
+
+static void print_view(struct bench *bench, enum view view, unsigned kind)
+{
+	printf("  %6.2f %6.2f", us(bench, view, kind, 50), us(bench, view, kind, 90));
+}
+
+/* 'base' is taken off both: VIEWS for nothing. Returns how many ratios are above the limit. */
+static unsigned print_table(struct bench *bench, const char *what, enum view base, enum view floor,
+			    unsigned limit)
+{
+	unsigned above = 0;
+
+	printf("\n%s; us = 1,000 instructions\n%-10s", what, "");
+	if (base != VIEWS)
+		printf("  %13s", "source");
+	printf("  %13s  %13s  %15s\n", "floor", "evswitch", "of the floor");
+	printf("%-10s%s%s\n", "", base != VIEWS ? "  p50    p90  " : "",
+	       "    p50    p90    p50    p90       p50     p90");
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		printf("%-10s", kinds[kind].name);
+		if (base != VIEWS)
+			print_view(bench, base, kind);
+		print_view(bench, floor, kind);
+		print_view(bench, floor + 1, kind);
+		above += !print_ratio(bench, base, floor, kind, 50, limit);
+		above += !print_ratio(bench, base, floor, kind, 90, limit);
+		putchar('\n');
+	}
+	printf("limit %u.%02u%s\n", limit / 100, limit % 100,
+	       base != VIEWS ? ", of what each adds to reading the source directly" : "");
+	return above;
+}
+
+static int report(struct bench *bench, unsigned node_limit, unsigned vhost_limit)
+{
+	unsigned failed = print_table(bench, "via = virtio-input, the guest's node", SOURCE, FLOOR,
+				      node_limit);
+
+	failed += print_table(bench, "via = vhost-user, the call eventfd", VIEWS, FLOOR_TWO,
+			      vhost_limit);
+	printf("\n%u samples each; QEMU's own channels are not measured here\n", TIMING_SAMPLES);
+	printf("%u passed, %u failed\n", 4 * KINDS - failed, failed);
+	return failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench bench;
+	unsigned node_limit = argc > 1 ? (unsigned)atoi(argv[1]) : NODE_PERCENT;
+	unsigned vhost_limit = argc > 2 ? (unsigned)atoi(argv[2]) : VHOST_PERCENT;
+	int rc;
+
+	stage_plug(&bench.stage);
+	timing_open(&bench.timing, &bench.stage);
+	bench.call_fd = eventfd(0, 0); /* the floor inherits it */
+	assert_true(bench.call_fd >= 0);
+	start_reader(&bench);
+	start_guests(&bench);
+	for (unsigned round = 0; round < TIMING_ROUNDS; round++) {
+		measure_held(&bench, SOURCE, "test/keyboard", "test/mouse");
+		measure_floor(&bench);
+		measure_floor_two(&bench);
+		measure_evswitch(&bench);
+	}
+	rc = report(&bench, node_limit, vhost_limit);
+	vhost_guest_down(&bench.guest);
+	timing_close(&bench.timing);
+	stage_unplug(&bench.stage);
+	return rc;
+}
