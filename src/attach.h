@@ -79,7 +79,7 @@ struct attach {
 };
 
 /*
- * The life, its guest, the loop and the directory (of the sockets, as in struct guest_place) must
+ * The life, which has been opened, its guest, the loop and the directory (of the sockets, as in struct guest_place) must
  * outlive it. 0 or -errno; attach_fini is legal, and due, after a failure too.
  */
 int attach_init(struct attach *attach, struct loop *loop, struct life *life,

@@ -226,9 +226,9 @@ static void follow(struct guest *guest)
 
 	if (!conf->libvirt && (!conf->qmp || strcmp(conf->via, "qmp") == 0))
 		return;
-	rc = attach_init(&guest->attach, guest->loop, &guest->life, guest->wanted.place);
+	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
 	if (rc == 0)
-		rc = life_open(&guest->life, guest->loop, conf, &life_ops);
+		rc = attach_init(&guest->attach, guest->loop, &guest->life, guest->wanted.place);
 	if (rc < 0)
 		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
 }
