@@ -13,6 +13,7 @@
 struct sink_uinput {
 	struct sink sink;
 	struct node node[SHAPE_NODES];
+	unsigned settled; /* bit n: udev has announced node n, its links are there */
 };
 
 static struct sink_uinput *to_uinput(struct sink *sink)
@@ -128,9 +129,14 @@ static void sink_close(struct sink *sink)
 
 static void settled(struct sink *sink, const char *devnode)
 {
-	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		if (strcmp(to_uinput(sink)->node[i].uinput.devnode, devnode) == 0)
-			open_guard(sink, &to_uinput(sink)->node[i]);
+	struct sink_uinput *uinput = to_uinput(sink);
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		if (strcmp(uinput->node[i].uinput.devnode, devnode) != 0)
+			continue;
+		uinput->settled |= 1U << i;
+		open_guard(sink, &uinput->node[i]);
+	}
 }
 
 static int enter(struct sink *sink, const char **why)
@@ -162,13 +168,14 @@ static int enter(struct sink *sink, const char **why)
 	return 0;
 }
 
-/* A node that has its guard has been through udev: its link is there. */
 static bool vacant(struct sink *sink)
 {
-	struct node *node = to_uinput(sink)->node;
+	struct sink_uinput *uinput = to_uinput(sink);
 
+	if (uinput->settled != (1U << SHAPE_NODES) - 1)
+		return false;
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		if (node[i].guard_fd < 0 || node_check(&node[i]))
+		if (uinput->node[i].guard_fd < 0 || node_check(&uinput->node[i]))
 			return false;
 	return true;
 }

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,9 +112,13 @@ static void desk_close(struct desk *desk)
 	stop_qemu(desk);
 }
 
+/* It may have come before something else that was looked for. */
 static void expect_given(struct desk *desk)
 {
-	program_expect(&desk->stage.program, "its running VM was given its devices");
+	static const char given[] = "its running VM was given its devices";
+
+	if (!strstr(desk->stage.program.log, given))
+		program_expect(&desk->stage.program, given);
 }
 
 static void focus(struct desk *desk)
@@ -159,8 +165,9 @@ static void test_given_and_typed(void **state)
 	focus(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	qemu_expect(&desk.qemu, "+a -a");
 	puppet_move(&desk.stage.mouse, 5, 0);
-	qemu_expect(&desk.qemu, "+a -a x5");
+	qemu_expect(&desk.qemu, "x+5");
 	observer_expect_nothing(&desk.stage.host_keyboard);
 	desk_close(&desk);
 }
@@ -174,7 +181,7 @@ static void test_given_to_each_new_machine(void **state)
 	stage_open(&desk.stage, CONF("input-linux"));
 	for (unsigned i = 0; i < 2; i++) {
 		start_qemu(&desk);
-		expect_given(&desk);
+		program_expect(&desk.stage.program, "its running VM was given its devices");
 		focus(&desk);
 		puppet_key(&desk.stage.keyboard, KEY_B, 1);
 		puppet_key(&desk.stage.keyboard, KEY_B, 0);
@@ -184,6 +191,16 @@ static void test_given_to_each_new_machine(void **state)
 		expect_typed_on_host(&desk);
 	}
 	stage_close(&desk.stage);
+}
+
+/* The next n events, of several nodes and so in any order, leave nothing down in the machine. */
+static void expect_released(struct desk *desk, unsigned n)
+{
+	struct qemu_event event;
+
+	while (n--)
+		assert_true(qemu_event(&desk->qemu, &event, WORLD_MS));
+	assert_int_equal(desk->qemu.n_down, 0);
 }
 
 /* QEMU drops what a paused machine gets: the releases come when it runs again. */
@@ -196,8 +213,9 @@ static void test_pause_and_resume(void **state)
 	expect_given(&desk);
 	focus(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	qemu_expect(&desk.qemu, "+a");
 	puppet_key(&desk.stage.mouse, BTN_LEFT, 1);
-	qemu_expect(&desk.qemu, "+a +left");
+	qemu_expect(&desk.qemu, "+left");
 	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
 	expect_typed_on_host(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_LEFTCTRL, 1);
@@ -207,7 +225,7 @@ static void test_pause_and_resume(void **state)
 	puppet_key(&desk.stage.keyboard, KEY_LEFTCTRL, 0);
 	qemu_expect_nothing(&desk.qemu);
 	monitor_do(desk.monitor, "cont");
-	qemu_expect(&desk.qemu, "-a -left");
+	expect_released(&desk, 2);
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	puppet_key(&desk.stage.mouse, BTN_LEFT, 0);
 	focus(&desk);
@@ -251,12 +269,29 @@ static void test_quit(void **state)
 	desk_close(&desk);
 }
 
+/* The keeper ends after the program, and the nodes with it. */
+static void await_gone(const char *path)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC);
+	struct pollfd ready = { .fd = watch, .events = POLLIN };
+	char events[4096];
+
+	assert_true(inotify_add_watch(watch, "/dev/input", IN_DELETE) >= 0);
+	while (access(path, F_OK) == 0) {
+		assert_int_equal(poll(&ready, 1, WORLD_MS), 1);
+		assert_true(read(watch, events, sizeof(events)) > 0);
+	}
+}
+
 /* At the end of a trial the machine is as it was: it goes on, and the nodes are gone. */
 static void test_trial_takes_back(void **state)
 {
-	const char *const argv[] = { "-c", "/tmp/evswitch-trial.conf", "--try", "5", NULL };
+	const char *path = "/tmp/evswitch-trial.conf", *binary = getenv("EVSWITCH");
+	const char *const argv[] = {
+		binary ? binary : "build/evswitch", "-c", path, "--try", "5", NULL
+	};
 	struct desk desk = { .monitor = -1 };
-	FILE *conf = fopen(argv[1], "w");
+	FILE *conf = fopen(path, "w");
 	char devnode[64];
 
 	(void)state;
@@ -271,10 +306,10 @@ static void test_trial_takes_back(void **state)
 	program_expect(&desk.stage.program, "the trial is over");
 	assert_int_equal(program_wait(&desk.stage.program), 0);
 	monitor_do(desk.monitor, "query-status");
-	assert_false(find_node("evswitch/one/keyboard", devnode, 0));
+	await_gone(devnode);
 	stage_unplug(&desk.stage);
 	stop_qemu(&desk);
-	unlink(argv[1]);
+	unlink(path);
 }
 
 int main(void)
