@@ -158,15 +158,19 @@ static void answer_that_nobody_asked_for(struct stand *stand)
 		frontend_expect_closed(&stand->fe);
 }
 
+/* What is announced comes, too: a bound that is missing shows by more than the deadline. */
 static void message_size_is_bounded(struct stand *stand)
 {
-	static const uint32_t sizes[] = { 4097, 65536, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint32_t too_long[] = { 4097, 65536, 0x7fffffff, 0x80000000, 0xffffffff };
+	static uint8_t payload[32768];
 
-	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct vhost_header header = { VHOST_SET_CONFIG, VHOST_VERSION, sizes[i] };
+	memset(payload, 0x5a, sizeof(payload));
+	for (unsigned i = 0; i < ARRAY_SIZE(too_long); i++) {
+		struct vhost_header header = { VHOST_SET_CONFIG, VHOST_VERSION, too_long[i] };
 
 		if (frontend_write(&stand->fe, &header, sizeof(header), NULL, 0))
-			frontend_expect_closed(&stand->fe);
+			send(stand->fe.sock, payload, sizeof(payload), MSG_DONTWAIT | MSG_NOSIGNAL);
+		frontend_expect_closed(&stand->fe);
 		again(stand);
 	}
 }
@@ -470,6 +474,18 @@ static void random_messages(struct stand *stand)
 }
 
 /* --- descriptors ------------------------------------------------------------------------- */
+
+static void unexpected_fds_are_refused(struct stand *stand)
+{
+	static const uint8_t zeros[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		frontend_message(&stand->fe, sizes[i].request, 0, zeros, sizes[i].size,
+				 &stand->fe.memfd, 1);
+		frontend_expect_closed(&stand->fe);
+		again(stand);
+	}
+}
 
 /* Refused or not: what came with it is closed at once, and not only when the peer leaves. */
 static void unexpected_fds_are_closed(struct stand *stand)
@@ -1119,6 +1135,8 @@ static void region_count_fits_the_payload(struct stand *stand)
 {
 	const int fds[] = { stand->fe.memfd, stand->fe.memfd };
 
+	/* The rest still stands where the message before it has left it. */
+	frontend_tell(&stand->fe, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, 2);
 	lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 32, fds, 2);
 	for (size_t size = 0; size < 8; size += 4)
 		lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, size, NULL, 0);
@@ -1934,6 +1952,7 @@ static const struct hostile list[] = {
 	{ RAW, H(random_bytes) },
 	{ REALIZED, H(random_messages) },
 	/* Descriptors. */
+	{ REALIZED, H(unexpected_fds_are_refused) },
 	{ REALIZED, H(unexpected_fds_are_closed) },       /* CVE-2019-14818, CVE-2020-10717 */
 	{ REALIZED, H(more_fds_than_there_is_room_for) }, /* QEMU's assert(fd_size < 8) */
 	{ REALIZED, H(fds_that_were_cut_off) },
