@@ -10,7 +10,8 @@
 
 #define ERROR         "error: "
 #define LOOK_AGAIN_MS 1000
-#define LOOKS_MAX     20
+/* libvirt has waited 5 s for each device by then. */
+#define LOOKS_MAX 5
 
 /* What libvirt says, and what that means for the user. */
 static const struct refusal {

@@ -84,8 +84,11 @@ static void virsh(const char *arguments)
 		fail_msg("virsh %s: %s", arguments, text);
 }
 
-/* A machine without a system, with so many PCIe ports from which QEMU removes devices by itself. */
-static void define_domain(unsigned ports)
+/*
+ * A machine without a system, with so many PCIe ports. QEMU removes devices from them by itself where
+ * they are not under ACPI; else it waits for a guest that is not there.
+ */
+static void define_domain(unsigned ports, bool lets_go)
 {
 	FILE *out = fopen("/tmp/domain.xml", "w");
 
@@ -99,10 +102,11 @@ static void define_domain(unsigned ports)
 	      out);
 	while (ports--)
 		fputs("<controller type='pci' model='pcie-root-port'/>", out);
-	fputs("</devices><qemu:commandline><qemu:arg value='-global'/>"
-	      "<qemu:arg value='ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'/>"
-	      "</qemu:commandline></domain>\n",
-	      out);
+	fprintf(out,
+		"</devices><qemu:commandline><qemu:arg value='-global'/>"
+		"<qemu:arg value='ICH9-LPC.acpi-pci-hotplug-with-bridge-support=%s'/>"
+		"</qemu:commandline></domain>\n",
+		lets_go ? "off" : "on");
 	fclose(out);
 	virsh("define /tmp/domain.xml");
 }
@@ -165,7 +169,7 @@ static void test_followed(void **state)
 	need_libvirt();
 	open_rig(&rig, "virtio-input");
 	rig_await_state(&rig, LIFE_OFF); /* there is no such domain */
-	define_domain(0);
+	define_domain(0, true);
 	virsh("start " DOMAIN);
 	rig_await_state(&rig, LIFE_RUNNING);
 	virsh("suspend " DOMAIN);
@@ -191,7 +195,7 @@ static void test_followed(void **state)
 	virsh("destroy " DOMAIN);
 	rig_await_state(&rig, LIFE_OFF);
 	virsh("undefine " DOMAIN);
-	define_domain(0); /* another domain for libvirt, of the same name */
+	define_domain(0, true); /* another domain for libvirt, of the same name */
 	virsh("start " DOMAIN);
 	rig_await_state(&rig, LIFE_RUNNING);
 	rig_close(&rig);
@@ -203,7 +207,7 @@ static void test_virtio_input(void **state)
 
 	(void)state;
 	need_libvirt();
-	define_domain(4);
+	define_domain(4, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "virtio-input");
 	rig_await_state(&rig, LIFE_RUNNING);
@@ -224,6 +228,27 @@ static void test_virtio_input(void **state)
 	rig_close(&rig);
 }
 
+/* virsh says that it detached them, and QEMU still has them. */
+static void test_guest_does_not_let_go(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	need_libvirt();
+	define_domain(3, false);
+	virsh("start " DOMAIN);
+	open_rig(&rig, "virtio-input");
+	rig_await_state(&rig, LIFE_RUNNING);
+	rig_expect(&rig, attach_add, 0);
+	rig_expect(&rig, attach_remove, -ETIMEDOUT);
+	rig_expect_held(&rig, true);
+	rig_begin(&rig, attach_remove);
+	virsh("destroy " DOMAIN);
+	assert_int_equal(rig_await_end(&rig), 0);
+	rig_expect_held(&rig, false);
+	rig_close(&rig);
+}
+
 /* Three or none. */
 static void test_no_port_is_free(void **state)
 {
@@ -231,7 +256,7 @@ static void test_no_port_is_free(void **state)
 
 	(void)state;
 	need_libvirt();
-	define_domain(2);
+	define_domain(2, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "virtio-input");
 	rig_await_state(&rig, LIFE_RUNNING);
@@ -248,7 +273,7 @@ static void test_input_linux(void **state)
 
 	(void)state;
 	need_libvirt();
-	define_domain(0);
+	define_domain(0, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "input-linux");
 	rig_await_state(&rig, LIFE_RUNNING);
@@ -271,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_followed),
 		TEST(test_virtio_input),
+		TEST(test_guest_does_not_let_go),
 		TEST(test_no_port_is_free),
 		TEST(test_input_linux),
 	};
