@@ -356,6 +356,15 @@ static void test_random_memory(void **state)
 	close_pair(&pair);
 }
 
+static void lie(const struct pair *pair)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned i = 0;; i++) {
+		slots(pair)[rnd() % EVRING_SLOTS] = rnd() % 70;
+		indices(pair)[rnd() % 8 ? PUSHED : POPPED] = rnd() % 4 ? i : rnd();
+	}
+}
+
 /* Another process writes nonsense while this one reads. */
 static void test_moving_lies(void **state)
 {
@@ -367,10 +376,8 @@ static void test_moving_lies(void **state)
 	open_pair(&pair);
 	liar = fork();
 	assert_true(liar >= 0);
-	for (unsigned i = 0; liar == 0; i++) {
-		slots(&pair)[rnd() % EVRING_SLOTS] = rnd() % 70;
-		indices(&pair)[rnd() % 8 ? PUSHED : POPPED] = rnd() % 4 ? i : rnd();
-	}
+	if (liar == 0)
+		lie(&pair);
 	for (unsigned i = 0; i < 3000000; i++)
 		if (evring_pop(&pair.consumer, &in)) {
 			assert_in_range(in.frame.n, 1, FRAME_MAX);
