@@ -17,6 +17,8 @@
 
 /* Frames taken in one turn: the loop sees to the guest's own messages in between. */
 #define FRAMES_PER_TURN 256
+/* Looks before the last, while a daemon is waited for. */
+#define PATIENCE (KEEPER_WAIT_MS / KEEPER_LOOK_MS - 1)
 
 struct keeper {
 	struct loop loop;
@@ -145,7 +147,7 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 		doorbell_rung(&keeper->doorbell, EPOLLIN);
 	close_ring(keeper);
 	end_of(keeper)->ops->release(end_of(keeper));
-	keeper->patience = in_good_order ? 0 : KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	keeper->patience = in_good_order ? 0 : PATIENCE;
 	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
 	/* What QMP has not taken yet needs a moment. */
 	if (in_good_order && !keeper->end)
@@ -304,7 +306,7 @@ static int start(struct keeper *keeper)
 	if (rc == 0)
 		rc = watch_start(&keeper->listener, &keeper->loop, keeper->listener_fd, EPOLLIN,
 				 listener_ready);
-	keeper->patience = KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	keeper->patience = PATIENCE;
 	if (rc == 0)
 		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
 	return rc;
