@@ -1,6 +1,7 @@
 /* The process that holds a guest's end: its daemon, its end, and when it is over. */
 #include "keeper.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -273,6 +274,15 @@ static void watch_daemon(struct keeper *keeper, uint32_t events)
 		daemon_gone(keeper, false);
 }
 
+/* One that is gone may have left messages, and its end is not seen before them. */
+static void see_off(struct keeper *keeper)
+{
+	struct pollfd daemon = { .fd = keeper->daemon_fd };
+
+	while (keeper->daemon_fd >= 0 && poll(&daemon, 1, 0) == 1 && daemon.revents & POLLHUP)
+		daemon_ready(&keeper->daemon, EPOLLIN);
+}
+
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct keeper *keeper = container_of(watch, struct keeper, listener);
@@ -280,6 +290,9 @@ static void listener_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	if (fd < 0 || (usock_peer(fd) != geteuid() && usock_peer(fd) != 0))
+		return;
+	see_off(keeper);
+	if (keeper->quit)
 		return;
 	if (keeper->daemon_fd >= 0) {
 		refuse(keeper, fd);
