@@ -274,6 +274,22 @@ static void test_cut_frame(void **state)
 	close_pair(&pair);
 }
 
+/* Two frames in what says to be one. */
+static void test_frame_in_frame(void **state)
+{
+	struct pair pair;
+	uint32_t at;
+
+	(void)state;
+	open_pair(&pair);
+	assert_int_equal(push(&pair.producer, 5, 1), 0);
+	at = pair.consumer.position;
+	slots(&pair)[(at + 3) % EVRING_SLOTS] = 0; /* SYN_REPORT */
+	pop_nothing(&pair);
+	expect_good_again(&pair);
+	close_pair(&pair);
+}
+
 static void test_index_out_of_range(void **state)
 {
 	static const uint32_t lies[] = { EVRING_SLOTS + 1, 0x80000000, -1U, -64U };
@@ -344,11 +360,14 @@ static void test_random_memory(void **state)
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < EVRING_SLOTS; i++)
-			slots(&pair)[i] = rnd() % 4 ? rnd() % 80 : (uint64_t)rnd() << 32 | rnd();
+			slots(&pair)[i] =
+				rnd() % 4 ? 1 + rnd() % 80 : (uint64_t)rnd() << 32 | rnd();
 		indices(&pair)[PUSHED] = pair.consumer.position + rnd() % (EVRING_SLOTS + 9);
 		while (evring_pop(&pair.consumer, &in)) {
 			assert_in_range(in.frame.n, 1, FRAME_MAX);
 			assert_int_equal(in.frame.ev[in.frame.n - 1].type, EV_SYN);
+			for (unsigned i = 0; i + 1 < in.frame.n; i++)
+				assert_int_not_equal(in.frame.ev[i].type, EV_SYN);
 			assert_true(++n <= EVRING_SLOTS);
 		}
 		assert_int_equal(pair.consumer.position, indices(&pair)[PUSHED]);
@@ -563,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_second_consumer),
 		cmocka_unit_test(test_long_frame),
 		cmocka_unit_test(test_cut_frame),
+		cmocka_unit_test(test_frame_in_frame),
 		cmocka_unit_test(test_index_out_of_range),
 		cmocka_unit_test(test_popped_is_not_read_back),
 		cmocka_unit_test(test_hostile_consumer),
