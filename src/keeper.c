@@ -353,6 +353,8 @@ int keeper_run(const char *guest)
 		free(keeper);
 		return EX_USAGE;
 	}
+	/* Not "exe"; nor one that whoever ends evswitch by its name would end too, and with it the guest. */
+	prctl(PR_SET_NAME, "evs-keeper");
 	/* Other programs of the same user have no business in the memory that passes keystrokes on. */
 	prctl(PR_SET_DUMPABLE, 0);
 	close_range(KEEPER_LISTENER_FD + 1, ~0U, 0);
