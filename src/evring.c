@@ -140,7 +140,7 @@ int evring_push(struct evring *ring, uint32_t generation, unsigned node, const s
 	return 0;
 }
 
-/* The producer lied about a length: what is there cannot be told apart any more. */
+/* The producer lied about where a frame ends: what is there cannot be told apart any more. */
 static bool drop_all(struct evring *ring, uint32_t pushed)
 {
 	ring->position = pushed;
@@ -171,6 +171,8 @@ bool evring_pop(struct evring *ring, struct evring_frame *out)
 	for (uint32_t i = 1; i <= n; i++) {
 		union slot slot = get(ring, ring->position + i);
 
+		if (slot.event.type == EV_SYN)
+			return drop_all(ring, pushed);
 		frame_put(&out->frame, &at, slot.event.type, slot.event.code, slot.event.value);
 	}
 	frame_close(&out->frame, &at);

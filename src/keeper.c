@@ -1,6 +1,7 @@
 /* The process that holds a guest's end: its daemon, its end, and when it is over. */
 #include "keeper.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 
 /* Frames taken in one turn: the loop sees to the guest's own messages in between. */
 #define FRAMES_PER_TURN 256
+/* Looks before the last, while a daemon is waited for. */
+#define PATIENCE (KEEPER_WAIT_MS / KEEPER_LOOK_MS - 1)
 
 struct keeper {
 	struct loop loop;
@@ -146,7 +149,7 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 		doorbell_rung(&keeper->doorbell, EPOLLIN);
 	close_ring(keeper);
 	end_of(keeper)->ops->release(end_of(keeper));
-	keeper->patience = in_good_order ? 0 : KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	keeper->patience = in_good_order ? 0 : PATIENCE;
 	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
 	/* What QMP has not taken yet needs a moment. */
 	if (in_good_order && !keeper->end)
@@ -272,6 +275,15 @@ static void watch_daemon(struct keeper *keeper, uint32_t events)
 		daemon_gone(keeper, false);
 }
 
+/* One that is gone may have left messages, and its end is not seen before them. */
+static void see_off(struct keeper *keeper)
+{
+	struct pollfd daemon = { .fd = keeper->daemon_fd };
+
+	while (keeper->daemon_fd >= 0 && poll(&daemon, 1, 0) == 1 && daemon.revents & POLLHUP)
+		daemon_ready(&keeper->daemon, EPOLLIN);
+}
+
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct keeper *keeper = container_of(watch, struct keeper, listener);
@@ -279,6 +291,9 @@ static void listener_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	if (fd < 0 || (usock_peer(fd) != geteuid() && usock_peer(fd) != 0))
+		return;
+	see_off(keeper);
+	if (keeper->quit)
 		return;
 	if (keeper->daemon_fd >= 0) {
 		refuse(keeper, fd);
@@ -305,7 +320,7 @@ static int start(struct keeper *keeper)
 	if (rc == 0)
 		rc = watch_start(&keeper->listener, &keeper->loop, keeper->listener_fd, EPOLLIN,
 				 listener_ready);
-	keeper->patience = KEEPER_WAIT_MS / KEEPER_LOOK_MS;
+	keeper->patience = PATIENCE;
 	if (rc == 0)
 		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
 	return rc;
@@ -339,6 +354,8 @@ int keeper_run(const char *guest)
 		free(keeper);
 		return EX_USAGE;
 	}
+	/* Not "exe"; nor one that whoever ends evswitch by its name would end too, and with it the guest. */
+	prctl(PR_SET_NAME, "evs-keeper");
 	/* Other programs of the same user have no business in the memory that passes keystrokes on. */
 	prctl(PR_SET_DUMPABLE, 0);
 	close_range(KEEPER_LISTENER_FD + 1, ~0U, 0);

@@ -294,6 +294,59 @@ x86_64 | aarch64) survives 'spinning in user space' hang '' 8000 ;;
 esac
 survives 'kill -9' signal 9 5000
 
+# --- the guest's end, which is held all the time, outlives the service
+note 'the guest'\''s end'
+hooked() { read -r -t "$long" answer <&"$hooks" || { note 'no hook ran'; return 1; }; }
+enter_guest() { toggle && must 'focus: one' && hooked && kill "${answer#enter }"; }
+# Its on-leave says two things, the second of them from outside.
+leave_guest() { toggle && must 'focus: host' && left_guest; }
+left_guest() { hooked && hooked; }
+keepers() { pgrep -u "$user" -f -- '^evswitch --keep ' || true; }
+same_nodes() {
+	is "$(readlink -f /dev/input/by-id/evswitch-one-keyboard /dev/input/by-id/evswitch-one-pointer | tr '\n' ' ')" \
+		"$gk $gp "
+}
+released_there() { hand released "$1" && is "$answer" released; }
+# outlives WHAT COMMAND...: typed into the guest meanwhile, which has opened its nodes once and for all.
+outlives() {
+	local what=$1 before=$pid
+	shift
+	check "$what: the guest has the focus" enter_guest
+	hand key keyboard KEY_B 1
+	hand key mouse BTN_RIGHT 1
+	check "$what: a key is down in the guest" hand see gk KEY_B 1
+	check "$what: a button is down in the guest" hand see gp BTN_RIGHT 1
+	"$@"
+	check "$what: the key is up in the guest, which keeps its node" released_there gk
+	check "$what: the button too" released_there gp
+	unwatch_host
+	await_start
+	hand key keyboard KEY_B 0
+	hand key mouse BTN_RIGHT 0
+	pid=$(show MainPID)
+	check "$what: back, as another process" test "$pid" != "$before"
+	check "$what: the unit is well" is "$(show ActiveState) $(show SubState)" 'active running'
+	check "$what: the same nodes" same_nodes
+	check "$what: the same keeper" is "$(keepers)" "$keeper"
+	check "$what: the guest has the focus again" enter_guest
+	hand key keyboard KEY_C 1
+	check "$what: a key arrives in the guest" hand see gk KEY_C 1
+	hand key keyboard KEY_C 0
+	check "$what: and its release" hand see gk KEY_C 0
+	check "$what: the host has the focus" leave_guest
+	check "$what: a key arrives at the host" types
+}
+keeper=$(keepers)
+check 'one guest has one keeper' is "$(wc -w <<<"$keeper")" 1
+check 'it is of the unit' has "$(<"/proc/$keeper/cgroup")" "/session.slice/$unit"
+check 'under its rules' is "$(sed -n 's/^Seccomp:\t//p' "/proc/$keeper/status")" 2
+hand hold gk
+hand hold gp
+restart() { sc restart --no-block $unit; }
+restart_leaving() { restart && left_guest; }
+outlives 'kill -9' hand signal "$pid" 9
+outlives 'restart' restart_leaving
+
 note 'five failures'
 unwatch_host
 sc stop $unit
@@ -322,7 +375,6 @@ pid=$(show MainPID)
 
 # --- hooks and the end
 note 'hooks and stop'
-hooked() { read -r -t "$long" answer <&"$hooks" || { note 'no hook ran'; return 1; }; }
 hand unwatch gk
 hand unwatch gp
 hand watch gk evswitch/one/keyboard
@@ -355,8 +407,15 @@ check 'outside the sandbox' is "$answer" 'outside 1'
 hand key keyboard KEY_B 0
 hand key mouse BTN_RIGHT 0
 unwatch_host
+keeper=$(keepers)
+check 'stop: the keeper stays while its guest does' is "$(wc -w <<<"$keeper")" 1
 hand unwatch gk
+check 'stop: and while that has one of the nodes' test -e "/proc/$keeper"
 hand unwatch gp
+gone() { timeout "$long" tail -q --pid="$1" -f /dev/null; }
+check 'stop: then it ends' gone "$keeper"
+check 'stop: and so do its nodes' test ! -e "$gk"
+check 'stop: nothing is left of it' is "$(ls /run/user/1500/evswitch)" ''
 sc start $unit
 await_start
 check 'it starts again beside it' test "$(readlink "/proc/$hook/exe")" -ef "$(command -v sleep)"

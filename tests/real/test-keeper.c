@@ -1,0 +1,856 @@
+/*
+ * A guest's uinput nodes outlive the daemon, whatever ends it, and their keeper outlives nobody who
+ * needs it. An observer holds the nodes as QEMU would; what it has open must stay the same device.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "keeper.h"
+#include "keepers.h"
+#include "stage.h"
+#include "util.h"
+
+#define CONF(via, more)                                                                            \
+	"[device keyboard]\nname = test keyboard\n"                                                \
+	"[device mouse]\nname = test mouse\n"                                                      \
+	"[guest one]\nvia = " via "\n" more
+
+#define KILLS 100
+/* Instants are spread over this time after the first event: about twelve switches. */
+#define SPREAD_US 60000
+/* How long the kernel may take to let go of a device, in a machine that may be emulated beside others. */
+#define FREE_MS 2000
+/* After it is over, a keeper has this much time to see that, and to get its turn on a busy machine. */
+#define END_MS (KEEPER_LOOK_MS + 2000)
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- what tests are made of -------------------------------------------------------------- */
+
+static void type(struct puppet *keyboard, unsigned code)
+{
+	puppet_key(keyboard, code, 1);
+	puppet_key(keyboard, code, 0);
+}
+
+static void expect_typed(struct observer *observer, unsigned code)
+{
+	observer_expect(observer, EV_KEY, code, 1);
+	observer_expect(observer, EV_KEY, code, 0);
+}
+
+static void expect_typed_in_guest(struct stage *stage)
+{
+	type(&stage->keyboard, KEY_B);
+	expect_typed(&stage->guest_keyboard, KEY_B);
+	puppet_key(&stage->mouse, BTN_RIGHT, 1);
+	puppet_key(&stage->mouse, BTN_RIGHT, 0);
+	expect_typed(&stage->guest_pointer, BTN_RIGHT);
+}
+
+static void expect_typed_on_host(struct stage *stage)
+{
+	type(&stage->keyboard, KEY_H);
+	expect_typed(&stage->host_keyboard, KEY_H);
+}
+
+/* The guest has opened and grabbed the nodes, and has the focus. */
+static void open_in_guest(struct stage *stage, const char *conf)
+{
+	stage_open(stage, conf);
+	stage_guest_up(stage);
+	stage_focus_guest(stage);
+}
+
+/* What the observer has open is what now stands at its path, and is there at all. */
+static void expect_same_node(const struct observer *observer, const char *phys)
+{
+	struct stat open_one, present;
+	char devnode[64];
+	char name[80];
+
+	assert_true(find_node(phys, devnode, 0));
+	assert_string_equal(devnode, observer->devnode);
+	assert_int_equal(fstat(observer->fd, &open_one), 0);
+	assert_int_equal(stat(devnode, &present), 0);
+	assert_int_equal(present.st_rdev, open_one.st_rdev);
+	assert_int_equal(present.st_ino, open_one.st_ino);
+	if (ioctl(observer->fd, EVIOCGNAME(sizeof(name)), name) < 0)
+		fail_msg("%s: %s", devnode, strerror(errno)); /* ENODEV: it has gone */
+}
+
+static void expect_same_nodes(const struct stage *stage)
+{
+	expect_same_node(&stage->guest_keyboard, "evswitch/one/keyboard");
+	expect_same_node(&stage->guest_media, "evswitch/one/media");
+	expect_same_node(&stage->guest_pointer, "evswitch/one/pointer");
+}
+
+/* The host's devices went with the daemon. */
+static void program_gone(struct stage *stage, int code)
+{
+	assert_int_equal(program_wait(&stage->program), code);
+	observer_close(&stage->host_keyboard);
+	observer_close(&stage->host_mouse);
+}
+
+static void kill_program(struct stage *stage)
+{
+	program_signal(&stage->program, SIGKILL);
+	program_gone(stage, 128 + SIGKILL);
+}
+
+static void start_again(struct stage *stage, const char *conf)
+{
+	stage_start(stage, conf);
+	expect_same_nodes(stage);
+	stage_focus_guest(stage);
+	expect_typed_in_guest(stage);
+}
+
+static void finish(struct stage *stage)
+{
+	pid_t keeper = keeper_find(0);
+
+	stage_close(stage);
+	keeper_await_end(keeper, END_MS);
+}
+
+/* --- the end of the daemon --------------------------------------------------------------- */
+
+struct end {
+	const char *conf;
+	int stop_first; /* SIGSTOP, or 0 */
+	int signal;
+	int code; /* as program_wait has it */
+};
+
+static void test_daemon_ends(void **state)
+{
+	const struct end *end = *state;
+	struct stage stage;
+	pid_t keeper;
+	long since;
+
+	open_in_guest(&stage, end->conf);
+	keeper = keeper_find(0);
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 1);
+	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 1);
+	if (end->stop_first)
+		program_signal(&stage.program, end->stop_first);
+	since = now_ms();
+	program_signal(&stage.program, end->signal);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 0);
+	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 0);
+	printf("released after %ld ms\n", now_ms() - since);
+	program_gone(&stage, end->code);
+	expect_same_nodes(&stage);
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	observer_expect_nothing(&stage.guest_keyboard);
+	start_again(&stage, end->conf);
+	assert_int_equal(keeper_find(0), keeper);
+	finish(&stage);
+}
+
+/* A process of its own, so that the play goes on while it waits. */
+static pid_t kill_after(pid_t victim, unsigned us)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(us);
+		kill(victim, SIGKILL);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void play_until_killed(struct stage *stage, pid_t killer)
+{
+	puppet_key(&stage->keyboard, KEY_A, 1);
+	puppet_key(&stage->mouse, BTN_LEFT, 1);
+	while (waitpid(killer, NULL, WNOHANG) == 0) {
+		stage_toggle(stage);
+		type(&stage->keyboard, KEY_C);
+		puppet_move(&stage->mouse, 1, 0);
+		usleep(2000); /* a pace for the play, not a wait */
+	}
+	puppet_key(&stage->keyboard, KEY_A, 0);
+	puppet_key(&stage->mouse, BTN_LEFT, 0);
+}
+
+/* Returns when nothing is down on the node any more, which its events tell. */
+static void await_released(struct observer *observer)
+{
+	long deadline = now_ms() + WORLD_MS;
+	struct seen seen;
+
+	while (observer_keys_down(observer) > 0)
+		if (now_ms() > deadline || !observer_frame(observer, &seen, WORLD_MS))
+			fail_msg("%s: %u keys stay down", observer->devnode,
+				 observer_keys_down(observer));
+	while (observer_frame(observer, &seen, 0))
+		;
+}
+
+static void await_free(const struct puppet *puppet)
+{
+	long since = now_ms();
+
+	while (node_is_grabbed(puppet->uinput.devnode)) {
+		if (now_ms() - since > FREE_MS)
+			fail_msg("%s is grabbed after the kill", puppet->uinput.devnode);
+		usleep(1000); /* the kernel tells nobody */
+	}
+}
+
+static void kill_at_random(struct stage *stage, const char *conf)
+{
+	pid_t killer;
+
+	stage_start(stage, conf);
+	expect_same_nodes(stage);
+	killer = kill_after(stage->program.pid, (unsigned)rand() % SPREAD_US);
+	play_until_killed(stage, killer);
+	program_gone(stage, 128 + SIGKILL);
+	await_released(&stage->guest_keyboard);
+	await_released(&stage->guest_media);
+	await_released(&stage->guest_pointer);
+	await_free(&stage->keyboard);
+	await_free(&stage->mouse);
+	expect_same_nodes(stage);
+}
+
+/* While it types, moves and switches. */
+static void test_kill_at_random(void **state)
+{
+	const char *conf = CONF("virtio-input", "");
+	unsigned seed = (unsigned)time(NULL);
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	printf("seed %u\n", seed);
+	srand(seed);
+	stage_open(&stage, conf);
+	stage_guest_up(&stage);
+	keeper = keeper_find(0);
+	kill_program(&stage);
+	for (unsigned i = 0; i < KILLS; i++)
+		kill_at_random(&stage, conf);
+	assert_int_equal(keeper_find(0), keeper);
+	start_again(&stage, conf);
+	finish(&stage);
+}
+
+/* The guest's lock LEDs are the guest's: the next daemon shows them. */
+static void test_leds_outlive(void **state)
+{
+	const char *conf = CONF("virtio-input", "");
+	struct input_event ev[] = {
+		{ .type = EV_LED, .code = LED_CAPSL, .value = 1 },
+		{ .type = EV_SYN, .code = SYN_REPORT },
+	};
+	struct stage stage;
+	unsigned leds = 0;
+
+	(void)state;
+	open_in_guest(&stage, conf);
+	assert_int_equal(write(stage.guest_keyboard.fd, ev, sizeof(ev)), sizeof(ev));
+	while (!(leds & 1U << LED_CAPSL))
+		assert_true(puppet_read_leds(&stage.keyboard, &leds, WORLD_MS));
+	kill_program(&stage);
+	stage_start(&stage, conf);
+	while (leds & 1U << LED_CAPSL)
+		assert_true(puppet_read_leds(&stage.keyboard, &leds, WORLD_MS));
+	stage_focus_guest(&stage);
+	while (!(leds & 1U << LED_CAPSL))
+		assert_true(puppet_read_leds(&stage.keyboard, &leds, WORLD_MS));
+	finish(&stage);
+}
+
+/* --- the keeper itself ------------------------------------------------------------------- */
+
+/* A duplicate of a real device's descriptor would keep the grab alive. */
+static void test_holds_no_device(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	assert_int_equal(keeper_holds(keeper, stage.keyboard.uinput.devnode), 0);
+	assert_int_equal(keeper_holds(keeper, stage.mouse.uinput.devnode), 0);
+	assert_int_equal(keeper_holds(keeper, stage.host_keyboard.devnode), 0);
+	assert_int_equal(keeper_holds(keeper, stage.guest_keyboard.devnode), 1);
+	assert_int_equal(keeper_holds(keeper, "/dev/input/*"), SHAPE_NODES);
+	assert_int_equal(keeper_holds(keeper, "/dev/uinput"), SHAPE_NODES);
+	assert_int_equal(keeper_holds(keeper, "/memfd:*"), 0);
+	kill_program(&stage);
+	await_free(&stage.keyboard);
+	await_free(&stage.mouse);
+	assert_false(find_node("evswitch/host/keyboard", (char[64]){ 0 }, 0));
+	stage_unplug(&stage);
+}
+
+static bool has_socket(void)
+{
+	char path[USOCK_PATH_MAX];
+
+	assert_int_equal(keeper_path("one", path), 0);
+	return access(path, F_OK) == 0;
+}
+
+static void test_ends_after_bye(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+	long took;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	assert_true(has_socket());
+	stage_close(&stage);
+	took = keeper_await_end(keeper, 1000);
+	printf("it ended after %ld ms\n", took);
+	assert_false(has_socket());
+	assert_false(keeper_runs());
+	assert_false(find_node("evswitch/one/keyboard", (char[64]){ 0 }, 0));
+}
+
+/* A daemon that crashed comes back: it is waited for, but not for ever. */
+static void test_ends_after_kill(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+	long took;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	kill_program(&stage);
+	took = keeper_await_end(keeper, KEEPER_WAIT_MS + END_MS);
+	printf("it ended after %ld ms\n", took);
+	assert_true(took > KEEPER_WAIT_MS / 2);
+	assert_false(has_socket());
+	assert_false(find_node("evswitch/one/keyboard", (char[64]){ 0 }, 0));
+	stage_unplug(&stage);
+}
+
+/* Held, it stays; that one of the nodes is held is enough. */
+static void test_stays_while_held(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	stage_guest_up(&stage);
+	keeper = keeper_find(0);
+	program_stop(&stage.program);
+	observer_close(&stage.guest_keyboard);
+	observer_close(&stage.guest_media);
+	usleep((3 * KEEPER_LOOK_MS + 500) * 1000); /* several looks: it must not end meanwhile */
+	assert_int_equal(keeper_find(0), keeper);
+	expect_same_node(&stage.guest_pointer, "evswitch/one/pointer");
+	assert_true(has_socket());
+	stage_guest_down(&stage);
+	keeper_await_end(keeper, END_MS);
+	assert_false(has_socket());
+	stage_unplug(&stage);
+}
+
+#define IDLE_MS 4000
+
+/* Sleeps and processor time while nothing happens, with a daemon and without. */
+static void expect_idle(pid_t keeper, const char *when)
+{
+	unsigned long sleeps = keeper_sleeps(keeper), ticks = keeper_ticks(keeper);
+
+	usleep(IDLE_MS * 1000); /* a period to measure, not a wait */
+	sleeps = keeper_sleeps(keeper) - sleeps;
+	ticks = keeper_ticks(keeper) - ticks;
+	printf("%s: in %d ms it slept %lu times and ran for %lu ticks\n", when, IDLE_MS, sleeps,
+	       ticks);
+	assert_in_range(sleeps, 0, 20);
+	assert_in_range(ticks, 0, (unsigned long)sysconf(_SC_CLK_TCK) * IDLE_MS / 1000 / 20);
+}
+
+static void test_is_idle(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	expect_idle(keeper, "with a daemon");
+	kill_program(&stage);
+	expect_idle(keeper, "without");
+	stage_unplug(&stage);
+}
+
+/* The daemon has the nodes too; the next keeper takes over. */
+static void test_keeper_is_killed(void **state)
+{
+	struct stage stage;
+	pid_t keeper, next;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 1);
+	kill(keeper, SIGKILL);
+	expect_typed_in_guest(&stage);
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 0);
+	program_expect(&stage.program, "its keeper has ended");
+	next = keeper_find(keeper);
+	while (keeper_holds(next, "/dev/uinput") < SHAPE_NODES)
+		usleep(1000); /* until the daemon has handed them over */
+	assert_int_equal(keeper_holds(next, "/dev/input/*"), SHAPE_NODES);
+	expect_typed_in_guest(&stage);
+	expect_same_nodes(&stage);
+	kill_program(&stage);
+	expect_same_nodes(&stage);
+	start_again(&stage, STAGE_CONF);
+	finish(&stage);
+}
+
+/* Killed again and again, also while the next daemon starts: that makes another one. */
+static void test_keeper_and_daemon_are_killed(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	kill(keeper, SIGKILL);
+	kill_program(&stage);
+	assert_true(has_socket()); /* and nobody listens */
+	stage_start(&stage, STAGE_CONF);
+	assert_int_not_equal(keeper_find(keeper), keeper);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	expect_typed_in_guest(&stage);
+	finish(&stage);
+}
+
+/* A restart that is faster than the end of the keeper: the devices are there when it is ready. */
+static void test_restarts_at_once(void **state)
+{
+	char devnode[64];
+	struct stage stage;
+
+	(void)state;
+	stage_plug(&stage);
+	for (unsigned i = 0; i < 10; i++) {
+		program_start(&stage.program, STAGE_CONF);
+		program_expect(&stage.program, "is grabbed");
+		assert_true(find_node("evswitch/one/pointer", devnode, 0));
+		program_stop(&stage.program);
+	}
+	stage_unplug(&stage);
+}
+
+/* --- others at the socket ---------------------------------------------------------------- */
+
+static void test_second_daemon(void **state)
+{
+	struct program second;
+	struct stage stage;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	program_start(&second, STAGE_CONF);
+	program_expect(&second, "guest one: another evswitch is running and has it");
+	program_expect(&second, "another program holds it");
+	expect_typed_in_guest(&stage);
+	expect_same_nodes(&stage);
+	program_stop(&second);
+	expect_typed_in_guest(&stage);
+	assert_false(program_says(&stage.program, "focus", 0));
+	finish(&stage);
+}
+
+/* And takes over once the first one has ended. */
+static void test_second_daemon_takes_over(void **state)
+{
+	struct program second;
+	struct stage stage;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	program_start(&second, STAGE_CONF);
+	program_expect(&second, "another evswitch is running");
+	kill_program(&stage);
+	program_expect(&second, "guest one: pointer is");
+	expect_same_nodes(&stage);
+	stage.program = second;
+	finish(&stage);
+}
+
+/* What an evswitch of the future would say, as far as this one can know. */
+static void greet_as(int listener, uint32_t version, size_t size)
+{
+	struct keeper_message hello = keeper_message(KEEPER_HELLO);
+	int connection = keeper_accept(listener);
+
+	hello.version = version;
+	hello.size = (uint32_t)size;
+	assert_int_equal(usock_send(connection, &hello, sizeof(hello), NULL, 0), 0);
+	keeper_expect_silence(connection);
+}
+
+/* The host has its devices, whatever the guest has. */
+static void expect_started(struct stage *stage)
+{
+	program_expect(&stage->program, "is grabbed");
+	program_expect(&stage->program, "is grabbed");
+	observer_open(&stage->host_keyboard, "evswitch/host/keyboard");
+	observer_open(&stage->host_mouse, "evswitch/host/mouse");
+}
+
+static void expect_guest_is_refused(struct stage *stage, const char *why)
+{
+	stage_toggle(stage);
+	program_expect(&stage->program, "cannot switch to guest one");
+	program_expect(&stage->program, why);
+	stage_drain_host(stage);
+	expect_typed_on_host(stage);
+}
+
+static void expect_taken_over(struct stage *stage)
+{
+	program_expect(&stage->program, "guest one: pointer is");
+	stage_guest_up(stage);
+	stage_focus_guest(stage);
+	expect_typed_in_guest(stage);
+	finish(stage);
+}
+
+static void test_other_version(void **state)
+{
+	struct stage stage;
+	int listener;
+
+	(void)state;
+	stage_plug(&stage);
+	listener = keeper_play();
+	program_start(&stage.program, STAGE_CONF);
+	greet_as(listener, KEEPER_VERSION + 1, sizeof(struct keeper_message) + 64);
+	program_expect(&stage.program, "guest one: it is kept by another version of evswitch");
+	expect_started(&stage);
+	expect_guest_is_refused(&stage, "kept by another version");
+	greet_as(listener, KEEPER_VERSION, sizeof(struct keeper_message) - 8);
+	assert_false(find_node("evswitch/one/keyboard", (char[64]){ 0 }, 0));
+	assert_false(program_says(&stage.program, "another version", 0)); /* said once */
+	keeper_unplay(listener);
+	expect_taken_over(&stage);
+}
+
+static void test_silent_keeper(void **state)
+{
+	struct stage stage;
+	int listener;
+
+	(void)state;
+	stage_plug(&stage);
+	listener = keeper_play();
+	program_start(&stage.program, STAGE_CONF);
+	program_expect(&stage.program, "guest one: its keeper does not answer");
+	expect_started(&stage);
+	expect_guest_is_refused(&stage, "does not answer");
+	keeper_unplay(listener);
+	expect_taken_over(&stage);
+}
+
+/* A real one that cannot run just then, with the nodes in the guest's hands. */
+static void test_stopped_keeper(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	kill(keeper, SIGSTOP);
+	kill_program(&stage);
+	keeper_crowd();
+	stage_start(&stage, STAGE_CONF);
+	assert_non_null(strstr(stage.program.log, "guest one: its keeper does not answer"));
+	expect_same_nodes(&stage);
+	kill(keeper, SIGCONT);
+	program_expect(&stage.program, "guest one: pointer is");
+	expect_same_nodes(&stage);
+	stage_focus_guest(&stage);
+	expect_typed_in_guest(&stage);
+	assert_int_equal(keeper_find(0), keeper);
+	finish(&stage);
+}
+
+static void greet_with(int listener, const void *bytes, size_t size)
+{
+	int connection = keeper_accept(listener);
+
+	assert_int_equal(usock_send(connection, bytes, size, NULL, 0), 0);
+	keeper_expect_silence(connection);
+}
+
+static void test_no_keeper_at_all(void **state)
+{
+	struct keeper_message cut = keeper_message(KEEPER_HELLO);
+	struct keeper_message odd = keeper_message(77);
+	struct stage stage;
+	int listener;
+
+	(void)state;
+	stage_plug(&stage);
+	listener = keeper_play();
+	program_start(&stage.program, STAGE_CONF);
+	greet_with(listener, "220 mail.example.org ESMTP\r\n", 28);
+	program_expect(&stage.program,
+		       "guest one: what answers at its keeper's socket is no keeper");
+	greet_with(listener, &cut, sizeof(cut) - 1);
+	greet_with(listener, &odd, sizeof(odd));
+	greet_with(listener, &cut, 4);
+	keeper_unplay(listener);
+	expect_taken_over(&stage);
+}
+
+/* Whoever says nonsense has no say, and costs the guest nothing. */
+static void say_nonsense(const void *bytes, size_t size, unsigned n_fds)
+{
+	static const int fds[USOCK_FDS_MAX] = { 0, 1, 2, 0, 1, 2, 0, 1 };
+	struct keeper_message message;
+	int connection = keeper_connect();
+
+	keeper_receive(connection, &message);
+	assert_int_equal(keeper_check(&message, sizeof(message)), KEEPER_FITS);
+	assert_int_equal(message.type, KEEPER_HELLO);
+	assert_int_equal(message.hello.nodes, 7);
+	assert_int_equal(message.hello.guards, 7);
+	assert_true(message.hello.in_use);
+	assert_int_equal(usock_send(connection, bytes, size, fds, n_fds), 0);
+	close(connection);
+}
+
+static void test_nonsense(void **state)
+{
+	char big[8192] = "nonsense";
+	struct keeper_message odd;
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	kill_program(&stage);
+	say_nonsense("x", 1, 0);
+	say_nonsense("GET / HTTP/1.1\r\n\r\n", 18, USOCK_FDS_MAX);
+	say_nonsense(big, sizeof(big), 3);
+	for (unsigned type = 0; type < KEEPER_RETIRE; type++) {
+		odd = keeper_message(type); /* a message without what belongs to it */
+		memset(&odd.node, 0xff, sizeof(odd) - offsetof(struct keeper_message, node));
+		say_nonsense(&odd, sizeof(odd), 0);
+	}
+	odd = keeper_message(KEEPER_OPEN); /* with descriptors that are no ring */
+	say_nonsense(&odd, sizeof(odd), 2);
+	assert_int_equal(keeper_find(0), keeper);
+	expect_same_nodes(&stage);
+	start_again(&stage, STAGE_CONF);
+	assert_int_equal(keeper_holds(keeper, "/dev/uinput"), SHAPE_NODES);
+	finish(&stage);
+}
+
+/* --- another configuration --------------------------------------------------------------- */
+
+static bool declares(const struct observer *observer, unsigned type, unsigned code)
+{
+	unsigned char bits[KEY_CNT / 8] = { 0 };
+
+	assert_true(ioctl(observer->fd, EVIOCGBIT(type, sizeof(bits)), bits) >= 0);
+	return bits[code / 8] >> (code % 8) & 1;
+}
+
+static void test_other_configuration(void **state)
+{
+	const char *other = CONF("virtio-input", "os = windows\n");
+	struct stage stage;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	assert_false(declares(&stage.guest_keyboard, EV_KEY, KEY_SCROLLLOCK));
+	program_stop(&stage.program);
+	observer_close(&stage.host_keyboard);
+	observer_close(&stage.host_mouse);
+	stage_start(&stage, other);
+	assert_non_null(strstr(stage.program.log, "guest one: the VM still has the devices of an "
+						  "earlier configuration (via = input-linux)"));
+	expect_same_nodes(&stage);
+	stage_focus_guest(&stage);
+	expect_typed_in_guest(&stage);
+	/* Shaped for what the guest has: the second of a pair waits, motion goes whole. */
+	puppet_key(&stage.keyboard, KEY_LEFTSHIFT, 1);
+	puppet_key(&stage.keyboard, KEY_RIGHTSHIFT, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTSHIFT, 1);
+	observer_expect_nothing(&stage.guest_keyboard);
+	puppet_key(&stage.keyboard, KEY_RIGHTSHIFT, 0);
+	puppet_key(&stage.keyboard, KEY_LEFTSHIFT, 0);
+	program_stop(&stage.program);
+	observer_close(&stage.host_keyboard);
+	observer_close(&stage.host_mouse);
+	stage_guest_down(&stage);
+	keeper_await_end(keeper_find(0), END_MS);
+	stage_start(&stage, other);
+	stage_guest_up(&stage);
+	assert_true(declares(&stage.guest_keyboard, EV_KEY, KEY_SCROLLLOCK));
+	assert_false(declares(&stage.guest_pointer, EV_REL, REL_WHEEL_HI_RES));
+	stage_focus_guest(&stage);
+	expect_typed_in_guest(&stage);
+	finish(&stage);
+}
+
+/* Nobody holds them: the old ones go, the new ones are there before it is ready. */
+static void test_other_configuration_unheld(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	kill_program(&stage);
+	stage_start(&stage, CONF("virtio-input", ""));
+	observer_open(&stage.guest_keyboard, "evswitch/one/keyboard");
+	assert_true(declares(&stage.guest_keyboard, EV_KEY, KEY_SCROLLLOCK));
+	assert_int_not_equal(keeper_find(keeper), keeper);
+	observer_close(&stage.guest_keyboard);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	expect_typed_in_guest(&stage);
+	finish(&stage);
+}
+
+/* --- no place for the socket ------------------------------------------------------------- */
+
+/* The guest works all the same, and it is said what does not. */
+static void test_no_runtime_dir(void **state)
+{
+	struct stage stage;
+	struct seen seen;
+
+	setenv("XDG_RUNTIME_DIR", *state, 1);
+	open_in_guest(&stage, STAGE_CONF);
+	assert_non_null(strstr(stage.program.log, "guest one: cannot start its keeper: "));
+	assert_non_null(
+		strstr(stage.program.log, "guest one: its devices will vanish with this process"));
+	expect_typed_in_guest(&stage);
+	assert_false(keeper_runs());
+	kill_program(&stage);
+	while (observer_frame(&stage.guest_keyboard, &seen, WORLD_MS))
+		;
+	assert_int_equal(read(stage.guest_keyboard.fd, &seen, sizeof(struct input_event)), -1);
+	assert_int_equal(errno, ENODEV);
+	stage_unplug(&stage);
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
+/* Here there is no guest without a keeper: 73 says that something cannot be made. */
+static void test_no_runtime_dir_vhost(void **state)
+{
+	struct program program;
+
+	setenv("XDG_RUNTIME_DIR", *state, 1);
+	program_start(&program, CONF("vhost-user", ""));
+	assert_int_equal(program_wait(&program), 73);
+	assert_non_null(strstr(program.log, "guest one: no place for its sockets ("));
+	assert_non_null(strstr(program.log, *state));
+	program_start(&program, CONF("vhost-user", "") "[evswitch]\nsocket-dir = /tmp\n");
+	assert_int_equal(program_wait(&program), 73);
+	assert_non_null(strstr(program.log, "guest one: cannot start its keeper: "));
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
+/* ----------------------------------------------------------------------------------------- */
+
+static int reset(void **state)
+{
+	unsetenv("XDG_RUNTIME_DIR");
+	return world_reset(state);
+}
+
+#define VIRTIO       CONF("virtio-input", "")
+#define MISSING      "/nowhere"
+#define UNWRITABLE   "/sys"
+#define TEST(fn)     cmocka_unit_test_teardown(fn, reset)
+#define OF(fn, what) cmocka_unit_test_prestate_setup_teardown(fn, NULL, reset, what)
+
+int main(void)
+{
+	static struct end kill_input_linux = { STAGE_CONF, 0, SIGKILL, 128 + SIGKILL };
+	static struct end kill_virtio_input = { VIRTIO, 0, SIGKILL, 128 + SIGKILL };
+	static struct end term = { VIRTIO, 0, SIGTERM, 0 };
+	static struct end stop_kill = { VIRTIO, SIGSTOP, SIGKILL, 128 + SIGKILL };
+	static struct end segv = { VIRTIO, 0, SIGSEGV, 128 + SIGSEGV };
+	const struct CMUnitTest tests[] = {
+		OF(test_daemon_ends, &kill_input_linux),
+		OF(test_daemon_ends, &kill_virtio_input),
+		OF(test_daemon_ends, &term),
+		OF(test_daemon_ends, &stop_kill),
+		OF(test_daemon_ends, &segv),
+		TEST(test_kill_at_random),
+		TEST(test_leds_outlive),
+		TEST(test_holds_no_device),
+		TEST(test_ends_after_bye),
+		TEST(test_ends_after_kill),
+		TEST(test_stays_while_held),
+		TEST(test_is_idle),
+		TEST(test_keeper_is_killed),
+		TEST(test_keeper_and_daemon_are_killed),
+		TEST(test_restarts_at_once),
+		TEST(test_second_daemon),
+		TEST(test_second_daemon_takes_over),
+		TEST(test_other_version),
+		TEST(test_silent_keeper),
+		TEST(test_stopped_keeper),
+		TEST(test_no_keeper_at_all),
+		TEST(test_nonsense),
+		TEST(test_other_configuration),
+		TEST(test_other_configuration_unheld),
+		OF(test_no_runtime_dir, MISSING),
+		OF(test_no_runtime_dir, UNWRITABLE),
+		OF(test_no_runtime_dir_vhost, MISSING),
+		OF(test_no_runtime_dir_vhost, UNWRITABLE),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,433 @@
+/*
+ * A keeper with vhost-user devices, as a process, between a daemon that is killed and a guest that is
+ * not: kept.c, guest.c and its sink in a child that plays the daemon; QEMU and the guest's driver in
+ * this process. The keeper is this same program, as it is in evswitch.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frontend.h"
+#include "half-daemon.h"
+#include "keeper.h"
+#include "keepers.h"
+#include "log.h"
+#include "world.h"
+
+#define KILLS  100
+#define FRAMES 20000
+
+/* --- both ends --------------------------------------------------------------------------- */
+
+struct scene {
+	char dir[32], name[32];
+	pid_t daemon, keeper;
+	int control;
+	struct frontend fe[SHAPE_NODES];
+};
+
+static struct report order(struct scene *scene, struct request request)
+{
+	struct pollfd in = { .fd = scene->control, .events = POLLIN };
+	struct report report;
+
+	assert_int_equal(send(scene->control, &request, sizeof(request), MSG_NOSIGNAL),
+			 sizeof(request));
+	if (poll(&in, 1, WORLD_MS) != 1)
+		fail_msg("the daemon does not answer");
+	assert_int_equal(recv(scene->control, &report, sizeof(report), 0), sizeof(report));
+	return report;
+}
+
+static struct report look(struct scene *scene)
+{
+	return order(scene, (struct request){ .order = ORDER_LOOK });
+}
+
+/* Until the keeper has made its sockets. */
+static void start_daemon(struct scene *scene)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	scene->daemon = fork();
+	assert_true(scene->daemon >= 0);
+	if (scene->daemon == 0) {
+		close(ends[0]);
+		half_daemon_run(scene->name, ends[1]);
+	}
+	close(ends[1]);
+	scene->control = ends[0];
+	while (look(scene).pending)
+		;
+}
+
+static void end_daemon(struct scene *scene, int signo)
+{
+	int status;
+
+	if (signo)
+		kill(scene->daemon, signo);
+	else
+		order(scene, (struct request){ .order = ORDER_END });
+	assert_int_equal(waitpid(scene->daemon, &status, 0), scene->daemon);
+	if (!signo)
+		assert_int_equal(status, 0);
+	close(scene->control);
+	scene->daemon = 0;
+}
+
+static void get_path(const struct scene *scene, enum shape_node which,
+		     char path[static USOCK_PATH_MAX])
+{
+	snprintf(path, USOCK_PATH_MAX, "%s/evswitch/%s-%s.sock", scene->dir, scene->name,
+		 shape_node_name(which));
+}
+
+/* Until somebody listens there again: the file of the last one is no sign. */
+static void await_socket(const struct scene *scene, enum shape_node which)
+{
+	char path[USOCK_PATH_MAX];
+	int fd = -1;
+
+	get_path(scene, which, path);
+	for (unsigned ms = 0; fd < 0 && ms < WORLD_MS; ms++, usleep(1000))
+		fd = usock_connect(path, SOCK_STREAM);
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(-fd));
+	close(fd);
+}
+
+static void guest_up(struct scene *scene)
+{
+	static const struct frontend_play play = { .kind = FRONTEND_QEMU_10,
+						   .num = 64,
+						   .want = F_INDIRECT | F_EVENT_IDX };
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		struct frontend *fe = &scene->fe[i];
+		char path[USOCK_PATH_MAX];
+
+		get_path(scene, i, path);
+		frontend_init(fe, &play);
+		frontend_connect(fe, path);
+		frontend_realize(fe);
+		frontend_start(fe);
+		guest_give(fe, fe->guest.buffers);
+	}
+}
+
+static void guest_gone(struct scene *scene)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_fini(&scene->fe[i]);
+}
+
+static void guest_reboot(struct scene *scene)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_stop(&scene->fe[i]);
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		guest_reset(&scene->fe[i]);
+		frontend_start(&scene->fe[i]);
+		guest_give(&scene->fe[i], scene->fe[i].guest.buffers);
+	}
+}
+
+/* That the guest is up is what the daemon hears a little later. */
+static void enter(struct scene *scene)
+{
+	while (!look(scene).up)
+		;
+	assert_int_equal(order(scene, (struct request){ .order = ORDER_ENTER }).error, 0);
+}
+
+static void send_some(struct scene *scene, uint16_t type, uint16_t code, int value, unsigned times)
+{
+	struct request request = {
+		.order = ORDER_SEND, .type = type, .code = code, .value = value, .times = times
+	};
+
+	assert_int_equal(order(scene, request).error, 0);
+}
+
+static void expect_key(struct frontend *fe, uint16_t code, int value)
+{
+	guest_expect(fe, EVENTS({ EV_KEY, code, value }, { EV_SYN, SYN_REPORT, 0 }), false);
+}
+
+static void expect_typed(struct scene *scene)
+{
+	send_some(scene, EV_KEY, KEY_B, 1, 1);
+	expect_key(&scene->fe[SHAPE_KEYBOARD], KEY_B, 1);
+	send_some(scene, EV_KEY, KEY_B, 0, 1);
+	expect_key(&scene->fe[SHAPE_KEYBOARD], KEY_B, 0);
+}
+
+static void await_call(struct frontend *fe, const char *what)
+{
+	struct pollfd call = { .fd = fe->ring[EVENTQ].call, .events = POLLIN };
+
+	if (poll(&call, 1, WORLD_MS) != 1)
+		fail_msg("the guest waits for %s, and nothing comes", what);
+	guest_calls(fe, EVENTQ);
+}
+
+static void await_released(struct frontend *fe)
+{
+	guest_harvest(fe);
+	while (!keyset_empty(&fe->guest.down) || fe->guest.in_frame) {
+		await_call(fe, "releases");
+		guest_harvest(fe);
+	}
+}
+
+/* Everything that the keeper had when this is called has been delivered. */
+static void settle(struct scene *scene)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		do
+			frontend_sync(&scene->fe[i]);
+		while (guest_harvest(&scene->fe[i]));
+}
+
+static struct scene scene;
+
+static int setup(void **state)
+{
+	(void)state;
+	scene = (struct scene){ .dir = "/tmp/evswitch-keeper-XXXXXX" };
+	assert_non_null(mkdtemp(scene.dir));
+	setenv("XDG_RUNTIME_DIR", scene.dir, 1);
+	/* Another run of the tests, beside this one, has other names. */
+	snprintf(scene.name, sizeof(scene.name), "test%d", getpid());
+	keepers_look_at(scene.name);
+	start_daemon(&scene);
+	scene.keeper = keeper_find(0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	(void)state;
+	if (scene.daemon > 0) {
+		kill(scene.daemon, SIGKILL);
+		waitpid(scene.daemon, NULL, 0);
+		close(scene.control);
+	}
+	guest_gone(&scene);
+	while (keeper_runs()) {
+		pid_t keeper = keeper_find(0);
+
+		kill(keeper, SIGKILL);
+		waitpid(keeper, NULL, 0);
+	}
+	snprintf(command, sizeof(command), "rm -rf %s", scene.dir);
+	return system(command);
+}
+
+/* --- the tests --------------------------------------------------------------------------- */
+
+static void test_frames_arrive(void **state)
+{
+	struct frontend *pointer = &scene.fe[SHAPE_POINTER];
+
+	(void)state;
+	guest_up(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+	for (unsigned i = 0; i < FRAMES / 1000; i++) {
+		send_some(&scene, EV_REL, REL_X, 3, 1000);
+		guest_harvest(pointer);
+	}
+	while (pointer->guest.rel[REL_X] != 3 * FRAMES) {
+		await_call(pointer, "motion");
+		guest_harvest(pointer);
+	}
+	guest_forget(pointer);
+	expect_typed(&scene);
+}
+
+static void test_daemon_ends(void **state)
+{
+	const int *signo = *state;
+
+	guest_up(&scene);
+	enter(&scene);
+	send_some(&scene, EV_KEY, KEY_A, 1, 1);
+	send_some(&scene, EV_KEY, BTN_LEFT, 1, 1);
+	expect_key(&scene.fe[SHAPE_KEYBOARD], KEY_A, 1);
+	expect_key(&scene.fe[SHAPE_POINTER], BTN_LEFT, 1);
+	end_daemon(&scene, *signo);
+	expect_key(&scene.fe[SHAPE_KEYBOARD], KEY_A, 0);
+	expect_key(&scene.fe[SHAPE_POINTER], BTN_LEFT, 0);
+	start_daemon(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+	assert_int_equal(keeper_find(0), scene.keeper);
+}
+
+/* At full speed; all that it pushed is delivered or dropped, and nothing stays down. */
+static void test_kill_at_random(void **state)
+{
+	unsigned seed = (unsigned)time(NULL);
+
+	(void)state;
+	printf("seed %u\n", seed);
+	srand(seed);
+	guest_up(&scene);
+	for (unsigned i = 0; i < KILLS; i++) {
+		long until = rand() % 20000;
+
+		enter(&scene);
+		order(&scene, (struct request){ .order = ORDER_PLAY });
+		for (long us = 0; us < until; us += 500) {
+			guest_harvest(&scene.fe[SHAPE_KEYBOARD]);
+			guest_harvest(&scene.fe[SHAPE_POINTER]);
+			usleep(500); /* a pace for the guest, not a wait */
+		}
+		end_daemon(&scene, SIGKILL);
+		start_daemon(&scene);
+		settle(&scene);
+		await_released(&scene.fe[SHAPE_KEYBOARD]);
+		await_released(&scene.fe[SHAPE_POINTER]);
+		guest_forget(&scene.fe[SHAPE_KEYBOARD]);
+		guest_forget(&scene.fe[SHAPE_POINTER]);
+	}
+	enter(&scene);
+	expect_typed(&scene);
+	assert_int_equal(keeper_find(0), scene.keeper);
+}
+
+/* Sent for the guest as it was before its reset, by a daemon that has not heard of that yet. */
+static void test_reset_drops_older_frames(void **state)
+{
+	struct request press = {
+		.order = ORDER_SEND, .type = EV_KEY, .code = KEY_A, .value = 1, .times = 1
+	};
+	struct report report;
+
+	(void)state;
+	guest_up(&scene);
+	enter(&scene);
+	kill(scene.daemon, SIGSTOP);
+	assert_int_equal(send(scene.control, &press, sizeof(press), 0), sizeof(press));
+	guest_reboot(&scene);
+	kill(scene.daemon, SIGCONT);
+	assert_int_equal(recv(scene.control, &report, sizeof(report), 0), sizeof(report));
+	assert_int_equal(report.error, 0);
+	while (look(&scene).downs != 1)
+		;
+	settle(&scene);
+	assert_int_equal(scene.fe[SHAPE_KEYBOARD].guest.events, 0);
+	enter(&scene);
+	expect_typed(&scene);
+}
+
+static void test_keeper_is_killed(void **state)
+{
+	(void)state;
+	guest_up(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+	kill(scene.keeper, SIGKILL);
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_expect_closed(&scene.fe[i]);
+	guest_gone(&scene);
+	while (look(&scene).downs != 1)
+		;
+	assert_int_not_equal(keeper_find(scene.keeper), scene.keeper);
+	await_socket(&scene, SHAPE_POINTER);
+	guest_up(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+}
+
+static void test_stays_while_connected(void **state)
+{
+	(void)state;
+	guest_up(&scene);
+	end_daemon(&scene, 0);
+	guest_gone(&scene);
+	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);
+	assert_false(keeper_runs());
+}
+
+static void test_leds_outlive(void **state)
+{
+	(void)state;
+	guest_up(&scene);
+	guest_status(&scene.fe[SHAPE_KEYBOARD], EV_LED, LED_CAPSL, 1);
+	guest_await_status(&scene.fe[SHAPE_KEYBOARD]);
+	while (look(&scene).leds != 1 << LED_CAPSL)
+		;
+	end_daemon(&scene, SIGKILL);
+	start_daemon(&scene);
+	while (look(&scene).leds != 1 << LED_CAPSL)
+		;
+}
+
+/* A hundred daemons later it has what it had with the first. */
+static void test_nothing_is_left(void **state)
+{
+	unsigned sockets, events, memory;
+
+	(void)state;
+	guest_up(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+	sockets = keeper_holds(scene.keeper, "socket:*");
+	events = keeper_holds(scene.keeper, "anon_inode:*");
+	memory = keeper_holds(scene.keeper, "/memfd:*");
+	for (unsigned i = 0; i < 100; i++) {
+		end_daemon(&scene, i % 2 ? SIGKILL : 0);
+		start_daemon(&scene);
+	}
+	enter(&scene);
+	expect_typed(&scene);
+	assert_int_equal(keeper_holds(scene.keeper, "socket:*"), sockets);
+	assert_int_equal(keeper_holds(scene.keeper, "anon_inode:*"), events);
+	assert_int_equal(keeper_holds(scene.keeper, "/memfd:*"), memory);
+	assert_int_equal(keeper_holds(scene.keeper, "/dev/*"), 2); /* null, twice */
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	static int killed = SIGKILL, ended;
+	const struct CMUnitTest tests[] = {
+		TEST(test_frames_arrive),
+		cmocka_unit_test_prestate_setup_teardown(test_daemon_ends, setup, teardown,
+							 &killed),
+		cmocka_unit_test_prestate_setup_teardown(test_daemon_ends, setup, teardown, &ended),
+		TEST(test_kill_at_random),
+		TEST(test_reset_drops_older_frames),
+		TEST(test_keeper_is_killed),
+		TEST(test_stays_while_connected),
+		TEST(test_leds_outlive),
+		TEST(test_nothing_is_left),
+	};
+
+	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
+		return keeper_run(argv[2]);
+	log_set_level(LOG_LEVEL_ERROR);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
