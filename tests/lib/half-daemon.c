@@ -26,8 +26,9 @@ static struct daemon *of_guest(struct guest *guest)
 	return container_of(guest, struct daemon, guest);
 }
 
-static void guest_down(struct guest *guest)
+static void guest_down(struct guest *guest, const char *why)
 {
+	(void)why;
 	of_guest(guest)->report.downs++;
 }
 
