@@ -22,18 +22,18 @@ static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
 static int find_place(const struct conf *conf, const struct conf_guest *section,
 		      char place[static USOCK_PATH_MAX])
 {
-	const char *given = NULL;
+	const char *path = NULL;
 
 	place[0] = '\0';
 	if (strcmp(section->via, "qmp") == 0)
-		given = section->qmp;
+		path = section->qmp;
 	else if (strcmp(section->via, "vhost-user") != 0)
 		return 0;
 	else if (conf->socket_dir)
-		given = conf->socket_dir;
-	if (!given)
+		path = conf->socket_dir;
+	if (!path)
 		return usock_dir(place);
-	return snprintf(place, USOCK_PATH_MAX, "%s", given) < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
+	return snprintf(place, USOCK_PATH_MAX, "%s", path) < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 static void sink_down(struct sink *sink)
