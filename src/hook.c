@@ -6,11 +6,11 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "log.h"
+#include "spawn.h"
 #include "util.h"
 
 struct job {
@@ -45,26 +45,11 @@ static char **environment(const char *target)
 	return env;
 }
 
-/* The daemon blocks signals for its loop and ignores SIGCHLD and SIGPIPE: that is not the command's. */
 static int spawn(const struct job *job)
 {
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, job->command, NULL };
-	posix_spawnattr_t attr;
-	sigset_t none, ours;
-	pid_t pid;
-	int rc;
 
-	sigemptyset(&none);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGCHLD);
-	sigaddset(&ours, SIGPIPE);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &ours);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(&pid, "/bin/sh", NULL, &attr, argv, job->env);
-	posix_spawnattr_destroy(&attr);
-	return rc;
+	return spawn_program("/bin/sh", NULL, 0, argv, job->env);
 }
 
 static void *run(void *arg)
@@ -72,8 +57,8 @@ static void *run(void *arg)
 	struct job *job = arg;
 	int rc = spawn(job);
 
-	if (rc != 0)
-		log_warn("cannot run \"%s\": %s", log_str(job->command).text, strerror(rc));
+	if (rc < 0)
+		log_warn("cannot run \"%s\": %s", log_str(job->command).text, strerror(-rc));
 	free_job(job);
 	return NULL;
 }

@@ -2,13 +2,12 @@
 #include "kept.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "log.h"
+#include "spawn.h"
 #include "util.h"
 
 static void say_once(struct kept *kept, const char *why)
@@ -66,27 +65,15 @@ static int spawn_keeper(const char *guest, int listener)
 {
 	char *argv[] = { (char[]){ "evswitch" }, (char[]){ KEEPER_OPTION }, (char *)guest, NULL };
 	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, ours;
-	pid_t pid;
 	int rc;
 
-	sigemptyset(&none);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGCHLD);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, listener, KEEPER_LISTENER_FD);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &ours);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						POSIX_SPAWN_SETSID);
-	rc = posix_spawn(&pid, "/proc/self/exe", &actions, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
+	rc = spawn_program("/proc/self/exe", &actions, POSIX_SPAWN_SETSID, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	return -rc;
+	return rc;
 }
 
 /* The socket is made here: connecting works from now on, and an error is this process's to tell. */

@@ -9,6 +9,7 @@
 
 #include "backlog.h"
 #include "log.h"
+#include "usock.h"
 #include "util.h"
 #include "vhost.h"
 #include "vinput-config.h"
@@ -392,17 +393,16 @@ static const struct vhost_ops vhost_ops = {
 
 static bool admits(struct vinput *vinput, int fd)
 {
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	uid_t uid = usock_peer(fd);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+	if (uid == (uid_t)-1)
 		return false;
-	if (vinput->ops->admit(vinput, peer.uid))
+	if (vinput->ops->admit(vinput, uid))
 		return true;
-	if (peer.uid != vinput->refused_uid)
+	if (uid != vinput->refused_uid)
 		log_warn("%s: a process of user %u may not connect",
-			 log_str(vinput->model.name).text, (unsigned)peer.uid);
-	vinput->refused_uid = peer.uid;
+			 log_str(vinput->model.name).text, (unsigned)uid);
+	vinput->refused_uid = uid;
 	return false;
 }
 
