@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "spawn.h"
+#include "launch.h"
 #include "util.h"
 
 struct job {
@@ -49,7 +49,7 @@ static int spawn(const struct job *job)
 {
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, job->command, NULL };
 
-	return spawn_program("/bin/sh", NULL, 0, argv, job->env);
+	return launch_program("/bin/sh", NULL, 0, argv, job->env);
 }
 
 static void *run(void *arg)

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "log.h"
-#include "spawn.h"
+#include "launch.h"
 #include "util.h"
 
 static void say_once(struct kept *kept, const char *why)
@@ -71,7 +71,7 @@ static int spawn_keeper(const char *guest, int listener)
 	posix_spawn_file_actions_adddup2(&actions, listener, KEEPER_LISTENER_FD);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
-	rc = spawn_program("/proc/self/exe", &actions, POSIX_SPAWN_SETSID, argv, environ);
+	rc = launch_program("/proc/self/exe", &actions, POSIX_SPAWN_SETSID, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }

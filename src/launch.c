@@ -1,11 +1,11 @@
 /* posix_spawn with the signals set right. */
-#include "spawn.h"
+#include "launch.h"
 
 #include <signal.h>
 #include <sys/types.h>
 
-int spawn_program(const char *path, const posix_spawn_file_actions_t *actions, short flags,
-		  char *const argv[], char *const envp[])
+int launch_program(const char *path, const posix_spawn_file_actions_t *actions, short flags,
+		   char *const argv[], char *const envp[])
 {
 	const short signals = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	posix_spawnattr_t attr;

@@ -7,5 +7,5 @@
  * As posix_spawn(3) with further flags of posix_spawnattr_setflags; 'actions' may be NULL. Waits until
  * the program was loaded. 0 or -errno. The kernel reaps it where SIGCHLD is ignored (hook_init).
  */
-int spawn_program(const char *path, const posix_spawn_file_actions_t *actions, short flags,
-		  char *const argv[], char *const envp[]);
+int launch_program(const char *path, const posix_spawn_file_actions_t *actions, short flags,
+		   char *const argv[], char *const envp[]);
