@@ -285,6 +285,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	stage_close(*state);
+	keeper_await_end("one");
+	keeper_await_end("two");
 	return 0;
 }
 
