@@ -59,15 +59,13 @@ static void put(struct router *router, unsigned d, unsigned place, const struct 
 /* Whether 'code' (after the remap) is down on the port that device d has at this place. */
 static bool is_down_at(struct router *router, unsigned d, unsigned place, unsigned code)
 {
-	unsigned first = place == AT_HOST ? d : 0;
-	unsigned end = place == AT_HOST ? d + 1 : router->n_devices;
+	struct router_device *device = &router->device[place == AT_HOST ? d : 0];
+	const struct router_device *end =
+		&router->device[place == AT_HOST ? d + 1 : router->n_devices];
 
-	for (unsigned i = first; i < end; i++) {
-		struct router_device *device = &router->device[i];
-
+	for (; device < end; device++)
 		if (device->present && remap_any(device->remap, held_at(device, place), code))
 			return true;
-	}
 	return false;
 }
 

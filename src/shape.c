@@ -131,8 +131,6 @@ static void flush(struct shape *shape, enum shape_node node, const struct input_
 {
 	struct frame *out = &shape->out[node];
 
-	if (out->n == 0)
-		return;
 	frame_close(out, at);
 	emit(ctx, node, out);
 	out->n = 0;
@@ -250,5 +248,6 @@ void shape_frame(struct shape *shape, const struct frame *in, shape_emit_fn emit
 	if (shape->dx || shape->dy || shape->clicks)
 		step_motion(shape, last, emit, ctx);
 	for (unsigned node = 0; node < SHAPE_NODES; node++)
-		flush(shape, node, last, emit, ctx);
+		if (shape->out[node].n > 0)
+			flush(shape, node, last, emit, ctx);
 }

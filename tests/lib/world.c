@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#include "keeper-message.h"
+#include "usock.h"
 #include "util.h"
 
 /* What a failed test leaves behind: a grabbed device would fail all that follow. */
@@ -496,4 +498,21 @@ void program_stop(struct program *program)
 	code = program_wait(program);
 	if (code != 0)
 		fail_msg("the program ended with %d; it said:\n%s", code, program->log);
+}
+
+void keeper_await_end(const char *guest)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	long deadline = now_ms() + WORLD_MS;
+	char path[USOCK_PATH_MAX], dir[USOCK_PATH_MAX], buf[4096];
+
+	assert_int_equal(usock_dir(dir), 0);
+	assert_int_equal(keeper_path(guest, path), 0);
+	inotify_add_watch(watch, dir, IN_DELETE);
+	while (access(path, F_OK) == 0) {
+		if (!wait_readable(watch, deadline))
+			fail_msg("the keeper of guest %s does not end", guest);
+		if (read(watch, buf, sizeof(buf)) < 0)
+			break;
+	}
 }

@@ -96,3 +96,8 @@ void program_signal(struct program *program, int signo);
 int program_wait(struct program *program);
 /* SIGTERM, and it must end with 0. */
 void program_stop(struct program *program);
+/*
+ * Waits until the keeper of a guest that nobody uses any more has ended, if there is one: who comes
+ * next has one of its own.
+ */
+void keeper_await_end(const char *guest);
