@@ -369,6 +369,35 @@ static void test_stays_while_connected(void **state)
 	assert_false(keeper_runs());
 }
 
+/* Somebody else has one of the sockets: that is said, and the next daemon tries again. */
+static void test_socket_in_use(void **state)
+{
+	char path[USOCK_PATH_MAX];
+	struct report report;
+	int other;
+
+	(void)state;
+	end_daemon(&scene, 0);
+	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);
+	get_path(&scene, SHAPE_MEDIA, path);
+	other = usock_listen(path, SOCK_STREAM, 0600);
+	assert_true(other >= 0);
+	start_daemon(&scene);
+	report = order(&scene, (struct request){ .order = ORDER_ENTER });
+	assert_int_equal(report.error, -ENOTCONN);
+	assert_non_null(strstr(report.why, path));
+	assert_non_null(strstr(report.why, "Address already in use"));
+	assert_int_equal(access(path, F_OK), 0);
+	scene.keeper = keeper_find(0);
+	end_daemon(&scene, 0);
+	keeper_await_end(scene.keeper, 3000);
+	close(other);
+	start_daemon(&scene);
+	guest_up(&scene);
+	enter(&scene);
+	expect_typed(&scene);
+}
+
 static void test_leds_outlive(void **state)
 {
 	(void)state;
@@ -421,6 +450,7 @@ int main(int argc, char **argv)
 		TEST(test_reset_drops_older_frames),
 		TEST(test_keeper_is_killed),
 		TEST(test_stays_while_connected),
+		TEST(test_socket_in_use),
 		TEST(test_leds_outlive),
 		TEST(test_nothing_is_left),
 	};
