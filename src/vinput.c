@@ -270,6 +270,7 @@ static void check_shared(struct vinput *vinput, bool sure)
 
 	if (!seen && sure && !vinput->unshared) {
 		vinput->unshared = true;
+		vinput->up = false; /* which vinput_why asks */
 		if (!vinput->warned_unshared)
 			log_warn("%s: %s", log_str(vinput->model.name).text, vinput_why(vinput));
 		vinput->warned_unshared = true;
