@@ -1,7 +1,13 @@
-/* fork and exec, and a pipe whose end is the child's. */
+/*
+ * A thread that forks, and two pipes: one whose end is the process's, one whose end is ours. On the
+ * thread because forking, and loading a program, takes as long as it takes; and it stays, because the
+ * process is told to end with the thread that forked it.
+ */
 #include "child.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +18,26 @@
 
 #define READ_SIZE 4096 /* in one turn of the loop */
 
-/* Ours, but for the language: the child's lines are read by a program. To be freed. */
+/* What the thread owns. */
+struct job {
+	char **argv;
+	const char **env; /* the strings are ours */
+	int input, output, stop;
+};
+
+static void free_job(struct job *job)
+{
+	for (char **word = job->argv; word && *word; word++)
+		free(*word);
+	free(job->argv);
+	free(job->env);
+	close_fd(&job->input);
+	close_fd(&job->output);
+	close_fd(&job->stop);
+	free(job);
+}
+
+/* Ours, but for the language: the child's lines are read by a program. */
 static const char **environment(void)
 {
 	size_t n = 0;
@@ -30,9 +55,21 @@ static const char **environment(void)
 	return env;
 }
 
+static char **copy_words(const char *const *argv)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (argv[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = strdup(argv[i]);
+	return copy;
+}
+
 /* In the child. Other threads may have held any lock: only async-signal-safe calls are made. */
-_Noreturn static void run(const char *const *argv, const char **env, int input, int output,
-			  pid_t parent)
+_Noreturn static void run(const struct job *job, pid_t parent)
 {
 	static const int defaults[] = { SIGCHLD, SIGPIPE };
 	sigset_t none;
@@ -41,17 +78,44 @@ _Noreturn static void run(const char *const *argv, const char **env, int input, 
 		signal(defaults[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (input < 0)
-		input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	dup2(input, STDIN_FILENO);
-	dup2(output, STDOUT_FILENO);
-	dup2(output, STDERR_FILENO);
+	dup2(job->input, STDIN_FILENO);
+	dup2(job->output, STDOUT_FILENO);
+	dup2(job->output, STDERR_FILENO);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() == parent) {
-		execvpe(argv[0], (char *const *)argv, (char *const *)env);
-		dprintf(STDERR_FILENO, "error: %s: %s\n", argv[0], strerrordesc_np(errno));
+		execvpe(job->argv[0], job->argv, (char *const *)job->env);
+		dprintf(STDERR_FILENO, "error: %s: %s\n", job->argv[0], strerrordesc_np(errno));
 	}
 	_exit(127);
+}
+
+/* Until the process has ended, or is to. */
+static void stay_beside(const struct job *job, pid_t pid)
+{
+	autoclose int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd wait[] = { { .fd = process, .events = POLLIN }, { .fd = job->stop } };
+
+	while (process >= 0 && poll(wait, 2, -1) < 0)
+		;
+	if (process >= 0 && wait[1].revents)
+		syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
+}
+
+static void *start(void *arg)
+{
+	struct job *job = arg;
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		run(job, parent);
+	if (pid < 0)
+		dprintf(job->output, "error: %s: %s\n", job->argv[0], strerrordesc_np(errno));
+	close_fd(&job->output);
+	if (pid > 0)
+		stay_beside(job, pid);
+	free_job(job);
+	return NULL;
 }
 
 /* --- lines --------------------------------------------------------------------------------- */
@@ -107,43 +171,60 @@ static void read_pipe(struct watch *watch, uint32_t events)
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-static int start(struct child *child, const char *const *argv, int input, int output)
+static int open_input(int input)
 {
-	autofree const char **env = environment();
-	pid_t parent = getpid(), pid;
+	return input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+			 : fcntl(input, F_DUPFD_CLOEXEC, 0);
+}
 
-	if (!env)
+/* Takes over 'output' and 'stop' in any case. */
+static int start_thread(const char *const *argv, int input, int output, int stop)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	pthread_t thread;
+	int rc;
+
+	if (!job) {
+		close_fd(&output);
+		close_fd(&stop);
 		return -ENOMEM;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		run(argv, env, input, output, parent);
-	child->process = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (child->process < 0 && errno != ESRCH) {
-		int error = errno;
-
-		kill(pid, SIGKILL);
-		return -error;
 	}
-	return 0;
+	*job = (struct job){ .argv = copy_words(argv),
+			     .env = environment(),
+			     .input = open_input(input),
+			     .output = output,
+			     .stop = stop };
+	rc = job->input < 0            ? -errno
+	     : !job->argv || !job->env ? -ENOMEM
+				       : -pthread_create(&thread, NULL, start, job);
+	if (rc < 0)
+		free_job(job);
+	else
+		pthread_detach(thread);
+	return rc;
 }
 
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops)
 {
-	int ends[2], rc;
+	int said[2], stop[2], rc;
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	*child = (struct child){ .ops = ops, .stop = -1, .generation = child->generation + 1 };
+	if (pipe2(said, O_CLOEXEC) < 0)
 		return -errno;
-	*child = (struct child){ .ops = ops, .process = -1, .generation = child->generation + 1 };
-	fcntl(ends[1], F_SETFL, 0);
-	rc = start(child, argv, input, ends[1]);
-	close(ends[1]);
-	if (!rc)
-		rc = watch_start(&child->pipe, loop, ends[0], EPOLLIN, read_pipe);
-	if (rc) {
-		close(ends[0]);
+	fcntl(said[0], F_SETFL, O_NONBLOCK);
+	if (pipe2(stop, O_CLOEXEC) < 0) {
+		rc = -errno;
+		close(said[0]);
+		close(said[1]);
+		return rc;
+	}
+	child->stop = stop[1];
+	rc = start_thread(argv, input, said[1], stop[0]);
+	if (rc == 0)
+		rc = watch_start(&child->pipe, loop, said[0], EPOLLIN, read_pipe);
+	if (rc < 0) {
+		close(said[0]);
 		child_stop(child);
 	}
 	return rc;
@@ -156,9 +237,7 @@ bool child_runs(const struct child *child)
 
 void child_stop(struct child *child)
 {
-	if (child->process >= 0)
-		syscall(SYS_pidfd_send_signal, child->process, SIGTERM, NULL, 0);
-	close_fd(&child->process);
+	close_fd(&child->stop);
 	if (child->pipe.loop) {
 		watch_stop(&child->pipe);
 		close(child->pipe.fd);

@@ -1,7 +1,7 @@
 /*
  * A program that runs beside evswitch and says something in lines, as virsh does. It is started
- * without a shell and in English, it ends with evswitch, and it is never waited for. The owner embeds
- * the struct; it owns the pipe and the descriptor of the process.
+ * without a shell and in English, it ends with evswitch, and it is never waited for: a thread of its
+ * own starts it and stays beside it. The owner embeds the struct; it owns both pipes.
  *
  * SIGCHLD must be ignored (hook_init): ended children are the kernel's to reap. So there is no exit
  * status: what a program's success is must be told from its lines.
@@ -27,7 +27,7 @@ struct child_ops {
 
 struct child {
 	const struct child_ops *ops;
-	int process;         /* a pidfd; -1: none, or it ended before it could be had */
+	int stop;            /* closing it ends the process; -1: none */
 	unsigned generation; /* changes with each start and stop */
 	struct watch pipe;   /* in a loop while the child runs */
 	size_t used;
@@ -37,13 +37,13 @@ struct child {
 
 #define CHILD_INIT                                                                                 \
 	{                                                                                          \
-		.process = -1                                                                      \
+		.stop = -1                                                                         \
 	}
 
 /*
  * Starts argv[0], found by PATH, with this standard input, which stays the caller's (-1: /dev/null).
  * The child must not run. A program that cannot be run says so in a line that begins with "error: ".
- * 0, or pipe2's, fork's, pidfd_open's or epoll_ctl's error.
+ * 0, or the error of pipe2, dup, pthread_create or epoll_ctl.
  */
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops);
