@@ -267,6 +267,7 @@ static void check_shared(struct vinput *vinput, bool sure)
 
 	if (!seen && sure && !vinput->unshared) {
 		vinput->unshared = true;
+		vinput->up = false; /* or there were no reason to tell */
 		if (!vinput->warned_unshared)
 			log_warn("%s: %s", log_str(vinput->model.name).text, vinput_why(vinput));
 		vinput->warned_unshared = true;
