@@ -35,6 +35,7 @@ static void connect_node(struct receiver *receiver, unsigned node)
 	frontend_connect(fe, path);
 	frontend_realize(fe);
 	frontend_start(fe);
+	guest_give(fe, fe->guest.n_kept);
 	frontend_sync(fe);
 	to_frontend(receiver)->at[node] = 0;
 }

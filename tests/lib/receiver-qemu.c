@@ -172,7 +172,7 @@ const struct receiver_ops receiver_qemu = {
 
 static void monitor_path(const struct receiver *receiver, char *path, size_t size)
 {
-	snprintf(path, size, "/tmp/evswitch-%s-%d.qmp", receiver->guest, (int)getpid());
+	snprintf(path, size, "/tmp/evswitch-%s-%p.qmp", receiver->guest, (const void *)receiver);
 }
 
 static void monitor_settings(struct receiver *receiver, char *text, size_t size)

@@ -26,7 +26,7 @@ struct receiver_ops {
 	const char *via;  /* the channel that it is on; NULL: any of uinput nodes */
 	size_t size;
 	bool told;     /* evswitch says "guest NAME is up" and "is down" */
-	bool persists; /* what it connects to outlives a program: programs share a runtime directory */
+	bool persists; /* what evswitch connects to outlives it: one keeper for all programs */
 
 	/* More lines for its [guest] section than "via". NULL: none. */
 	void (*settings)(struct receiver *receiver, char *text, size_t size);

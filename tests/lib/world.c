@@ -400,6 +400,14 @@ void program_exec(struct program *program, const char *const *argv)
 	program->err = ends[0];
 }
 
+void program_place(void)
+{
+	char dir[] = "/tmp/evswitch-run-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", dir, 1), 0);
+}
+
 void program_start(struct program *program, const char *conf)
 {
 	char path[] = "/tmp/evswitch-test-XXXXXX";

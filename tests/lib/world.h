@@ -83,6 +83,11 @@ struct program {
 	size_t used, read_to; /* program_expect looks from read_to on */
 };
 
+/*
+ * A new runtime directory for the programs from now on: their keepers, which outlive them for some
+ * seconds, are then none of the next program's.
+ */
+void program_place(void);
 /* Starts evswitch (the environment's EVSWITCH, or build/evswitch) with this configuration text. */
 void program_start(struct program *program, const char *conf);
 /* The same with any arguments, NULL at the end. */

@@ -35,7 +35,6 @@ struct real {
 	struct keyset down[SCENARIO_DEVICES_MAX];   /* fingers */
 	struct observer host[SCENARIO_DEVICES_MAX]; /* fd -1: not open */
 	struct program program;
-	char runtime_dir[32];
 	char focus[SCENARIO_NAME_MAX];
 };
 
@@ -276,16 +275,6 @@ static const char *focus(void *world)
 	return real->focus;
 }
 
-/* Keepers outlive their programs for a while: a directory of its own keeps them out of the next. */
-static void choose_runtime_dir(struct real *real)
-{
-	if (real->channel->persists && real->runtime_dir[0])
-		return;
-	snprintf(real->runtime_dir, sizeof(real->runtime_dir), "/tmp/evswitch-run-XXXXXX");
-	assert_non_null(mkdtemp(real->runtime_dir));
-	setenv("XDG_RUNTIME_DIR", real->runtime_dir, 1);
-}
-
 /* Of 'line' with its "guest" section's name, where it is the head of one. */
 static bool is_guest_section(const char *line, char *name)
 {
@@ -340,7 +329,8 @@ static int start(void *world, const struct scenario *scenario)
 
 	real->scenario = scenario;
 	clear(real);
-	choose_runtime_dir(real);
+	if (!real->channel->persists)
+		program_place();
 	conf = make_conf(real);
 	for (unsigned i = 0; i < scenario->n_devices; i++)
 		plug(real, scenario->device[i].name);

@@ -1,0 +1,312 @@
+/*
+ * Load: eight mice at 8 kHz, each moving and clicking, into one guest on vhost-user whose driver takes
+ * events as they come, slowly, or for a second not at all. No press or release may be lost, and the
+ * motion that arrives must sum up to what was made. What a machine cannot keep up with the kernel
+ * drops before evswitch sees it, and evswitch says so: then the load is halved and tried again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <libevdev/libevdev.h>
+
+#include "frontend.h"
+#include "qemu.h"
+#include "usock.h"
+#include "world.h"
+
+#define MICE     8
+#define RATE     8000 /* frames a second and mouse */
+#define RATE_MIN 125
+#define SECONDS  3
+#define TICK_US  1000
+#define TICKS    (SECONDS * 1000000 / TICK_US)
+#define CLICK_TICKS                                                                                \
+	250 /* between a press and its release: fewer than wait in a second without a reader */
+#define STALL_FROM  1000
+#define STALL_TO    2000
+#define SLOW_EVENTS 8             /* that a slow driver takes in one tick */
+#define BURST       (RATE / 1000) /* frames of one mouse in a row: what is more behind is left out */
+
+enum reader { AT_ONCE, SLOWLY, NOT_FOR_A_SECOND };
+
+struct mouse {
+	struct puppet puppet;
+	unsigned button;
+	bool down;
+	long made, arrived; /* presses and releases */
+};
+
+struct load {
+	enum reader reader;
+	unsigned rate;
+	struct mouse mouse[MICE];
+	struct program program;
+	struct frontend keyboard, pointer;
+	long frames;    /* made */
+	long events;    /* arrived, SYN_REPORTs among them */
+	int64_t sum[2]; /* of the motion made */
+	double owed;    /* frames of each mouse that are due and not yet made */
+	int timer;
+	double seconds; /* that it took to make them */
+};
+
+/* --- set-up ------------------------------------------------------------------------------ */
+
+static void plug_mouse(struct mouse *mouse, unsigned i)
+{
+	struct libevdev *model = libevdev_new();
+	char phys[32];
+
+	assert_non_null(model);
+	libevdev_set_name(model, "test mouse");
+	libevdev_set_id_bustype(model, BUS_USB);
+	mouse->button = BTN_LEFT + i;
+	for (unsigned code = BTN_LEFT; code <= BTN_TASK; code++)
+		libevdev_enable_event_code(model, EV_KEY, code, NULL);
+	libevdev_enable_event_code(model, EV_KEY, KEY_F1, NULL);
+	libevdev_enable_event_code(model, EV_REL, REL_X, NULL);
+	libevdev_enable_event_code(model, EV_REL, REL_Y, NULL);
+	snprintf(phys, sizeof(phys), "test/mouse-%u", i);
+	puppet_plug_model(&mouse->puppet, model, phys);
+	libevdev_free(model);
+}
+
+static void connect_guest(struct frontend *fe, const char *node)
+{
+	static const struct frontend_play play = { .kind = FRONTEND_QEMU_10, .num = 64 };
+	char dir[USOCK_PATH_MAX], path[USOCK_PATH_MAX + 40];
+
+	assert_int_equal(usock_dir(dir), 0);
+	snprintf(path, sizeof(path), "%s/one-%s.sock", dir, node);
+	wait_for_file(path);
+	frontend_init(fe, &play);
+	frontend_connect(fe, path);
+	frontend_realize(fe);
+	frontend_start(fe);
+	guest_give(fe, fe->guest.n_kept);
+	frontend_sync(fe);
+}
+
+static void start(struct load *load)
+{
+	static const char conf[] = "[device mice]\nname = test mouse\n"
+				   "[guest one]\nvia = vhost-user\nhotkey = f1\n";
+
+	for (unsigned i = 0; i < MICE; i++)
+		plug_mouse(&load->mouse[i], i);
+	program_place();
+	program_start(&load->program, conf);
+	for (unsigned i = 0; i < MICE; i++)
+		program_expect(&load->program, "is grabbed");
+	connect_guest(&load->keyboard, "keyboard");
+	connect_guest(&load->pointer, "pointer");
+	program_expect(&load->program, "guest one is up");
+	puppet_key(&load->mouse[0].puppet, KEY_F1, 1);
+	puppet_key(&load->mouse[0].puppet, KEY_F1, 0);
+	program_expect(&load->program, "focus: one");
+	load->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	assert_true(load->timer >= 0);
+}
+
+static void stop(struct load *load)
+{
+	program_stop(&load->program);
+	frontend_fini(&load->keyboard);
+	frontend_fini(&load->pointer);
+	for (unsigned i = 0; i < MICE; i++)
+		puppet_unplug(&load->mouse[i].puppet);
+	close_fd(&load->timer);
+}
+
+/* --- the load ---------------------------------------------------------------------------- */
+
+static void move(struct load *load, struct mouse *mouse, unsigned i)
+{
+	int dx = 1 + (int)i, dy = load->frames % 2 ? -3 : 2;
+
+	puppet_move(&mouse->puppet, dx, dy);
+	load->sum[0] += dx;
+	load->sum[1] += dy;
+	load->frames++;
+}
+
+static void click(struct load *load, struct mouse *mouse)
+{
+	mouse->down = !mouse->down;
+	mouse->made++;
+	load->frames++;
+	puppet_key(&mouse->puppet, mouse->button, mouse->down);
+}
+
+/* Mouse after mouse, as their interrupts would come. */
+static void play_tick(struct load *load, unsigned tick, unsigned ticks)
+{
+	load->owed += load->rate * 1e-6 * TICK_US * ticks;
+	if (load->owed > BURST)
+		load->owed = BURST;
+	for (; load->owed >= 1; load->owed--)
+		for (unsigned i = 0; i < MICE; i++)
+			move(load, &load->mouse[i], i);
+	for (unsigned passed = 0; passed < ticks; passed++)
+		for (unsigned i = 0; i < MICE; i++)
+			if ((tick + passed + i * CLICK_TICKS / MICE) % CLICK_TICKS == 0)
+				click(load, &load->mouse[i]);
+}
+
+static void take(struct load *load)
+{
+	struct guest *guest = &load->pointer.guest;
+
+	guest_harvest(&load->pointer);
+	for (unsigned i = 0; i < guest->n_log; i++)
+		if (guest->log[i].type == EV_KEY)
+			load->mouse[guest->log[i].code - BTN_LEFT].arrived++;
+	load->events += guest->n_log;
+	guest_forget(&load->pointer);
+}
+
+static void read_tick(struct load *load, unsigned tick)
+{
+	if (load->reader == NOT_FOR_A_SECOND && tick >= STALL_FROM && tick < STALL_TO)
+		return;
+	load->pointer.guest.keeps = load->reader == SLOWLY;
+	take(load);
+	if (load->reader == SLOWLY)
+		guest_give(&load->pointer, SLOW_EVENTS);
+}
+
+static bool kernel_dropped(struct load *load)
+{
+	return program_says(&load->program, "events were lost", 0);
+}
+
+static double now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
+}
+
+/* False where the kernel dropped events. */
+static bool play(struct load *load)
+{
+	struct itimerspec every = { { 0, TICK_US * 1000 }, { 0, TICK_US * 1000 } };
+	double began = now();
+	uint64_t passed;
+
+	assert_int_equal(timerfd_settime(load->timer, 0, &every, NULL), 0);
+	for (unsigned tick = 0; tick < TICKS; tick += (unsigned)passed) {
+		assert_int_equal(read(load->timer, &passed, sizeof(passed)), sizeof(passed));
+		play_tick(load, tick, (unsigned)passed);
+		read_tick(load, tick);
+		if (kernel_dropped(load))
+			return false;
+	}
+	load->seconds = now() - began;
+	return true;
+}
+
+/* --- the account ------------------------------------------------------------------------- */
+
+static void let_go(struct load *load)
+{
+	for (unsigned i = 0; i < MICE; i++)
+		if (load->mouse[i].down)
+			click(load, &load->mouse[i]);
+}
+
+static bool all_arrived(const struct load *load)
+{
+	const struct guest *guest = &load->pointer.guest;
+
+	for (unsigned i = 0; i < MICE; i++)
+		if (load->mouse[i].arrived < load->mouse[i].made)
+			return false;
+	return guest->rel[REL_X] == load->sum[0] && guest->rel[REL_Y] == load->sum[1];
+}
+
+static void take_rest(struct load *load)
+{
+	double deadline = now() + WORLD_MS / 1000.0;
+
+	load->pointer.guest.keeps = false;
+	guest_give(&load->pointer, load->pointer.guest.n_kept);
+	while (!all_arrived(load) && now() < deadline) {
+		take(load);
+		usleep(500);
+	}
+}
+
+static void check(const struct load *load)
+{
+	if (!all_arrived(load))
+		fail_msg("%ld events of %ld frames arrived, and that is not all; the program "
+			 "said:\n%s",
+			 load->events, load->frames, load->program.log);
+	for (unsigned i = 0; i < MICE; i++)
+		assert_int_equal(load->mouse[i].arrived, load->mouse[i].made);
+	assert_true(load->pointer.guest.rel[REL_X] == load->sum[0]);
+	assert_true(load->pointer.guest.rel[REL_Y] == load->sum[1]);
+	assert_true(keyset_empty(&load->pointer.guest.down));
+	assert_int_equal(load->keyboard.guest.n_log, 0);
+}
+
+/* False where the kernel dropped events. */
+static bool run(enum reader reader, unsigned rate)
+{
+	static struct load load;
+	bool complete;
+
+	load = (struct load){ .reader = reader, .rate = rate };
+	start(&load);
+	complete = play(&load);
+	if (complete) {
+		let_go(&load);
+		take_rest(&load);
+		complete = !kernel_dropped(&load);
+	}
+	if (complete) {
+		check(&load);
+		printf("%d mice at %u Hz: %.0f frames/s for %.1f s, %ld events arrived\n", MICE,
+		       rate, (double)load.frames / load.seconds, load.seconds, load.events);
+	}
+	stop(&load);
+	return complete;
+}
+
+static void test_load(void **state)
+{
+	static unsigned rate = RATE; /* one that the last test could keep up */
+
+	while (!run(*(enum reader *)*state, rate)) {
+		printf("%d mice at %u Hz: the kernel dropped events before evswitch read them\n",
+		       MICE, rate);
+		rate /= 2;
+		assert_in_range(rate, RATE_MIN, RATE);
+	}
+}
+
+int main(void)
+{
+	static enum reader readers[] = { AT_ONCE, SLOWLY, NOT_FOR_A_SECOND };
+	struct CMUnitTest tests[] = {
+		{ .name = "read at once", .initial_state = &readers[0] },
+		{ .name = "read slowly", .initial_state = &readers[1] },
+		{ .name = "not read for a second", .initial_state = &readers[2] },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
+		tests[i].test_func = test_load;
+		tests[i].teardown_func = world_reset;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
