@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
+#include <linux/kd.h>
 #include <linux/reboot.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -324,6 +325,15 @@ static void load_modules(void)
 		fclose(order);
 }
 
+/* A console would take the keys that are typed, Caps Lock too, and show its LEDs on a keyboard that comes. */
+static void deafen_console(void)
+{
+	int console = open("/dev/tty0", O_RDWR | O_CLOEXEC);
+
+	if (console >= 0)
+		ioctl(console, KDSKBMODE, K_OFF);
+}
+
 static void start(void)
 {
 	struct termios raw;
@@ -337,6 +347,7 @@ static void start(void)
 	mkdir("/dev", 0755);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	deafen_console();
 	load_modules();
 }
 
