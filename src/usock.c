@@ -150,6 +150,9 @@ ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_F
 	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*n_fds = 0;
+	/* Told once, where the peer went without having read all: what it had sent is there still. */
+	if (got < 0 && errno == ECONNRESET)
+		got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return -errno;
 	take_fds(&header, fds, n_fds);

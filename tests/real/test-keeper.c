@@ -544,7 +544,7 @@ static void expect_guest_is_refused(struct stage *stage, const char *why)
 	stage_toggle(stage);
 	program_expect(&stage->program, "cannot switch to guest one");
 	program_expect(&stage->program, why);
-	stage_drain_host(stage);
+	expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
 	expect_typed_on_host(stage);
 }
 

@@ -363,6 +363,8 @@ static void test_stays_while_connected(void **state)
 {
 	(void)state;
 	guest_up(&scene);
+	end_daemon(&scene, SIGKILL);
+	start_daemon(&scene);
 	end_daemon(&scene, 0);
 	guest_gone(&scene);
 	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);

@@ -315,6 +315,24 @@ static void test_end_and_nothing(void **state)
 	close_ends(&ends);
 }
 
+/* Goodbye comes through, though who said it had not read all. */
+static void test_last_words(void **state)
+{
+	struct ends ends = open_ends(SOCK_SEQPACKET);
+	int fds[USOCK_FDS_MAX];
+	char text[16];
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(usock_send(ends.b, "unread", 6, NULL, 0), 0);
+	assert_int_equal(usock_send(ends.a, "bye", 3, NULL, 0), 0);
+	close(ends.a);
+	ends.a = -1;
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), 3);
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), 0);
+	close_ends(&ends);
+}
+
 /* A message that is longer than its receiver has room for takes its descriptors with it. */
 static void test_truncated_message(void **state)
 {
@@ -397,6 +415,7 @@ int main(void)
 		TEST(test_dir_missing),
 		TEST(test_descriptors),
 		TEST(test_end_and_nothing),
+		TEST(test_last_words),
 		TEST(test_truncated_message),
 		TEST(test_too_many_descriptors),
 		TEST(test_full),
