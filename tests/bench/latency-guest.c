@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	vhost_guest_down(&bench.guest);
 	timing_close(&bench.timing);
 	stage_unplug(&bench.stage);
-	keeper_await_end("one");
-	keeper_await_end("two");
+	keeper_await_gone("one");
+	keeper_await_gone("two");
 	return rc;
 }

@@ -141,7 +141,7 @@ static void measure_evswitch(struct bench *bench)
 	stage_guest_down(stage);
 	observer_close(&stage->host_keyboard);
 	observer_close(&stage->host_mouse);
-	keeper_await_end("one");
+	keeper_await_gone("one");
 }
 
 /* --- the figures ------------------------------------------------------------------------------ */

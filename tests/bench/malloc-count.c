@@ -345,8 +345,8 @@ static void test_no_allocation(void **state)
 	expect_none(&stage, "vhost-user guest", &(struct outlet){ .guest = &guest });
 	vhost_guest_down(&guest);
 	stage_close(&stage);
-	keeper_await_end("one");
-	keeper_await_end("two");
+	keeper_await_gone("one");
+	keeper_await_gone("two");
 }
 
 int main(int argc, char **argv)

@@ -298,8 +298,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	stage_close(*state);
-	keeper_await_end("one");
-	keeper_await_end("two");
+	keeper_await_gone("one");
+	keeper_await_gone("two");
 	return 0;
 }
 

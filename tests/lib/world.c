@@ -500,7 +500,7 @@ void program_stop(struct program *program)
 		fail_msg("the program ended with %d; it said:\n%s", code, program->log);
 }
 
-void keeper_await_end(const char *guest)
+void keeper_await_gone(const char *guest)
 {
 	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	long deadline = now_ms() + WORLD_MS;

@@ -100,4 +100,4 @@ void program_stop(struct program *program);
  * Waits until the keeper of a guest that nobody uses any more has ended, if there is one: who comes
  * next has one of its own.
  */
-void keeper_await_end(const char *guest);
+void keeper_await_gone(const char *guest);
