@@ -178,7 +178,7 @@ static void ask_node(struct rig *rig, const char *what, unsigned node, const cha
 	machine_expect_answer(&rig->machine, question, answer);
 }
 
-static void expect_nothing_down(struct rig *rig)
+void rig_expect_nothing_down(struct rig *rig)
 {
 	for (unsigned node = 0; node < SHAPE_NODES; node++)
 		ask_node(rig, "down", node, "", "");
@@ -299,7 +299,7 @@ void check_every_key(struct rig *rig)
 		n = 0;
 	}
 	machine_expect_no_more(&rig->machine);
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 /* Not so long that the guest's own kernel would cut them, which it does at eight on a keyboard. */
@@ -311,7 +311,7 @@ void check_long_frames(struct rig *rig)
 	rig_expect_same(rig, SHAPE_POINTER,
 			"btn_left:1 btn_right:1 rel_x:5 rel_y:-6 rel_wheel:1 rel_wheel_hi_res:120");
 	rig_expect_same(rig, SHAPE_POINTER, "btn_left:0 btn_right:0 rel_x:-5");
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 void check_motion(struct rig *rig)
@@ -504,7 +504,7 @@ static void reload(struct rig *rig, enum shape_node node, const char *held, cons
 	machine_await(&rig->machine, words);
 	rig->ops->expect_up(rig->source, node, true);
 	machine_expect_no_more(&rig->machine);
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 void check_driver_reloaded(struct rig *rig)
@@ -535,7 +535,7 @@ void check_rebooted(struct rig *rig)
 		machine_await_nodes(&rig->machine);
 		rig_expect_up(rig, true);
 		rig->ops->expect_leds(rig->source, 0);
-		expect_nothing_down(rig);
+		rig_expect_nothing_down(rig);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 		rig_play(rig, SHAPE_POINTER, "btn_left:0");
 		expect_all_typed(rig);
@@ -550,7 +550,7 @@ void check_killed(struct rig *rig)
 		rig_expect_up(rig, false);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 		rig->boot(rig);
-		expect_nothing_down(rig);
+		rig_expect_nothing_down(rig);
 		expect_all_typed(rig);
 	}
 	check_leds(rig);

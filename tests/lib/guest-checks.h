@@ -61,6 +61,7 @@ void rig_expect_typed(struct rig *rig, enum shape_node node, const char *key);
 /* The guest's answer is this one, or soon. */
 void rig_expect_soon(struct rig *rig, const char *question, const char *answer);
 void rig_expect_up(struct rig *rig, bool up);
+void rig_expect_nothing_down(struct rig *rig);
 
 void check_names(struct rig *rig);
 void check_capabilities(struct rig *rig);

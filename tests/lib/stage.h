@@ -36,5 +36,9 @@ void stage_guest_down(struct stage *stage);
 void stage_toggle(struct stage *stage);
 /* Toggles to the guest, and waits until the program says so; drains the host's observers. */
 void stage_focus_guest(struct stage *stage);
+/* Toggles to the host, and waits until the program says so. */
+void stage_focus_host(struct stage *stage);
+/* Sets a LED as a desktop does it: on its own keyboard, which is the program's clone. */
+void stage_set_host_led(struct stage *stage, unsigned code, int value);
 /* Reads and forgets what has come out at the host by now. */
 void stage_drain_host(struct stage *stage);

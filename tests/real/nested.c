@@ -227,13 +227,6 @@ static void expect_same(struct nest *nest, struct puppet *puppet, const char *no
 
 /* --- the focus --------------------------------------------------------------------------- */
 
-/* Of the toggle the guest gets the first Ctrl, down and up; of what it holds, the release. */
-static void focus_host(struct nest *nest)
-{
-	stage_toggle(&nest->stage);
-	program_expect(&nest->stage.program, "focus: host");
-}
-
 /* The number that answers. All that came before it must have been expected. */
 static unsigned ask_guest(struct nest *nest, const char *question)
 {
@@ -370,7 +363,7 @@ static void test_many_toggles(void **state)
 	for (unsigned i = 0; i < 10; i++) {
 		expect_same(nest, keyboard, "keyboard", "k:1");
 		expect_same(nest, mouse, "pointer", "btn_right:1");
-		focus_host(nest);
+		stage_focus_host(&nest->stage);
 		play(keyboard, "k:0");
 		play(mouse, "btn_right:0");
 		expect(nest, "keyboard", "leftctrl:1");
@@ -399,7 +392,7 @@ static void test_no_echo(void **state)
 	unsigned before = ask_guest(nest, "syncs"), after;
 
 	for (unsigned i = 0; i < 12; i++) {
-		focus_host(nest);
+		stage_focus_host(&nest->stage);
 		expect(nest, "keyboard", "leftctrl:1");
 		expect(nest, "keyboard", "leftctrl:0");
 		stage_focus_guest(&nest->stage);
@@ -419,14 +412,7 @@ static void test_no_echo(void **state)
 
 static void expect_leds(struct nest *nest, unsigned leds)
 {
-	long deadline = now_ms() + GUEST_MS;
-
-	while (nest->leds != leds)
-		if (now_ms() > deadline ||
-		    !puppet_read_leds(&nest->stage.keyboard, &nest->leds, GUEST_MS))
-			fail_msg("the keyboard's LEDs are 0x%x instead of 0x%x", nest->leds, leds);
-	puppet_read_leds(&nest->stage.keyboard, &nest->leds, WORLD_QUIET_MS);
-	assert_int_equal(nest->leds, leds);
+	puppet_expect_leds(&nest->stage.keyboard, &nest->leds, leds, GUEST_MS);
 }
 
 static void set_guest_led(struct nest *nest, unsigned code, int value)
@@ -435,18 +421,6 @@ static void set_guest_led(struct nest *nest, unsigned code, int value)
 
 	snprintf(question, sizeof(question), "led %u %d", code, value);
 	assert_int_equal(ask_guest(nest, question), 1);
-}
-
-/* As a desktop does it: on its own keyboard, which is evswitch's clone. */
-static void set_host_led(struct nest *nest, unsigned code, int value)
-{
-	struct input_event ev[] = {
-		{ .type = EV_LED, .code = (uint16_t)code, .value = value },
-		{ .type = EV_SYN, .code = SYN_REPORT },
-	};
-
-	assert_int_equal(write(nest->stage.host_keyboard.fd, ev, sizeof(ev)), sizeof(ev));
-	stage_drain_host(&nest->stage); /* its readers hear of it too */
 }
 
 /* A node that loses its grab makes the host's own console set the LEDs of all keyboards anew. */
@@ -464,9 +438,9 @@ static void test_leds(void **state)
 
 	expect_each(nest, &nest->stage.keyboard, "keyboard", "capslock");
 	expect_leds(nest, CAPS); /* the guest's console did that */
-	set_host_led(nest, LED_NUML, 1);
+	stage_set_host_led(&nest->stage, LED_NUML, 1);
 	expect_leds(nest, CAPS);
-	focus_host(nest);
+	stage_focus_host(&nest->stage);
 	expect(nest, "keyboard", "leftctrl:1");
 	expect(nest, "keyboard", "leftctrl:0");
 	expect_leds(nest, NUM);
