@@ -57,10 +57,9 @@ static void focus_host(struct desk *desk, const char *releases)
 
 static void send_frame(void *source, enum shape_node node, const struct frame *frame)
 {
-	struct stage *stage = &((struct desk *)source)->stage;
+	struct desk *desk = source;
 
-	puppet_play(node == SHAPE_POINTER ? &stage->mouse : &stage->keyboard, frame->ev,
-		    frame->n - 1);
+	stage_play(&desk->stage, node, frame);
 }
 
 static void expect_leds(void *source, unsigned leds)

@@ -68,6 +68,13 @@ void stage_guest_down(struct stage *stage)
 	observer_close(&stage->guest_pointer);
 }
 
+void stage_play(struct stage *stage, enum shape_node node, const struct frame *frame)
+{
+	struct puppet *puppet = node == SHAPE_POINTER ? &stage->mouse : &stage->keyboard;
+
+	puppet_play(puppet, frame->ev, frame->n - 1);
+}
+
 void stage_toggle(struct stage *stage)
 {
 	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "shape.h"
 #include "world.h"
 
 struct stage {
@@ -32,6 +33,8 @@ void stage_unplug(struct stage *stage);
 void stage_guest_up(struct stage *stage);
 void stage_guest_down(struct stage *stage);
 
+/* A finger on the device that this node of the guest is for. */
+void stage_play(struct stage *stage, enum shape_node node, const struct frame *frame);
 /* Both Ctrl keys down and up. On the host the first shows: the caller expects it, or drains. */
 void stage_toggle(struct stage *stage);
 /* Toggles to the guest, and waits until the program says so; drains the host's observers. */
