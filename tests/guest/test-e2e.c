@@ -163,7 +163,7 @@ static void test_held_over_a_toggle(struct rig *rig)
 {
 	struct desk *desk = rig->source;
 
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		rig_expect_same(rig, SHAPE_KEYBOARD, "k:1");
 		rig_expect_same(rig, SHAPE_MEDIA, "volumeup:1");
 		rig_expect_same(rig, SHAPE_POINTER, "btn_left:1");
@@ -255,7 +255,7 @@ static void test_daemon_killed(struct rig *rig)
 	struct stage *stage = &desk->stage;
 	pid_t keeper = keeper_find(0);
 
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		rig_expect_same(rig, SHAPE_KEYBOARD, "a:1");
 		rig_expect_same(rig, SHAPE_POINTER, "btn_left:1");
 		program_signal(&stage->program, SIGKILL);
