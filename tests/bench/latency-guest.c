@@ -208,17 +208,6 @@ static void press_hotkey(struct bench *bench, unsigned code, const char *says)
 	program_expect(&bench->stage.program, says);
 }
 
-/* What the switch left in the guest's nodes, up to the last of it. */
-static void drain_guest(struct stage *stage)
-{
-	struct seen seen;
-
-	while (observer_frame(&stage->guest_keyboard, &seen, WORLD_QUIET_MS))
-		;
-	while (observer_frame(&stage->guest_pointer, &seen, 0))
-		;
-}
-
 static void start_evswitch(struct bench *bench)
 {
 	stage_start(&bench->stage, conf);
@@ -237,10 +226,10 @@ static void measure_evswitch(struct bench *bench)
 
 	start_evswitch(bench);
 	press_hotkey(bench, KEY_F1, "focus: one");
-	drain_guest(stage);
+	stage_drain_guest(stage);
 	measure_nodes(bench, NODE, &stage->guest_keyboard, &stage->guest_pointer);
 	press_hotkey(bench, KEY_F2, "focus: two");
-	drain_guest(stage);
+	stage_drain_guest(stage);
 	measure(bench, VHOST, calls, ARRAY_SIZE(calls));
 	program_stop(&stage->program);
 }
@@ -342,7 +331,12 @@ int main(int argc, char **argv)
 	vhost_guest_down(&bench.guest);
 	timing_close(&bench.timing);
 	stage_unplug(&bench.stage);
+<<<<<<< HEAD
 	world_await_no_keeper("one");
 	world_await_no_keeper("two");
+=======
+	keeper_await_gone("one");
+	keeper_await_gone("two");
+>>>>>>> e2e
 	return rc;
 }

@@ -136,12 +136,17 @@ static void measure_evswitch(struct bench *bench)
 	stage_guest_up(stage);
 	stage_drain_host(stage);
 	stage_focus_guest(stage);
+	stage_drain_guest(stage);
 	measure(bench, GUEST, &stage->guest_keyboard, &stage->guest_pointer);
 	program_stop(&stage->program);
 	stage_guest_down(stage);
 	observer_close(&stage->host_keyboard);
 	observer_close(&stage->host_mouse);
+<<<<<<< HEAD
 	world_await_no_keeper("one");
+=======
+	keeper_await_gone("one");
+>>>>>>> e2e
 }
 
 /* --- the figures ------------------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
  *   led CODE VALUE                    sets a LED of the keyboard; 1: done
  *   quiet 0|1                         whether frames are printed
  *   sums                              REL_X, REL_Y and REL_WHEEL of the pointer, since the last question
+ *   syncs                             how many EV_SYN but SYN_REPORT and SYN_DROPPED came so far
  *   stall, read                       leaves the nodes unread; reads them again
  *   unbind NODE, bind NODE            takes the driver off its device; puts it back; 1: done
  *   reboot, poweroff                  no answer
@@ -52,6 +53,7 @@ struct node {
 static struct node nodes[NODES] = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } };
 static bool quiet, stalled;
 static int sums[REL_CNT];
+static unsigned syncs;
 
 static void say(const char *line)
 {
@@ -136,6 +138,7 @@ static void lose_node(int which)
 	say(text);
 }
 
+/* With an empty frame, of another EV_SYN, evswitch asks whether its node is held: only counted. */
 static void take(int which, const struct input_event *ev)
 {
 	struct node *node = &nodes[which];
@@ -147,6 +150,8 @@ static void take(int which, const struct input_event *ev)
 		if (node->used && !quiet)
 			say(node->line);
 		node->used = 0;
+	} else if (ev->type == EV_SYN && ev->code != SYN_DROPPED) {
+		syncs++;
 	} else if (ev->type != EV_LED && room > 80) {
 		if (node->used == 0)
 			node->used = (size_t)snprintf(node->line, room, "%s", names[which]);
@@ -274,6 +279,8 @@ static void answer(const char *question)
 		quiet = value;
 	else if (strcmp(question, "sums") == 0)
 		take_sums(text, sizeof(text));
+	else if (strcmp(question, "syncs") == 0)
+		snprintf(text, sizeof(text), "%u", syncs);
 	else if (strcmp(question, "stall") == 0)
 		stalled = true;
 	else if (strcmp(question, "read") == 0)

@@ -2,8 +2,6 @@
  * A virtio input device against real guests: their own drivers, on the front ends of user-mode Linux
  * and of QEMU. The three devices are in this process; tests/guest/boot starts the guest. One boot
  * serves most of the tests.
- *   test-guest uml|qemu BOOT [NAME]     (BOOT: tests/guest/boot; NAME: only the test of this name)
- *   test-guest uml|qemu --skip WHY      counts all as skipped
  */
 #include <errno.h>
 #include <ftw.h>
@@ -27,7 +25,6 @@
 
 struct desk {
 	struct rig rig;
-	const char *kind, *boot;
 	char dir[32]; /* of the sockets */
 	char path[SHAPE_NODES][64], qmp_path[64];
 	struct vinput_model model[SHAPE_NODES];
@@ -35,7 +32,6 @@ struct desk {
 	int qmp;
 	char qmp_text[65536]; /* of QEMU, not yet looked at */
 	size_t qmp_used;
-	bool unfinished; /* a test runs, or has failed */
 };
 
 static long now_ms(void)
@@ -61,26 +57,15 @@ static void changed(struct vinput *vinput)
 
 static const struct vinput_ops ops = { .admit = admit, .changed = changed };
 
-/* As evswitch's nodes for a Linux guest: all that shape lets through. */
 static void describe(struct vinput_model *model, enum shape_node node)
 {
-	static const struct shape_rules rules = { 0 };
-
-	*model = (struct vinput_model){ .bustype = BUS_VIRTUAL,
-					.vendor = 0x1209,
-					.product = (uint16_t)(0xe5c0 + node),
-					.version = 0x0102,
-					.repeat = node == SHAPE_KEYBOARD };
+	rig_describe(model, node);
+	model->vendor = 0x1209;
+	model->product = (uint16_t)(0xe5c0 + node);
+	model->version = 0x0102;
+	model->repeat = node == SHAPE_KEYBOARD;
 	snprintf(model->name, sizeof(model->name), "evswitch-one-%s", shape_node_name(node));
 	snprintf(model->serial, sizeof(model->serial), "evswitch/one/%s", shape_node_name(node));
-	for (unsigned code = 0; code < KEY_CNT; code++)
-		if (shape_carries(&rules, node, EV_KEY, code))
-			keyset_add(&model->keys, code);
-	for (unsigned code = 0; code < REL_CNT; code++)
-		if (shape_carries(&rules, node, EV_REL, code))
-			model->rel |= 1U << code;
-	if (node == SHAPE_KEYBOARD)
-		model->leds = 1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL;
 }
 
 static int listen_at(const char *path)
@@ -234,8 +219,8 @@ static void qmp_connect(struct desk *desk)
 static void start(struct desk *desk)
 {
 	char monitor[100];
-	const char *argv[] = { desk->boot,
-			       desk->kind,
+	const char *argv[] = { desk->rig.boot_script,
+			       desk->rig.kind,
 			       desk->path[SHAPE_KEYBOARD],
 			       desk->path[SHAPE_MEDIA],
 			       desk->path[SHAPE_POINTER],
@@ -244,7 +229,7 @@ static void start(struct desk *desk)
 			       NULL };
 
 	snprintf(monitor, sizeof(monitor), "unix:%s,server=on,wait=off", desk->qmp_path);
-	if (strcmp(desk->kind, "qemu") == 0) {
+	if (strcmp(desk->rig.kind, "qemu") == 0) {
 		argv[5] = "-qmp";
 		argv[6] = monitor;
 	}
@@ -260,9 +245,14 @@ static void boot(struct rig *rig)
 	rig_expect_up(rig, true);
 }
 
-static void test_release_all(struct desk *desk)
+static void reset(struct rig *rig)
 {
-	struct rig *rig = &desk->rig;
+	machine_kill(&rig->machine);
+}
+
+static void test_release_all(struct rig *rig)
+{
+	struct desk *desk = rig->source;
 
 	rig_expect_same(rig, SHAPE_KEYBOARD, "leftctrl:1 a:1");
 	rig_expect_same(rig, SHAPE_POINTER, "btn_left:1");
@@ -277,9 +267,9 @@ static void test_release_all(struct desk *desk)
 /* --- what only QEMU can do --------------------------------------------------------------- */
 
 /* While the machine is paused fingers move on; the guest must not find their keys down for ever. */
-static void test_paused(struct desk *desk)
+static void test_paused(struct rig *rig)
 {
-	struct rig *rig = &desk->rig;
+	struct desk *desk = rig->source;
 
 	for (unsigned i = 0; i < 3; i++) {
 		rig_expect_same(rig, SHAPE_KEYBOARD, "leftctrl:1 a:1");
@@ -298,9 +288,9 @@ static void test_paused(struct desk *desk)
 	}
 }
 
-static void test_reset(struct desk *desk)
+static void test_reset(struct rig *rig)
 {
-	struct rig *rig = &desk->rig;
+	struct desk *desk = rig->source;
 
 	rig_expect_same(rig, SHAPE_KEYBOARD, "leftctrl:1");
 	machine_expect_answer(&rig->machine, "led 1 1", "1");
@@ -335,9 +325,9 @@ static void plug_media(struct desk *desk)
 		  "\"port-media\"}}");
 }
 
-static void test_unplugged(struct desk *desk)
+static void test_unplugged(struct rig *rig)
 {
-	struct rig *rig = &desk->rig;
+	struct desk *desk = rig->source;
 
 	for (unsigned i = 0; i < 2; i++) {
 		rig_expect_same(rig, SHAPE_MEDIA, "mute:1");
@@ -365,9 +355,11 @@ static bool why_says_shared(const struct desk *desk, unsigned node, unsigned val
 }
 
 /* QEMU tells nobody that what the guest writes does not get here. */
-static void test_not_shared(struct desk *desk)
+static void test_not_shared(struct rig *rig)
 {
-	machine_kill(&desk->rig.machine);
+	struct desk *desk = rig->source;
+
+	machine_kill(&rig->machine);
 	assert_int_equal(setenv("SHARE", "off", 1), 0);
 	start(desk);
 	unsetenv("SHARE");
@@ -377,59 +369,37 @@ static void test_not_shared(struct desk *desk)
 				 vinput_why(desk->vinput[node]));
 		assert_false(vinput_up(desk->vinput[node]));
 	}
-	machine_kill(&desk->rig.machine);
-	rig_expect_up(&desk->rig, false);
-	boot(&desk->rig);
-	rig_expect_typed(&desk->rig, SHAPE_KEYBOARD, "a");
+	machine_kill(&rig->machine);
+	rig_expect_up(rig, false);
+	boot(rig);
+	rig_expect_typed(rig, SHAPE_KEYBOARD, "a");
 }
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-static const struct test {
-	const char *name;
-	void (*check)(struct rig *);
-	void (*run)(struct desk *); /* where it is no check that others share */
-	bool qemu;                  /* only there */
-} tests[] = {
-	{ "names", .check = check_names },
-	{ "capabilities", .check = check_capabilities },
-	{ "every_key", .check = check_every_key },
-	{ "long_frames", .check = check_long_frames },
-	{ "motion", .check = check_motion },
-	{ "wheels", .check = check_wheels },
-	{ "repeat", .check = check_repeat },
-	{ "leds", .check = check_leds },
+static const struct rig_check checks[] = {
+	{ "names", .run = check_names },
+	{ "capabilities", .run = check_capabilities },
+	{ "every_key", .run = check_every_key },
+	{ "long_frames", .run = check_long_frames },
+	{ "motion", .run = check_motion },
+	{ "wheels", .run = check_wheels },
+	{ "repeat", .run = check_repeat },
+	{ "leds", .run = check_leds },
 	{ "release_all", .run = test_release_all },
-	{ "unread", .check = check_unread },
-	{ "frozen", .check = check_frozen },
-	{ "frozen_long", .check = check_frozen_long },
-	{ "driver_reloaded", .check = check_driver_reloaded },
-	{ "rebooted", .check = check_rebooted },
-	{ "killed", .check = check_killed },
-	{ "paused", .run = test_paused, .qemu = true },
-	{ "reset", .run = test_reset, .qemu = true },
-	{ "unplugged", .run = test_unplugged, .qemu = true },
-	{ "not_shared", .run = test_not_shared, .qemu = true },
+	{ "unread", .run = check_unread },
+	{ "frozen", .run = check_frozen },
+	{ "frozen_long", .run = check_frozen_long },
+	{ "driver_reloaded", .run = check_driver_reloaded },
+	{ "rebooted", .run = check_rebooted },
+	{ "killed", .run = check_killed },
+	{ "paused", .run = test_paused, .only = "qemu" },
+	{ "reset", .run = test_reset, .only = "qemu" },
+	{ "unplugged", .run = test_unplugged, .only = "qemu" },
+	{ "not_shared", .run = test_not_shared, .only = "qemu" },
 };
 
 static struct desk desk = { .qmp = -1 };
-
-/* The guest that a failed test left half done would fail the next one too. */
-static void perform(void **state)
-{
-	const struct test *test = *state;
-
-	if (desk.unfinished)
-		machine_kill(&desk.rig.machine);
-	if (!desk.rig.machine.pid)
-		boot(&desk.rig);
-	desk.unfinished = true;
-	if (test->check)
-		test->check(&desk.rig);
-	else
-		test->run(&desk);
-	desk.unfinished = false;
-}
 
 static int open_desk(void **state)
 {
@@ -443,6 +413,7 @@ static int open_desk(void **state)
 	desk.rig.ops = &source_ops;
 	desk.rig.source = &desk;
 	desk.rig.boot = boot;
+	desk.rig.reset = reset;
 	boot(&desk.rig);
 	return 0;
 }
@@ -465,36 +436,7 @@ static int close_desk(void **state)
 	return 0;
 }
 
-static int pick(const char *kind, struct CMUnitTest *picked)
-{
-	int n = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
-		if (!tests[i].qemu || strcmp(kind, "qemu") == 0)
-			picked[n++] = (struct CMUnitTest){ .name = tests[i].name,
-							   .test_func = perform,
-							   .initial_state = (void *)&tests[i] };
-	return n;
-}
-
 int main(int argc, char **argv)
 {
-	struct CMUnitTest picked[ARRAY_SIZE(tests)];
-	int n, failed;
-
-	if (argc < 3 || (strcmp(argv[1], "uml") != 0 && strcmp(argv[1], "qemu") != 0))
-		return 2;
-	n = pick(argv[1], picked);
-	if (strcmp(argv[2], "--skip") == 0) {
-		printf("skip: %s\n0 passed, 0 failed, %d skipped\n", argc > 3 ? argv[3] : "", n);
-		return 0;
-	}
-	desk.kind = argv[1];
-	desk.boot = argv[2];
-	if (argc > 3)
-		cmocka_set_test_filter(argv[3]);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	failed = _cmocka_run_group_tests(desk.kind, picked, (size_t)n, open_desk, close_desk);
-	machine_reset();
-	return failed != 0;
+	return rig_main(&desk.rig, checks, ARRAY_SIZE(checks), open_desk, close_desk, argc, argv);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -16,12 +17,93 @@
 /* What a reader of the slowest node has room for, 64 events, holds this many keys' downs and ups. */
 #define KEYS_AT_ONCE 8
 
+#define CHECKS_MAX 32
+
 static long now_ms(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- the program ------------------------------------------------------------------------- */
+
+struct entry {
+	struct rig *rig;
+	const struct rig_check *check;
+};
+
+/* The guest that a failed check left half done would fail the next one too. */
+static void perform(void **state)
+{
+	const struct entry *entry = *state;
+	struct rig *rig = entry->rig;
+
+	if (rig->unfinished)
+		rig->reset(rig);
+	if (!rig->machine.pid)
+		rig->boot(rig);
+	rig->unfinished = true;
+	entry->check->run(rig);
+	rig->unfinished = false;
+}
+
+static unsigned pick(const char *kind, const struct rig_check *checks, unsigned n,
+		     const struct rig_check **picked)
+{
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!checks[i].only || strcmp(checks[i].only, kind) == 0)
+			picked[used++] = &checks[i];
+	return used;
+}
+
+int rig_main(struct rig *rig, const struct rig_check *checks, unsigned n, int (*open)(void **state),
+	     int (*close)(void **state), int argc, char **argv)
+{
+	const struct rig_check *picked[CHECKS_MAX];
+	struct CMUnitTest tests[CHECKS_MAX] = { 0 };
+	struct entry entries[CHECKS_MAX];
+	int failed;
+
+	if (argc < 3 || n > CHECKS_MAX)
+		return EX_USAGE;
+	n = pick(argv[1], checks, n, picked);
+	if (strcmp(argv[2], "--skip") == 0) {
+		printf("skip: %s\n0 passed, 0 failed, %u skipped\n", argc > 3 ? argv[3] : "", n);
+		return 0;
+	}
+	rig->kind = argv[1];
+	rig->boot_script = argv[2];
+	for (unsigned i = 0; i < n; i++) {
+		entries[i] = (struct entry){ rig, picked[i] };
+		tests[i] = (struct CMUnitTest){ .name = picked[i]->name,
+						.test_func = perform,
+						.initial_state = &entries[i] };
+	}
+	if (argc > 3)
+		cmocka_set_test_filter(argv[3]);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	failed = _cmocka_run_group_tests(rig->kind, tests, n, open, close);
+	machine_reset();
+	return failed != 0;
+}
+
+void rig_describe(struct vinput_model *model, enum shape_node node)
+{
+	static const struct shape_rules rules = { 0 };
+
+	*model = (struct vinput_model){ .bustype = BUS_VIRTUAL };
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		if (shape_carries(&rules, node, EV_KEY, code))
+			keyset_add(&model->keys, code);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		if (shape_carries(&rules, node, EV_REL, code))
+			model->rel |= 1U << code;
+	if (node == SHAPE_KEYBOARD)
+		model->leds = 1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL;
 }
 
 /* --- what checks are made of ------------------------------------------------------------- */
@@ -96,7 +178,7 @@ static void ask_node(struct rig *rig, const char *what, unsigned node, const cha
 	machine_expect_answer(&rig->machine, question, answer);
 }
 
-static void expect_nothing_down(struct rig *rig)
+void rig_expect_nothing_down(struct rig *rig)
 {
 	for (unsigned node = 0; node < SHAPE_NODES; node++)
 		ask_node(rig, "down", node, "", "");
@@ -217,7 +299,7 @@ void check_every_key(struct rig *rig)
 		n = 0;
 	}
 	machine_expect_no_more(&rig->machine);
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 /* Not so long that the guest's own kernel would cut them, which it does at eight on a keyboard. */
@@ -229,7 +311,7 @@ void check_long_frames(struct rig *rig)
 	rig_expect_same(rig, SHAPE_POINTER,
 			"btn_left:1 btn_right:1 rel_x:5 rel_y:-6 rel_wheel:1 rel_wheel_hi_res:120");
 	rig_expect_same(rig, SHAPE_POINTER, "btn_left:0 btn_right:0 rel_x:-5");
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 void check_motion(struct rig *rig)
@@ -422,7 +504,7 @@ static void reload(struct rig *rig, enum shape_node node, const char *held, cons
 	machine_await(&rig->machine, words);
 	rig->ops->expect_up(rig->source, node, true);
 	machine_expect_no_more(&rig->machine);
-	expect_nothing_down(rig);
+	rig_expect_nothing_down(rig);
 }
 
 void check_driver_reloaded(struct rig *rig)
@@ -453,7 +535,7 @@ void check_rebooted(struct rig *rig)
 		machine_await_nodes(&rig->machine);
 		rig_expect_up(rig, true);
 		rig->ops->expect_leds(rig->source, 0);
-		expect_nothing_down(rig);
+		rig_expect_nothing_down(rig);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 		rig_play(rig, SHAPE_POINTER, "btn_left:0");
 		expect_all_typed(rig);
@@ -468,7 +550,7 @@ void check_killed(struct rig *rig)
 		rig_expect_up(rig, false);
 		rig_play(rig, SHAPE_KEYBOARD, "leftctrl:0");
 		rig->boot(rig);
-		expect_nothing_down(rig);
+		rig_expect_nothing_down(rig);
 		expect_all_typed(rig);
 	}
 	check_leds(rig);

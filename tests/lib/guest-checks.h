@@ -21,6 +21,7 @@ struct source_ops {
 };
 
 struct rig {
+	const char *kind, *boot_script; /* of the guest */
 	struct loop loop;
 	struct machine machine;
 	const struct vinput_model *model; /* of each node: what the guest must see */
@@ -28,7 +29,28 @@ struct rig {
 	void *source;
 	/* Starts the machine, which is not there; all its nodes are up on return. */
 	void (*boot)(struct rig *rig);
+	/* Ends the machine, and whatever else a failed check left half done. */
+	void (*reset)(struct rig *rig);
+	bool unfinished; /* a check runs, or has failed */
 };
+
+/* What a node declares for a Linux guest: all that shape lets through. The rest is the caller's. */
+void rig_describe(struct vinput_model *model, enum shape_node node);
+
+struct rig_check {
+	const char *name;
+	void (*run)(struct rig *rig);
+	const char *only; /* the kind of guest that it is for; NULL: any */
+};
+
+/*
+ * The main function of a program of checks, each a test of cmocka's; they share a boot as long as all
+ * goes well. 'open' and 'close' are around them all.
+ *   PROGRAM KIND BOOT [NAME]     KIND: uml, qemu; BOOT: tests/guest/boot; NAME: only this check
+ *   PROGRAM KIND --skip WHY      counts all as skipped
+ */
+int rig_main(struct rig *rig, const struct rig_check *checks, unsigned n, int (*open)(void **state),
+	     int (*close)(void **state), int argc, char **argv);
 
 /* Makes these events: "leftctrl:1 a:1". */
 void rig_play(struct rig *rig, enum shape_node node, const char *events);
@@ -39,6 +61,7 @@ void rig_expect_typed(struct rig *rig, enum shape_node node, const char *key);
 /* The guest's answer is this one, or soon. */
 void rig_expect_soon(struct rig *rig, const char *question, const char *answer);
 void rig_expect_up(struct rig *rig, bool up);
+void rig_expect_nothing_down(struct rig *rig);
 
 void check_names(struct rig *rig);
 void check_capabilities(struct rig *rig);

@@ -1,6 +1,13 @@
 /* The common set-up of tests on a real kernel. */
 #include "stage.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
 void stage_plug(struct stage *stage)
 {
 	*stage = (struct stage){ .program.err = -1,
@@ -61,6 +68,13 @@ void stage_guest_down(struct stage *stage)
 	observer_close(&stage->guest_pointer);
 }
 
+void stage_play(struct stage *stage, enum shape_node node, const struct frame *frame)
+{
+	struct puppet *puppet = node == SHAPE_POINTER ? &stage->mouse : &stage->keyboard;
+
+	puppet_play(puppet, frame->ev, frame->n - 1);
+}
+
 void stage_toggle(struct stage *stage)
 {
 	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
@@ -79,10 +93,37 @@ void stage_drain_host(struct stage *stage)
 		;
 }
 
+void stage_drain_guest(struct stage *stage)
+{
+	struct seen seen;
+
+	while (observer_frame(&stage->guest_keyboard, &seen, WORLD_QUIET_MS))
+		;
+	while (observer_frame(&stage->guest_pointer, &seen, 0))
+		;
+}
+
 void stage_focus_guest(struct stage *stage)
 {
 	stage_toggle(stage);
 	program_expect(&stage->program, "focus: one");
 	observer_expect(&stage->host_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
 	observer_expect(&stage->host_keyboard, EV_KEY, KEY_LEFTCTRL, 0);
+}
+
+void stage_focus_host(struct stage *stage)
+{
+	stage_toggle(stage);
+	program_expect(&stage->program, "focus: host");
+}
+
+void stage_set_host_led(struct stage *stage, unsigned code, int value)
+{
+	struct input_event ev[] = {
+		{ .type = EV_LED, .code = (uint16_t)code, .value = value },
+		{ .type = EV_SYN, .code = SYN_REPORT },
+	};
+
+	assert_int_equal(write(stage->host_keyboard.fd, ev, sizeof(ev)), sizeof(ev));
+	stage_drain_host(stage); /* its readers hear of it too */
 }

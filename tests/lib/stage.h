@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "shape.h"
 #include "world.h"
 
 struct stage {
@@ -32,9 +33,17 @@ void stage_unplug(struct stage *stage);
 void stage_guest_up(struct stage *stage);
 void stage_guest_down(struct stage *stage);
 
+/* A finger on the device that this node of the guest is for. */
+void stage_play(struct stage *stage, enum shape_node node, const struct frame *frame);
 /* Both Ctrl keys down and up. On the host the first shows: the caller expects it, or drains. */
 void stage_toggle(struct stage *stage);
 /* Toggles to the guest, and waits until the program says so; drains the host's observers. */
 void stage_focus_guest(struct stage *stage);
+/* Toggles to the host, and waits until the program says so. */
+void stage_focus_host(struct stage *stage);
+/* Sets a LED as a desktop does it: on its own keyboard, which is the program's clone. */
+void stage_set_host_led(struct stage *stage, unsigned code, int value);
 /* Reads and forgets what has come out at the host by now. */
 void stage_drain_host(struct stage *stage);
+/* The same of the guest's keyboard and pointer, sentinels too, once nothing more comes. */
+void stage_drain_guest(struct stage *stage);

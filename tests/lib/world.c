@@ -222,6 +222,17 @@ bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms)
 	return any;
 }
 
+void puppet_expect_leds(struct puppet *puppet, unsigned *leds, unsigned expected, int timeout_ms)
+{
+	long deadline = now_ms() + timeout_ms;
+
+	while (*leds != expected)
+		if (!puppet_read_leds(puppet, leds, (int)(deadline - now_ms())))
+			fail_msg("the device's LEDs are 0x%x instead of 0x%x", *leds, expected);
+	puppet_read_leds(puppet, leds, WORLD_QUIET_MS);
+	assert_int_equal(*leds, expected);
+}
+
 void puppet_unplug(struct puppet *puppet)
 {
 	for (unsigned i = 0; i < leftovers.n_fds; i++)
@@ -508,7 +519,11 @@ void program_stop(struct program *program)
 		fail_msg("the program ended with %d; it said:\n%s", code, program->log);
 }
 
+<<<<<<< HEAD
 void world_await_no_keeper(const char *guest)
+=======
+void keeper_await_gone(const char *guest)
+>>>>>>> e2e
 {
 	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	long deadline = now_ms() + WORLD_MS;

@@ -43,6 +43,8 @@ void puppet_key(struct puppet *puppet, unsigned code, int value);
 void puppet_move(struct puppet *puppet, int dx, int dy);
 /* The mask of LEDs that were written into the device since the last call, applied to *leds. */
 bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms);
+/* Its LEDs, *leds so far, become these within timeout_ms, and stay so. */
+void puppet_expect_leds(struct puppet *puppet, unsigned *leds, unsigned expected, int timeout_ms);
 void puppet_unplug(struct puppet *puppet);
 
 /* --- observers ------------------------------------------------------------------------------------- */
@@ -105,4 +107,8 @@ void program_stop(struct program *program);
  * Waits until the keeper of a guest that nobody uses any more has ended, if there is one: who comes
  * next has one of its own.
  */
+<<<<<<< HEAD
 void world_await_no_keeper(const char *guest);
+=======
+void keeper_await_gone(const char *guest);
+>>>>>>> e2e

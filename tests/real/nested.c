@@ -2,254 +2,73 @@
  * From the user's devices to what a guest's own kernel reads: a Linux guest in a real QEMU, with
  * virtio-input-host on evswitch's nodes. It boots once, takes a minute or two for it, and all tests
  * share it. tests/nested/run brings the guest's kernel and initramfs; in the guest runs
- * tests/nested/reader.c, which talks to us over its serial console.
+ * tests/guest/reader.c, which talks to us over its serial console.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "qemu.h"
-#include "scenario.h"
+#include "guest-checks.h"
 #include "stage.h"
 #include "util.h"
 
-#define BOOT_MS  400000
-#define GUEST_MS 60000 /* an emulated machine in an emulated machine is slow */
-#define SERIAL   "/tmp/evswitch-nested-serial"
+#define BOOT_MS 400000 /* an emulated machine in an emulated machine is slow */
 
 static const char conf[] = "[device keyboard]\nname = test keyboard\n"
 			   "[device mouse]\nname = test mouse\n"
 			   "[guest one]\nvia = virtio-input\n";
 
 struct nest {
+	struct rig rig;
 	struct stage stage;
-	struct qemu qemu;
-	int serial;
-	char text[8192]; /* from the serial console, not yet taken */
-	size_t used;
-	unsigned n_waiting;
-	char waiting[64][200]; /* lines of one node that came before the expected ones of another */
-	unsigned leds;         /* that the real keyboard shows */
+	unsigned leds; /* that the real keyboard shows */
 };
 
-static long now_ms(void)
+static void send_frame(void *source, enum shape_node node, const struct frame *frame)
 {
-	struct timespec now;
+	struct nest *nest = source;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	stage_play(&nest->stage, node, frame);
 }
 
-/* --- the guest's serial console ---------------------------------------------------------- */
-
-static void connect_serial(struct nest *nest)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SERIAL };
-
-	nest->serial = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(nest->serial >= 0);
-	if (connect(nest->serial, (struct sockaddr *)&address, sizeof(address)) < 0)
-		fail_msg("%s: %s", SERIAL, strerror(errno));
-}
-
-static bool read_serial(struct nest *nest, long deadline)
-{
-	struct pollfd in = { .fd = nest->serial, .events = POLLIN };
-	long left = deadline - now_ms();
-	ssize_t size;
-
-	assert_true(nest->used < sizeof(nest->text) - 1);
-	if (poll(&in, 1, left > 0 ? (int)left : 0) <= 0)
-		return false;
-	size = read(nest->serial, nest->text + nest->used, sizeof(nest->text) - 1 - nest->used);
-	if (size <= 0)
-		fail_msg("the guest has ended");
-	nest->used += (size_t)size;
-	return true;
-}
-
-/* The next line of the reader, without its "@". The kernel's are shown: they should be none. */
-static bool guest_says(struct nest *nest, char *line, size_t size, int timeout_ms)
-{
-	long deadline = now_ms() + timeout_ms;
-
-	for (;;) {
-		char *end = memchr(nest->text, '\n', nest->used);
-		bool ours = end && *nest->text == '@';
-
-		if (!end) {
-			if (!read_serial(nest, deadline))
-				return false;
-			continue;
-		}
-		*end++ = '\0';
-		nest->text[strcspn(nest->text, "\r")] = '\0';
-		if (ours)
-			snprintf(line, size, "%.*s", (int)size - 1, nest->text + 1);
-		else if (*nest->text)
-			printf("the guest's kernel: %s\n", nest->text);
-		nest->used -= (size_t)(end - nest->text);
-		memmove(nest->text, end, nest->used);
-		if (ours)
-			return true;
-	}
-}
-
-static void tell_guest(struct nest *nest, const char *command)
-{
-	assert_int_equal(write(nest->serial, command, strlen(command)), strlen(command));
-}
-
-/* --- frames ------------------------------------------------------------------------------ */
-
-/* "keyboard 1:30:1" -> "keyboard", "a:1"; true where it is nothing but a key that repeats. */
-static bool decode(const char *line, char *node, char *events, size_t size)
-{
-	struct frame frame = { 0 };
-	struct input_event now = { 0 };
-	bool repeats = true;
-	unsigned type, code;
-	int value, at = 0, length;
-
-	assert_int_equal(sscanf(line, "%15s%n", node, &at), 1);
-	while (sscanf(line + at, " %u:%u:%d%n", &type, &code, &value, &length) == 3) {
-		frame_put(&frame, &now, type, code, value);
-		repeats &= type == EV_KEY && value == 2;
-		at += length;
-	}
-	assert_true(frame.n > 0);
-	frame_close(&frame, &now);
-	events_print(&frame, events, size);
-	return repeats;
-}
-
-/* The next line of this node. In which order the nodes' lines come says nothing. */
-static bool next_line(struct nest *nest, const char *node, char *line, size_t size)
-{
-	size_t length = strlen(node);
-
-	for (unsigned i = 0; i < nest->n_waiting; i++) {
-		if (strncmp(nest->waiting[i], node, length) != 0)
-			continue;
-		snprintf(line, size, "%s", nest->waiting[i]);
-		nest->n_waiting--;
-		memmove(nest->waiting[i], nest->waiting[i + 1],
-			(nest->n_waiting - i) * sizeof(nest->waiting[0]));
-		return true;
-	}
-	while (guest_says(nest, line, size, GUEST_MS)) {
-		if (strncmp(line, node, length) == 0)
-			return true;
-		assert_true(nest->n_waiting < ARRAY_SIZE(nest->waiting));
-		snprintf(nest->waiting[nest->n_waiting++], sizeof(nest->waiting[0]), "%s", line);
-	}
-	return false;
-}
-
-static void expect(struct nest *nest, const char *node, const char *events)
-{
-	char line[200], seen_node[16], seen[512];
-	bool repeats = strstr(events, ":2") != NULL;
-
-	do {
-		if (!next_line(nest, node, line, sizeof(line)))
-			fail_msg("the guest got no %s on its %s", events, node);
-	} while (decode(line, seen_node, seen, sizeof(seen)) && !repeats);
-	if (strcmp(seen, events) != 0)
-		fail_msg("the guest got \"%s\" on its %s instead of \"%s\"", seen, node, events);
-}
-
-/* What came by now has been expected, but for keys that repeat. */
-static void expect_no_more(struct nest *nest)
-{
-	char node[16], seen[512];
-
-	for (unsigned i = 0; i < nest->n_waiting; i++)
-		if (!decode(nest->waiting[i], node, seen, sizeof(seen)))
-			fail_msg("the guest got \"%s\" on its %s too", seen, node);
-	nest->n_waiting = 0;
-}
-
-static void play(struct puppet *puppet, const char *events)
-{
-	struct frame frame;
-	const char *bad;
-
-	if (!events_parse(events, &frame, &bad))
-		fail_msg("not an event: %s", bad);
-	puppet_play(puppet, frame.ev, frame.n - 1);
-}
+static const struct source_ops source_ops = { .send = send_frame };
 
 /* Each of the words, down and up, arrives on this node and nowhere else. */
-static void expect_each(struct nest *nest, struct puppet *puppet, const char *node,
-			const char *words)
+static void expect_each(struct nest *nest, enum shape_node node, const char *words)
 {
 	autofree char *copy = strdup(words);
 	char *rest = copy, *word;
 
 	assert_non_null(copy);
-	while ((word = strsep(&rest, " "))) {
-		char down[64], up[64];
-
-		snprintf(down, sizeof(down), "%s:1", word);
-		snprintf(up, sizeof(up), "%s:0", word);
-		play(puppet, down);
-		play(puppet, up);
-		expect(nest, node, down);
-		expect(nest, node, up);
-	}
-	expect_no_more(nest);
+	while ((word = strsep(&rest, " ")))
+		rig_expect_typed(&nest->rig, node, word);
+	machine_expect_no_more(&nest->rig.machine);
 	observer_expect_nothing(&nest->stage.host_keyboard);
 	observer_expect_nothing(&nest->stage.host_mouse);
 }
 
-/* Played and seen without a change. */
-static void expect_same(struct nest *nest, struct puppet *puppet, const char *node,
-			const char *events)
+static unsigned count_syncs(struct nest *nest)
 {
-	play(puppet, events);
-	expect(nest, node, events);
+	char said[MACHINE_LINE];
+
+	machine_expect_no_more(&nest->rig.machine);
+	machine_ask(&nest->rig.machine, "syncs", said);
+	return (unsigned)strtoul(said, NULL, 10);
 }
 
-/* --- the focus --------------------------------------------------------------------------- */
-
-/* Of the toggle the guest gets the first Ctrl, down and up; of what it holds, the release. */
-static void focus_host(struct nest *nest)
-{
-	stage_toggle(&nest->stage);
-	program_expect(&nest->stage.program, "focus: host");
-}
-
-/* The number that answers. All that came before it must have been expected. */
-static unsigned ask_guest(struct nest *nest, const char *question)
-{
-	char command[32], line[200];
-
-	snprintf(command, sizeof(command), "%s\n", question);
-	tell_guest(nest, command);
-	if (!next_line(nest, question, line, sizeof(line)))
-		fail_msg("the guest does not answer");
-	expect_no_more(nest);
-	return (unsigned)strtoul(line + strlen(question), NULL, 10);
-}
-
+/* The guest has read nothing but what was expected of it. */
 static void expect_nothing_down(struct nest *nest)
 {
-	assert_int_equal(ask_guest(nest, "down"), 0);
+	rig_expect_nothing_down(&nest->rig);
+	machine_expect_no_more(&nest->rig.machine);
 }
 
 /* --- the tests --------------------------------------------------------------------------- */
@@ -258,7 +77,7 @@ static void test_keys(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.keyboard, "keyboard",
+	expect_each(nest, SHAPE_KEYBOARD,
 		    "a z 1 0 enter esc backspace tab space leftshift rightshift leftctrl "
 		    "rightctrl leftalt rightalt leftmeta rightmeta compose 102nd ro kpenter "
 		    "kp5 up insert pause sysrq f1 f12");
@@ -268,15 +87,14 @@ static void test_function_keys(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.keyboard, "keyboard",
-		    "f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24");
+	expect_each(nest, SHAPE_KEYBOARD, "f13 f14 f15 f16 f17 f18 f19 f20 f21 f22 f23 f24");
 }
 
 static void test_rare_keys(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.keyboard, "keyboard",
+	expect_each(nest, SHAPE_KEYBOARD,
 		    "macro micmute prog1 prog4 kbdillumup rfkill ok numeric_0 als_toggle "
 		    "assistant macro1 macro30 kbd_lcd_menu5");
 }
@@ -285,7 +103,7 @@ static void test_media_keys(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.keyboard, "media",
+	expect_each(nest, SHAPE_MEDIA,
 		    "mute volumedown volumeup playpause nextsong previoussong stopcd calc mail "
 		    "back forward homepage search brightnessup");
 }
@@ -294,7 +112,7 @@ static void test_buttons(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.mouse, "pointer",
+	expect_each(nest, SHAPE_POINTER,
 		    "btn_left btn_right btn_middle btn_side btn_extra btn_forward btn_back "
 		    "btn_task btn_0 btn_9");
 }
@@ -302,24 +120,24 @@ static void test_buttons(void **state)
 static void test_wheels(void **state)
 {
 	struct nest *nest = *state;
-	struct puppet *mouse = &nest->stage.mouse;
+	struct rig *rig = &nest->rig;
 
-	expect_same(nest, mouse, "pointer", "rel_wheel:1 rel_wheel_hi_res:120");
-	expect_same(nest, mouse, "pointer", "rel_wheel:-3 rel_wheel_hi_res:-360");
-	expect_same(nest, mouse, "pointer", "rel_wheel_hi_res:15");
-	expect_same(nest, mouse, "pointer", "rel_hwheel:2 rel_hwheel_hi_res:240");
-	expect_same(nest, mouse, "pointer", "rel_hwheel_hi_res:-30");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_wheel:1 rel_wheel_hi_res:120");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_wheel:-3 rel_wheel_hi_res:-360");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_wheel_hi_res:15");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_hwheel:2 rel_hwheel_hi_res:240");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_hwheel_hi_res:-30");
 }
 
 static void test_motion(void **state)
 {
 	struct nest *nest = *state;
-	struct puppet *mouse = &nest->stage.mouse;
+	struct rig *rig = &nest->rig;
 
-	expect_same(nest, mouse, "pointer", "rel_x:1");
-	expect_same(nest, mouse, "pointer", "rel_x:-40000 rel_y:40000");
-	expect_same(nest, mouse, "pointer", "rel_x:127 rel_y:-128 btn_left:1");
-	expect_same(nest, mouse, "pointer", "rel_y:-1 btn_left:0");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_x:1");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_x:-40000 rel_y:40000");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_x:127 rel_y:-128 btn_left:1");
+	rig_expect_same(rig, SHAPE_POINTER, "rel_y:-1 btn_left:0");
 }
 
 /* The nodes do not repeat by themselves: the guest counts on the source's repetitions. */
@@ -327,34 +145,34 @@ static void test_repeats(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_same(nest, &nest->stage.keyboard, "keyboard", "y:1");
-	expect(nest, "keyboard", "y:2");
-	expect(nest, "keyboard", "y:2");
-	expect_same(nest, &nest->stage.keyboard, "keyboard", "y:0");
+	rig_expect_same(&nest->rig, SHAPE_KEYBOARD, "y:1");
+	machine_expect(&nest->rig.machine, "keyboard", "y:2");
+	machine_expect(&nest->rig.machine, "keyboard", "y:2");
+	rig_expect_same(&nest->rig, SHAPE_KEYBOARD, "y:0");
 }
 
 static void test_nothing_stays_down(void **state)
 {
 	struct nest *nest = *state;
-	struct puppet *keyboard = &nest->stage.keyboard, *mouse = &nest->stage.mouse;
+	struct rig *rig = &nest->rig;
 
-	expect_same(nest, keyboard, "keyboard", "leftshift:1");
-	expect_same(nest, keyboard, "keyboard", "x:1");
-	expect_same(nest, keyboard, "media", "volumeup:1");
-	expect_same(nest, mouse, "pointer", "btn_left:1");
+	rig_expect_same(rig, SHAPE_KEYBOARD, "leftshift:1");
+	rig_expect_same(rig, SHAPE_KEYBOARD, "x:1");
+	rig_expect_same(rig, SHAPE_MEDIA, "volumeup:1");
+	rig_expect_same(rig, SHAPE_POINTER, "btn_left:1");
 	/* The panic chord: the toggle does not act with Shift down. */
-	play(keyboard, "backspace:1");
-	play(keyboard, "esc:1");
-	expect(nest, "keyboard", "backspace:1");
-	expect(nest, "keyboard", "esc:1");
-	play(keyboard, "enter:1");
+	rig_play(rig, SHAPE_KEYBOARD, "backspace:1");
+	rig_play(rig, SHAPE_KEYBOARD, "esc:1");
+	machine_expect(&rig->machine, "keyboard", "backspace:1");
+	machine_expect(&rig->machine, "keyboard", "esc:1");
+	rig_play(rig, SHAPE_KEYBOARD, "enter:1");
 	program_expect(&nest->stage.program, "panic chord");
-	expect(nest, "keyboard", "esc:0 backspace:0 leftshift:0 x:0");
-	expect(nest, "media", "volumeup:0");
-	expect(nest, "pointer", "btn_left:0");
+	machine_expect(&rig->machine, "keyboard", "esc:0 backspace:0 leftshift:0 x:0");
+	machine_expect(&rig->machine, "media", "volumeup:0");
+	machine_expect(&rig->machine, "pointer", "btn_left:0");
 	expect_nothing_down(nest);
-	play(keyboard, "backspace:0 esc:0 enter:0 leftshift:0 x:0 volumeup:0");
-	play(mouse, "btn_left:0");
+	rig_play(rig, SHAPE_KEYBOARD, "backspace:0 esc:0 enter:0 leftshift:0 x:0 volumeup:0");
+	rig_play(rig, SHAPE_POINTER, "btn_left:0");
 	observer_expect_nothing(&nest->stage.host_keyboard);
 	observer_expect_nothing(&nest->stage.host_mouse);
 	expect_nothing_down(nest);
@@ -365,27 +183,27 @@ static void test_nothing_stays_down(void **state)
 static void test_many_toggles(void **state)
 {
 	struct nest *nest = *state;
-	struct puppet *keyboard = &nest->stage.keyboard, *mouse = &nest->stage.mouse;
+	struct rig *rig = &nest->rig;
 
 	for (unsigned i = 0; i < 10; i++) {
-		expect_same(nest, keyboard, "keyboard", "k:1");
-		expect_same(nest, mouse, "pointer", "btn_right:1");
-		focus_host(nest);
-		play(keyboard, "k:0");
-		play(mouse, "btn_right:0");
-		expect(nest, "keyboard", "leftctrl:1");
-		expect(nest, "keyboard", "leftctrl:0 k:0");
-		expect(nest, "pointer", "btn_right:0");
-		play(keyboard, "j:1");
+		rig_expect_same(rig, SHAPE_KEYBOARD, "k:1");
+		rig_expect_same(rig, SHAPE_POINTER, "btn_right:1");
+		stage_focus_host(&nest->stage);
+		rig_play(rig, SHAPE_KEYBOARD, "k:0");
+		rig_play(rig, SHAPE_POINTER, "btn_right:0");
+		machine_expect(&rig->machine, "keyboard", "leftctrl:1");
+		machine_expect(&rig->machine, "keyboard", "leftctrl:0 k:0");
+		machine_expect(&rig->machine, "pointer", "btn_right:0");
+		rig_play(rig, SHAPE_KEYBOARD, "j:1");
 		stage_toggle(&nest->stage);
 		program_expect(&nest->stage.program, "focus: one");
-		play(keyboard, "j:0");
+		rig_play(rig, SHAPE_KEYBOARD, "j:0");
 		assert_int_equal(observer_keys_down(&nest->stage.host_keyboard), 0);
 	}
 	stage_drain_host(&nest->stage);
 	expect_nothing_down(nest);
-	expect_same(nest, keyboard, "keyboard", "b:1");
-	expect_same(nest, keyboard, "keyboard", "b:0");
+	rig_expect_same(rig, SHAPE_KEYBOARD, "b:1");
+	rig_expect_same(rig, SHAPE_KEYBOARD, "b:0");
 	observer_expect_nothing(&nest->stage.host_keyboard);
 }
 
@@ -396,19 +214,19 @@ static void test_many_toggles(void **state)
 static void test_no_echo(void **state)
 {
 	struct nest *nest = *state;
-	unsigned before = ask_guest(nest, "syncs"), after;
+	unsigned before = count_syncs(nest), after;
 
 	for (unsigned i = 0; i < 12; i++) {
-		focus_host(nest);
-		expect(nest, "keyboard", "leftctrl:1");
-		expect(nest, "keyboard", "leftctrl:0");
+		stage_focus_host(&nest->stage);
+		machine_expect(&nest->rig.machine, "keyboard", "leftctrl:1");
+		machine_expect(&nest->rig.machine, "keyboard", "leftctrl:0");
 		stage_focus_guest(&nest->stage);
 	}
-	after = ask_guest(nest, "syncs");
+	after = count_syncs(nest);
 	if (after - before > 12 * 3) /* as many as its nodes, each time */
 		fail_msg("the guest got %u of them", after - before);
 	observer_expect_nothing(&nest->stage.host_keyboard);
-	assert_int_equal(ask_guest(nest, "syncs"), after);
+	assert_int_equal(count_syncs(nest), after);
 }
 
 /* --- LEDs -------------------------------------------------------------------------------- */
@@ -419,14 +237,7 @@ static void test_no_echo(void **state)
 
 static void expect_leds(struct nest *nest, unsigned leds)
 {
-	long deadline = now_ms() + GUEST_MS;
-
-	while (nest->leds != leds)
-		if (now_ms() > deadline ||
-		    !puppet_read_leds(&nest->stage.keyboard, &nest->leds, GUEST_MS))
-			fail_msg("the keyboard's LEDs are 0x%x instead of 0x%x", nest->leds, leds);
-	puppet_read_leds(&nest->stage.keyboard, &nest->leds, WORLD_QUIET_MS);
-	assert_int_equal(nest->leds, leds);
+	puppet_expect_leds(&nest->stage.keyboard, &nest->leds, leds, MACHINE_MS);
 }
 
 static void set_guest_led(struct nest *nest, unsigned code, int value)
@@ -434,19 +245,7 @@ static void set_guest_led(struct nest *nest, unsigned code, int value)
 	char question[32];
 
 	snprintf(question, sizeof(question), "led %u %d", code, value);
-	assert_int_equal(ask_guest(nest, question), 1);
-}
-
-/* As a desktop does it: on its own keyboard, which is evswitch's clone. */
-static void set_host_led(struct nest *nest, unsigned code, int value)
-{
-	struct input_event ev[] = {
-		{ .type = EV_LED, .code = (uint16_t)code, .value = value },
-		{ .type = EV_SYN, .code = SYN_REPORT },
-	};
-
-	assert_int_equal(write(nest->stage.host_keyboard.fd, ev, sizeof(ev)), sizeof(ev));
-	stage_drain_host(&nest->stage); /* its readers hear of it too */
+	machine_expect_answer(&nest->rig.machine, question, "1");
 }
 
 /* A node that loses its grab makes the host's own console set the LEDs of all keyboards anew. */
@@ -462,13 +261,13 @@ static void test_leds(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_each(nest, &nest->stage.keyboard, "keyboard", "capslock");
+	expect_each(nest, SHAPE_KEYBOARD, "capslock");
 	expect_leds(nest, CAPS); /* the guest's console did that */
-	set_host_led(nest, LED_NUML, 1);
+	stage_set_host_led(&nest->stage, LED_NUML, 1);
 	expect_leds(nest, CAPS);
-	focus_host(nest);
-	expect(nest, "keyboard", "leftctrl:1");
-	expect(nest, "keyboard", "leftctrl:0");
+	stage_focus_host(&nest->stage);
+	machine_expect(&nest->rig.machine, "keyboard", "leftctrl:1");
+	machine_expect(&nest->rig.machine, "keyboard", "leftctrl:0");
 	expect_leds(nest, NUM);
 	set_guest_led(nest, LED_SCROLLL, 1);
 	expect_leds(nest, NUM);
@@ -496,15 +295,15 @@ static void test_guest_dies(void **state)
 {
 	struct nest *nest = *state;
 
-	expect_same(nest, &nest->stage.mouse, "pointer", "btn_left:1");
-	qemu_kill(&nest->qemu, SIGKILL);
-	play(&nest->stage.mouse, "rel_x:1");
+	rig_expect_same(&nest->rig, SHAPE_POINTER, "btn_left:1");
+	machine_kill(&nest->rig.machine);
+	rig_play(&nest->rig, SHAPE_POINTER, "rel_x:1");
 	program_expect(&nest->stage.program, "focus: host");
 	expect_leds(nest, host_leds(nest)); /* no longer the guest's Caps Lock */
-	play(&nest->stage.mouse, "btn_left:0");
+	rig_play(&nest->rig, SHAPE_POINTER, "btn_left:0");
 	stage_drain_host(&nest->stage);
-	play(&nest->stage.keyboard, "h:1");
-	play(&nest->stage.keyboard, "h:0");
+	rig_play(&nest->rig, SHAPE_KEYBOARD, "h:1");
+	rig_play(&nest->rig, SHAPE_KEYBOARD, "h:0");
 	expect_on_host(nest, KEY_H, 1);
 	expect_on_host(nest, KEY_H, 0);
 	observer_expect_nothing(&nest->stage.host_mouse);
@@ -529,31 +328,34 @@ static void start_guest(struct nest *nest)
 		snprintf(device[i], sizeof(device[i]), "virtio-input-host-pci,evdev=%s", devnode);
 	}
 	/* Counted instructions: without, it never gets past the calibration of its clock. */
-	qemu_start(&nest->qemu,
-		   (const char *const[]){
-			   "-bios",
-			   "bios-256k.bin",
-			   "-m",
-			   "160",
-			   "-icount",
-			   "shift=1,sleep=off",
-			   "-kernel",
-			   kernel,
-			   "-initrd",
-			   initramfs,
-			   "-append",
-			   "console=ttyS0 quiet tsc=reliable nokaslr mitigations=off panic=-1",
-			   "-no-reboot",
-			   "-serial",
-			   "unix:" SERIAL ",server=on,wait=off",
-			   "-device",
-			   device[0],
-			   "-device",
-			   device[1],
-			   "-device",
-			   device[2],
-			   NULL });
-	connect_serial(nest);
+	machine_start(&nest->rig.machine, &nest->rig.loop,
+		      (const char *const[]){
+			      "/usr/bin/qemu-system-x86_64",
+			      "-nodefaults",
+			      "-display",
+			      "none",
+			      "-accel",
+			      "tcg,thread=single",
+			      "-icount",
+			      "shift=1,sleep=off",
+			      "-m",
+			      "160",
+			      "-kernel",
+			      kernel,
+			      "-initrd",
+			      initramfs,
+			      "-append",
+			      "console=ttyS0 quiet tsc=reliable nokaslr mitigations=off panic=-1",
+			      "-no-reboot",
+			      "-serial",
+			      "stdio",
+			      "-device",
+			      device[0],
+			      "-device",
+			      device[1],
+			      "-device",
+			      device[2],
+			      NULL });
 }
 
 /* A guest within a guest is too slow for thirty repetitions a second. */
@@ -572,21 +374,26 @@ static bool booted;
 static int boot(void **state)
 {
 	static struct nest nest;
-	long since = now_ms();
-	char line[200] = "the firmware is up";
 
 	*state = &nest;
+	assert_int_equal(loop_init(&nest.rig.loop), 0);
+	nest.rig.ops = &source_ops;
+	nest.rig.source = &nest;
 	stage_open(&nest.stage, conf);
 	repeat_slowly(&nest.stage.keyboard);
 	start_guest(&nest);
-	do {
-		printf("%3ld s: in the guest: %s\n", (now_ms() - since) / 1000, line);
-		if (!guest_says(&nest, line, sizeof(line), BOOT_MS))
-			fail_msg("the guest does not boot");
-	} while (strcmp(line, "ready") != 0);
+	if (!machine_says(&nest.rig.machine, "running", NULL, BOOT_MS))
+		fail_msg("the guest does not boot");
+	machine_await_nodes(&nest.rig.machine);
 	stage_focus_guest(&nest.stage);
 	booted = true;
 	return 0;
+}
+
+static int end(void **state)
+{
+	machine_reset();
+	return world_reset(state);
 }
 
 int main(void)
@@ -609,7 +416,7 @@ int main(void)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	failed = cmocka_run_group_tests(tests, boot, qemu_reset);
+	failed = cmocka_run_group_tests(tests, boot, end);
 	if (!booted)
 		failed = ARRAY_SIZE(tests);
 	printf("%d passed, %d failed\n", (int)ARRAY_SIZE(tests) - failed, failed);
