@@ -331,12 +331,7 @@ int main(int argc, char **argv)
 	vhost_guest_down(&bench.guest);
 	timing_close(&bench.timing);
 	stage_unplug(&bench.stage);
-<<<<<<< HEAD
-	world_await_no_keeper("one");
-	world_await_no_keeper("two");
-=======
 	keeper_await_gone("one");
 	keeper_await_gone("two");
->>>>>>> e2e
 	return rc;
 }

@@ -142,11 +142,7 @@ static void measure_evswitch(struct bench *bench)
 	stage_guest_down(stage);
 	observer_close(&stage->host_keyboard);
 	observer_close(&stage->host_mouse);
-<<<<<<< HEAD
-	world_await_no_keeper("one");
-=======
 	keeper_await_gone("one");
->>>>>>> e2e
 }
 
 /* --- the figures ------------------------------------------------------------------------------ */

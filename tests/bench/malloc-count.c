@@ -345,13 +345,8 @@ static void test_no_allocation(void **state)
 	expect_none(&stage, "vhost-user guest", &(struct outlet){ .guest = &guest });
 	vhost_guest_down(&guest);
 	stage_close(&stage);
-<<<<<<< HEAD
-	world_await_no_keeper("one");
-	world_await_no_keeper("two");
-=======
 	keeper_await_gone("one");
 	keeper_await_gone("two");
->>>>>>> e2e
 }
 
 int main(int argc, char **argv)

@@ -298,13 +298,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	stage_close(*state);
-<<<<<<< HEAD
-	world_await_no_keeper("one");
-	world_await_no_keeper("two");
-=======
 	keeper_await_gone("one");
 	keeper_await_gone("two");
->>>>>>> e2e
 	return 0;
 }
 

@@ -519,11 +519,7 @@ void program_stop(struct program *program)
 		fail_msg("the program ended with %d; it said:\n%s", code, program->log);
 }
 
-<<<<<<< HEAD
-void world_await_no_keeper(const char *guest)
-=======
 void keeper_await_gone(const char *guest)
->>>>>>> e2e
 {
 	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	long deadline = now_ms() + WORLD_MS;

@@ -107,8 +107,4 @@ void program_stop(struct program *program);
  * Waits until the keeper of a guest that nobody uses any more has ended, if there is one: who comes
  * next has one of its own.
  */
-<<<<<<< HEAD
-void world_await_no_keeper(const char *guest);
-=======
 void keeper_await_gone(const char *guest);
->>>>>>> e2e
