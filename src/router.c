@@ -9,6 +9,12 @@
 
 enum { AT_HOST, AT_GUEST };
 
+static void add_chord(struct keyset *codes, const struct chord *chord)
+{
+	for (unsigned i = 0; i < chord->n; i++)
+		keyset_add(codes, chord->code[i]);
+}
+
 void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
 		 const struct chord *panic, const struct keyset *always, unsigned n_targets)
 {
@@ -17,6 +23,9 @@ void router_init(struct router *router, const struct router_ops *ops, const stru
 				   .panic = panic,
 				   .always = always,
 				   .n_targets = n_targets };
+	add_chord(&router->in_panic, panic);
+	for (unsigned i = 0; i < hotkeys->n; i++)
+		add_chord(&router->in_a_hotkey, &hotkeys->entry[i].chord);
 }
 
 /* The targets are two places: the host, and whichever guest has the focus. No other has keys down.
@@ -203,7 +212,7 @@ static bool panic_completed(const struct router *router, unsigned code)
 {
 	struct keyset raw = { 0 };
 
-	if (!chord_has(router->panic, code))
+	if (!keyset_has(&router->in_panic, code))
 		return false;
 	for (unsigned d = 0; d < router->n_devices; d++)
 		keyset_add_all(&raw, &router->device[d].raw);
@@ -231,20 +240,12 @@ static void panic(struct router *router, unsigned d, const struct input_event *e
 	router->ops->panicked(router, again);
 }
 
-static bool in_a_hotkey(const struct router *router, unsigned code)
-{
-	for (unsigned i = 0; i < router->hotkeys->n; i++)
-		if (chord_has(&router->hotkeys->entry[i].chord, code))
-			return true;
-	return false;
-}
-
 static int hotkey_completed(const struct router *router, unsigned code)
 {
 	struct keyset down = { 0 };
 
 	/* Hardly any press can complete one: only for those is it worth to see what else is down. */
-	if (!in_a_hotkey(router, code))
+	if (!keyset_has(&router->in_a_hotkey, code))
 		return -1;
 	for (unsigned d = 0; d < router->n_devices; d++) {
 		const struct router_device *device = &router->device[d];

@@ -71,6 +71,8 @@ struct router {
 	const struct hotkeys *hotkeys; /* the configuration's */
 	const struct chord *panic;
 	const struct keyset *always; /* codes after the remap */
+	struct keyset in_a_hotkey;   /* codes after the remap that stand in any of the hotkeys */
+	struct keyset in_panic;      /* codes before the remap */
 	unsigned n_targets;
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
