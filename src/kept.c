@@ -93,9 +93,11 @@ static int start_keeper(const char *guest, const char *path)
 static int connect_or_start(struct kept *kept)
 {
 	char path[USOCK_PATH_MAX];
-	int rc = keeper_path(kept->guest, path);
-	int fd = rc < 0 ? rc : usock_connect(path, SOCK_SEQPACKET);
+	int rc = keeper_path(kept->guest, path), fd;
 
+	if (rc < 0)
+		return rc;
+	fd = usock_connect(path, SOCK_SEQPACKET);
 	if (fd != -ENOENT && fd != -ECONNREFUSED)
 		return fd;
 	rc = start_keeper(kept->guest, path);

@@ -230,7 +230,8 @@ static void expect_three_at(struct stage *stage, const struct play *what, const 
 
 /*
  * Three of the daemon's, and two of the keeper's, which leaves its doorbell unread. A frame that comes
- * before the keeper sleeps again costs it no epoll_wait.
+ * before the keeper sleeps again costs it no epoll_wait; the timer that bounds its writes costs a few
+ * calls in each 50 ms, however many frames there are.
  */
 static void expect_five(struct stage *stage, const struct play *what, pid_t keeper,
 			struct frontend *fe)
@@ -241,10 +242,10 @@ static void expect_five(struct stage *stage, const struct play *what, pid_t keep
 
 	expect_three(stage, what, "vhost-user guest", &outlet);
 	calls = count_calls(stage, keeper, what, "vhost-user guest, keeper", &outlet, &frames);
-	assert_in_range(calls.wait, 1, frames);
+	assert_in_range(calls.wait, 1, frames + frames / 50);
 	assert_int_equal(calls.read, 0);
 	assert_int_equal(calls.write, frames);
-	assert_int_equal(calls.other, 0);
+	assert_in_range(calls.other, 0, frames / 50);
 }
 
 static void test_host(void **state)

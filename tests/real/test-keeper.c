@@ -30,7 +30,7 @@
 	"[device mouse]\nname = test mouse\n"                                                      \
 	"[guest one]\nvia = " via "\n" more
 
-#define KILLS 100
+#define KILLS 100 /* or the environment's KILLS, for those in a hurry */
 /* Instants are spread over this time after the first event: about twelve switches. */
 #define SPREAD_US 60000
 /* How long the kernel may take to let go of a device, in a machine that may be emulated beside others. */
@@ -260,7 +260,7 @@ static void test_kill_at_random(void **state)
 	stage_guest_up(&stage);
 	keeper = keeper_find(0);
 	kill_program(&stage);
-	for (unsigned i = 0; i < KILLS; i++)
+	for (unsigned i = 0, n = kills_wanted(KILLS); i < n; i++)
 		kill_at_random(&stage, conf);
 	assert_int_equal(keeper_find(0), keeper);
 	start_again(&stage, conf);
@@ -639,6 +639,7 @@ static void test_no_keeper_at_all(void **state)
 	greet_with(listener, "220 mail.example.org ESMTP\r\n", 28);
 	program_expect(&stage.program,
 		       "guest one: what answers at its keeper's socket is no keeper");
+	expect_started(&stage);
 	greet_with(listener, &cut, sizeof(cut) - 1);
 	greet_with(listener, &odd, sizeof(odd));
 	greet_with(listener, &cut, 4);
