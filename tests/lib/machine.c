@@ -231,10 +231,13 @@ static bool decode(const char *line, char *events, size_t size)
 
 static void expect(struct machine *machine, const char *node, const char *events, bool repeats)
 {
+	long deadline = now_ms() + MACHINE_MS; /* repetitions may come for ever */
 	char line[MACHINE_LINE], seen[MACHINE_LINE];
 
 	do {
-		if (!machine_says(machine, node, line, MACHINE_MS))
+		long left = deadline - now_ms();
+
+		if (left <= 0 || !machine_says(machine, node, line, (int)left))
 			fail_msg("the guest got no \"%s\" on its %s", events, node);
 	} while (decode(line, seen, sizeof(seen)) && !repeats);
 	if (strcmp(seen, events) != 0)
