@@ -83,6 +83,10 @@ check-guest: all tests
 	@status=0; for guest in uml qemu; do \
 		tests/guest/run $$guest $(BUILD) || status=1; done; exit $$status
 
+# Needs libvirtd (Debian: libvirt-daemon-system), which "make deps" does not put on anybody's machine.
+check-libvirt: all tests
+	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 900 -- $(BUILD)/tests/real/test-libvirt
+
 format:
 	clang-format -i $(wildcard src/*.[ch] tests/*/*.[ch])
 
@@ -107,6 +111,6 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all tests deps demo check check-nested check-guest format install uninstall clean
+.PHONY: all tests deps demo check check-nested check-libvirt check-guest format install uninstall clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d)
