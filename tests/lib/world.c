@@ -35,21 +35,28 @@ static struct {
 	unsigned n_pids, n_fds;
 } leftovers;
 
+/* Before it has named itself, a keeper has the name of what it was loaded from. */
+static bool is_keeper(const char *comm)
+{
+	return strcmp(comm, "evs-keeper") == 0 || strcmp(comm, "exe") == 0;
+}
+
 /* What a process that is gone has started is this one's child: program_exec saw to it. */
-static pid_t find_child(void)
+static pid_t find_keeper(void)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
 	pid_t found = 0;
 
 	while (dir && !found && (entry = readdir(dir))) {
-		char path[300];
+		char path[300], comm[32];
 		FILE *file;
 		int parent;
 
 		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
 		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
-		if (file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
+		if (file && fscanf(file, "%*d (%31[^)]) %*c %d", comm, &parent) == 2 &&
+		    parent == getpid() && is_keeper(comm))
 			found = atoi(entry->d_name);
 		if (file)
 			fclose(file);
@@ -61,7 +68,7 @@ static pid_t find_child(void)
 
 int world_reset(void **state)
 {
-	pid_t child;
+	pid_t keeper;
 
 	(void)state;
 	for (unsigned i = 0; i < leftovers.n_pids; i++) {
@@ -71,9 +78,9 @@ int world_reset(void **state)
 	for (unsigned i = 0; i < leftovers.n_fds; i++)
 		ioctl(leftovers.fd[i], UI_DEV_DESTROY);
 	leftovers.n_pids = leftovers.n_fds = 0;
-	while ((child = find_child()) > 0) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
+	while ((keeper = find_keeper()) > 0) {
+		kill(keeper, SIGKILL);
+		waitpid(keeper, NULL, 0);
 	}
 	return 0;
 }
