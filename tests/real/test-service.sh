@@ -344,6 +344,7 @@ hand hold gk
 hand hold gp
 restart() { sc restart --no-block $unit; }
 restart_leaving() { restart && left_guest; }
+sc reset-failed $unit # its count of starts: so many in a minute are the limit, and no failure here
 outlives 'kill -9' hand signal "$pid" 9
 outlives 'restart' restart_leaving
 
