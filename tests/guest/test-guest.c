@@ -15,12 +15,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "guest-checks.h"
+#include "now.h"
 #include "util.h"
 
 struct desk {
@@ -33,14 +33,6 @@ struct desk {
 	char qmp_text[65536]; /* of QEMU, not yet looked at */
 	size_t qmp_used;
 };
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the devices ------------------------------------------------------------------------- */
 

@@ -15,13 +15,13 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "log.h"
 #include "loop.h"
+#include "now.h"
 #include "util.h"
 
 /* More than a turn in so many milliseconds, and the few that the questions take, are no timer's. */
@@ -351,14 +351,6 @@ void backend_sync(struct backend *backend)
 {
 	backend_state(backend, 0);
 	backend_state(backend, 0);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void backend_await_up(struct backend *backend, unsigned device, bool up)

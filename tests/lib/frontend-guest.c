@@ -7,11 +7,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "util.h"
 
 #define LINUX_BUFFERS 64
@@ -389,14 +389,6 @@ uint64_t guest_calls(struct frontend *fe, unsigned i)
 	calls = ring->calls;
 	ring->calls = 0;
 	return calls;
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Who is muted has to look by itself. */

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "scenario.h"
 #include "util.h"
 
@@ -18,14 +18,6 @@
 #define KEYS_AT_ONCE 8
 
 #define CHECKS_MAX 32
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the program ------------------------------------------------------------------------- */
 

@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "util.h"
 #include "world.h"
 
@@ -33,14 +33,6 @@ unsigned kills_wanted(unsigned otherwise)
 void keepers_look_at(const char *guest)
 {
 	snprintf(guest_name, sizeof(guest_name), "%s", guest);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool is_keeper(const char *pid)

@@ -12,11 +12,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "scenario.h"
 #include "util.h"
 
@@ -24,14 +24,6 @@ static const char *const nodes[] = { "keyboard", "media", "pointer" };
 
 /* The one that runs, for machine_reset. */
 static pid_t running;
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the process ------------------------------------------------------------------------- */
 

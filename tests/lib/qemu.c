@@ -17,11 +17,11 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "util.h"
 #include "world.h"
 
@@ -38,14 +38,6 @@ int qemu_reset(void **state)
 	}
 	running = 0;
 	return world_reset(state);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int left_ms(long deadline)

@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "qemu.h"
 #include "util.h"
 
@@ -98,14 +98,6 @@ void rig_close(struct rig *rig)
 	attach_fini(&rig->attach);
 	rig_destroy_nodes(rig);
 	loop_fini(&rig->loop);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void rig_await_state(struct rig *rig, enum life_state state)

@@ -19,12 +19,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "keeper-message.h"
+#include "now.h"
 #include "usock.h"
 #include "util.h"
 
@@ -83,14 +83,6 @@ int world_reset(void **state)
 		waitpid(keeper, NULL, 0);
 	}
 	return 0;
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool wait_readable(int fd, long deadline)

@@ -15,11 +15,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "qemu.h"
 #include "util.h"
 #include "world.h"
@@ -365,14 +365,6 @@ static unsigned count_words(const char *text)
 	for (; *text; text++)
 		n += *text == ' ';
 	return n;
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Watches both sides until all that is expected came, and a while longer for what must not come. */

@@ -35,12 +35,12 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "keyset.h"
+#include "now.h"
 #include "util.h"
 #include "world.h"
 
@@ -67,14 +67,6 @@ struct desk {
 	struct eye eye[OBSERVERS];
 	long clock; /* of the last signal */
 };
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "qemu.h"
 #include "stage.h"
 #include "usock.h"
@@ -133,14 +133,6 @@ static void expect_typed_on_host(struct desk *desk)
 	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 1);
 	puppet_key(&desk->stage.keyboard, KEY_H, 0);
 	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 0);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* From the command on the test's monitor to the program's line. Told, not judged: it is emulated. */

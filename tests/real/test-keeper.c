@@ -22,6 +22,7 @@
 
 #include "keeper.h"
 #include "keepers.h"
+#include "now.h"
 #include "stage.h"
 #include "util.h"
 
@@ -37,14 +38,6 @@
 #define FREE_MS 2000
 /* After it is over, a keeper has this much time to see that, and to get its turn on a busy machine. */
 #define END_MS (KEEPER_LOOK_MS + 2000)
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- what tests are made of -------------------------------------------------------------- */
 

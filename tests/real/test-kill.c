@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "desktop.h"
+#include "now.h"
 #include "stage.h"
 
 #define KILLS 100
@@ -93,14 +94,6 @@ static void look_until(struct screen *screen, int devices)
 		count(screen, event);
 		libinput_event_destroy(event);
 	}
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* A process of its own, so that the play goes on while it waits. */

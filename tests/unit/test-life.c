@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +24,7 @@
 #include "child.h"
 #include "hook.h"
 #include "life.h"
+#include "now.h"
 #include "util.h"
 
 #define WAIT_MS  30000
@@ -91,14 +91,6 @@ static void watcher_close(struct watcher *watcher)
 {
 	life_close(&watcher->life);
 	loop_fini(&watcher->loop);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void await_state(struct watcher *watcher, enum life_state state)

@@ -26,6 +26,7 @@
 #include "keyset.h"
 #include "log.h"
 #include "loop.h"
+#include "now.h"
 #include "qcode.h"
 #include "qemu.h"
 #include "qinput.h"
@@ -40,14 +41,6 @@ static struct qinput *qinput;
 static unsigned changes;
 static bool free_on_change;
 static char dir[40], path[64], control_path[64];
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Turns the loop until it is so. */
 #define AWAIT(condition)                                                                           \

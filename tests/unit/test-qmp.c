@@ -23,6 +23,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "now.h"
 #include "qemu.h"
 #include "qmp.h"
 #include "util.h"
@@ -96,14 +97,6 @@ static void on_reply(struct qmp *qmp, struct json_object *result, const char *er
 }
 
 static const struct qmp_ops ops = { .ready = on_ready, .event = on_event, .closed = on_closed };
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Turns the loop until *count is at least this. */
 static void await(const unsigned *count, unsigned least)

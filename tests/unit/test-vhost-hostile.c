@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "now.h"
 #include "stand.h"
 #include "util.h"
 
@@ -1791,14 +1792,6 @@ static void memory_cut_before_a_message(struct stand *stand)
 }
 
 /* --- the status queue -------------------------------------------------------------------- */
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Nothing but three LEDs, and those 100 times a second at most; nothing comes back to the guest. */
 static void status_flood(struct stand *stand)
