@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util.h"
-
 enum { AT_HOST, AT_GUEST };
 
 static void add_chord(struct keyset *codes, const struct chord *chord)
@@ -129,16 +127,17 @@ static void release_everything(struct router *router, unsigned place, const stru
 			release_held(router, d, place, keep, at);
 }
 
-static const uint16_t menu_keys[] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA, KEY_RIGHTMETA };
+const uint16_t router_menu_keys[ROUTER_MENU_KEYS] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
+						      KEY_RIGHTMETA };
 
 /* Whether Alt or Meta is about to come up on the port, and no Ctrl is down with it. */
 static bool opens_menu(struct router *router, unsigned d, unsigned place, const struct keyset *keep)
 {
 	bool menu = false;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(menu_keys); i++)
-		menu |= !(keep && keyset_has(keep, menu_keys[i])) &&
-			is_down_at(router, d, place, menu_keys[i]);
+	for (unsigned i = 0; i < ROUTER_MENU_KEYS; i++)
+		menu |= !(keep && keyset_has(keep, router_menu_keys[i])) &&
+			is_down_at(router, d, place, router_menu_keys[i]);
 	return menu && !is_down_at(router, d, place, KEY_LEFTCTRL) &&
 	       !is_down_at(router, d, place, KEY_RIGHTCTRL);
 }

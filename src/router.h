@@ -24,6 +24,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/time.h>
 
 #include "frame.h"
@@ -40,6 +41,13 @@
 
 /* Actions in struct hotkeys: 0 .. ROUTER_TARGETS - 1 switch to that target, this one to the next. */
 #define ROUTER_NEXT ROUTER_TARGETS
+
+/*
+ * Keys that open a menu where they come up with no other key in between. A switch that releases one
+ * taps KEY_LEFTCTRL before: the host's devices that have one of these must be able to.
+ */
+#define ROUTER_MENU_KEYS 4
+extern const uint16_t router_menu_keys[ROUTER_MENU_KEYS];
 
 struct router;
 

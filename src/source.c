@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "router.h"
 #include "util.h"
 
 static struct source *of_device(struct device *device)
@@ -112,16 +113,14 @@ static int wait_for_udev(struct source *source)
 /* What a remap makes of the device's keys, and what the router puts beside them, its clone can press. */
 static void declare_more(struct source *source)
 {
-	static const uint16_t menu_keys[] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
-					      KEY_RIGHTMETA };
 	const struct remap *remap = &source->conf->remap;
 	struct libevdev *evdev = source->device.evdev;
 
 	for (unsigned i = 0; i < remap->n; i++)
 		if (libevdev_has_event_code(evdev, EV_KEY, remap->entry[i].from))
 			libevdev_enable_event_code(evdev, EV_KEY, remap->entry[i].to, NULL);
-	for (unsigned i = 0; i < ARRAY_SIZE(menu_keys); i++)
-		if (libevdev_has_event_code(evdev, EV_KEY, menu_keys[i]))
+	for (unsigned i = 0; i < ROUTER_MENU_KEYS; i++)
+		if (libevdev_has_event_code(evdev, EV_KEY, router_menu_keys[i]))
 			libevdev_enable_event_code(evdev, EV_KEY, KEY_LEFTCTRL, NULL);
 }
 
