@@ -404,10 +404,10 @@ static int check_uinput(void)
 	return EX_UNAVAILABLE;
 }
 
-static bool keeper_is_pending(const struct daemon *daemon)
+static bool any_guest(const struct daemon *daemon, bool (*is)(const struct guest *guest))
 {
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-		if (guest_is_pending(&daemon->guest[i]))
+		if (is(&daemon->guest[i]))
 			return true;
 	return false;
 }
@@ -415,7 +415,7 @@ static bool keeper_is_pending(const struct daemon *daemon)
 /* Nothing is grabbed yet: this may take what a keeper needs to answer, or does not. */
 static void await_keepers(struct daemon *daemon)
 {
-	while (keeper_is_pending(daemon) && !daemon->quit)
+	while (any_guest(daemon, guest_is_pending) && !daemon->quit)
 		if (loop_turn(&daemon->loop, -1) < 0)
 			return;
 }
@@ -427,7 +427,7 @@ static int open_guests(struct daemon *daemon)
 	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
 		rc = guest_open(&daemon->guest[i], daemon->conf, &daemon->conf->guests[i],
 				&daemon->loop, &guest_ops);
-	if (rc == 0 && daemon->conf->n_guests > 0)
+	if (rc == 0)
 		await_keepers(daemon);
 	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
 		rc = daemon->guest[i].open_error;
@@ -517,17 +517,11 @@ static void run(struct daemon *daemon)
 /* A trial leaves a VM as it found it. Input is free by now. */
 static void take_back(struct daemon *daemon)
 {
-	bool busy = daemon->conf->n_guests > 0;
-
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
 		guest_take_back(&daemon->guest[i]);
-	while (busy) {
-		busy = false;
-		for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-			busy |= guest_takes_back(&daemon->guest[i]);
-		if (busy && loop_turn(&daemon->loop, -1) < 0)
+	while (any_guest(daemon, guest_takes_back))
+		if (loop_turn(&daemon->loop, -1) < 0)
 			return;
-	}
 }
 
 /* Everything up everywhere, then all devices at once back to the host. */
