@@ -49,11 +49,13 @@ static void watch_daemon(struct keeper *keeper, uint32_t events);
 static void send_state(struct keeper *keeper)
 {
 	struct keeper_message message = keeper_message(KEEPER_STATE);
+	bool was_due = keeper->state_due;
 
 	message.state = keeper->state;
 	keeper->state_due =
 		usock_send(keeper->daemon_fd, &message, sizeof(message), NULL, 0) == -EAGAIN;
-	watch_daemon(keeper, keeper->state_due ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	if (keeper->state_due != was_due)
+		watch_daemon(keeper, keeper->state_due ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static void update_state(struct keeper *keeper)
@@ -144,6 +146,7 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 {
 	watch_stop(&keeper->daemon);
 	close_fd(&keeper->daemon_fd);
+	keeper->state_due = false; /* the next one is watched as if nothing were */
 	/* What it sent before it went comes first: doorbell_rung may not have had its turn. */
 	if (keeper->ring.memory)
 		doorbell_rung(&keeper->doorbell, EPOLLIN);
