@@ -15,13 +15,12 @@
 #include "log.h"
 #include "util.h"
 
-#define BLANKS        " \t"
-#define DEFAULT_VIA   "virtio-input"
-#define VIA_QMP       "qmp"
-#define SYSTEM_FILE   "/etc/evswitch/evswitch.conf"
-#define BELOW_DIR     "evswitch/evswitch.conf"
-#define BELOW_RUNTIME "/evswitch"
-#define NAME_CHARS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define BLANKS      " \t"
+#define DEFAULT_VIA "virtio-input"
+#define VIA_QMP     "qmp"
+#define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
+#define BELOW_DIR   "evswitch/evswitch.conf"
+#define NAME_CHARS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 static const struct kind {
 	const char *word;
@@ -429,16 +428,4 @@ void conf_default_path(char *buf, size_t size)
 
 	if (length < 0 || (size_t)length >= size || access(buf, F_OK) < 0)
 		snprintf(buf, size, "%s", SYSTEM_FILE);
-}
-
-/* A relative XDG_RUNTIME_DIR is ignored too, and one that leaves no room for a socket's name. */
-void conf_default_socket_dir(char *buf, size_t size)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (runtime && runtime[0] == '/' &&
-	    strlen(runtime) + strlen(BELOW_RUNTIME) <= CONF_SOCKET_DIR_MAX)
-		snprintf(buf, size, "%s" BELOW_RUNTIME, runtime);
-	else
-		snprintf(buf, size, "/run" BELOW_RUNTIME);
 }

@@ -22,7 +22,7 @@
 #define CONF_SOCKET_MAX  107          /* bytes in a socket's path: unix(7) */
 #define CONF_ERRORS_MAX  20           /* errors reported one by one */
 
-/* Bytes in socket-dir: a guest's longest socket must fit behind it. */
+/* Bytes in the name of the directory of sockets: a guest's longest socket must fit behind it. */
 #define CONF_SOCKET_DIR_MAX                                                                        \
 	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-keyboard.sock") + 1)
 
@@ -64,7 +64,7 @@ struct conf {
 	struct chord toggle; /* default leftctrl+rightctrl */
 	struct chord panic;  /* default backspace+esc+enter */
 	unsigned start;      /* 0 the host, else 1 + index into guests */
-	char *socket_dir;    /* absolute; NULL = conf_default_socket_dir */
+	char *socket_dir;    /* absolute; NULL = usock_dir */
 	struct chord host_hotkey;
 	struct keyset always; /* codes after the remap */
 	unsigned n_devices, n_guests;
@@ -106,6 +106,3 @@ const struct conf_guest *conf_find_guest(const struct conf *conf, const char *na
  * buf.
  */
 void conf_default_path(char *buf, size_t size);
-
-/* Where the sockets are when socket-dir does not say: $XDG_RUNTIME_DIR/evswitch, else /run/evswitch. */
-void conf_default_socket_dir(char *buf, size_t size);

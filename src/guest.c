@@ -18,22 +18,21 @@ static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
 	return rules;
 }
 
-/* Where the end stands: the directory of its sockets, or QEMU's monitor. */
-static int find_place(const struct conf *conf, const struct conf_guest *section,
-		      char place[static USOCK_PATH_MAX])
+/* A configured one is short enough. */
+static int find_place(const struct sink_ops *channel, const struct conf *conf,
+		      const struct conf_guest *section, char place[static USOCK_PATH_MAX])
 {
-	const char *path = NULL;
+	const char *path = channel->place == SINK_MONITOR ? section->qmp : conf->socket_dir;
+	int rc = 0;
 
 	place[0] = '\0';
-	if (strcmp(section->via, "qmp") == 0)
-		path = section->qmp;
-	else if (strcmp(section->via, "vhost-user") != 0)
-		return 0;
-	else if (conf->socket_dir)
-		path = conf->socket_dir;
-	if (!path)
-		return usock_dir(place);
-	return snprintf(place, USOCK_PATH_MAX, "%s", path) < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
+	if (channel->place != SINK_NO_PLACE && path)
+		snprintf(place, USOCK_PATH_MAX, "%s", path);
+	else if (channel->place != SINK_NO_PLACE)
+		rc = usock_dir(place);
+	if (rc == 0 && channel->place == SINK_SOCKETS && strlen(place) > CONF_SOCKET_DIR_MAX)
+		rc = -ENAMETOOLONG;
+	return rc;
 }
 
 static void sink_down(struct sink *sink)
@@ -219,12 +218,12 @@ static const struct life_ops life_ops = { .state = life_state,
 					  .event = life_event };
 
 /* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
-static void follow(struct guest *guest)
+static void follow(struct guest *guest, const struct sink_ops *channel)
 {
 	const struct conf_guest *conf = guest->conf;
 	int rc;
 
-	if (!conf->libvirt && (!conf->qmp || strcmp(conf->via, "qmp") == 0))
+	if (!conf->libvirt && (!conf->qmp || channel->place == SINK_MONITOR))
 		return;
 	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
 	if (rc == 0)
@@ -242,13 +241,13 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 	*guest = (struct guest){ .ops = ops, .conf = section, .loop = loop };
 	snprintf(guest->wanted.via, sizeof(guest->wanted.via), "%s", section->via);
 	guest->wanted.rules = rules_for(channel, section->os);
-	rc = find_place(conf, section, guest->wanted.place);
+	rc = find_place(channel, conf, section, guest->wanted.place);
 	if (rc < 0) {
 		log_error("guest %s: no place for its sockets (%s): %s", section->name,
 			  guest->wanted.place, strerror(-rc));
 		return rc;
 	}
-	follow(guest);
+	follow(guest, channel);
 	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
 	if (rc == 0 || channel->in_keeper)
 		return rc;

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "probe.h"
 #include "sink.h"
+#include "usock.h"
 
 #ifndef EVSWITCH_VERSION
 #define EVSWITCH_VERSION "unknown"
@@ -209,7 +210,7 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 {
 	const struct conf_guest *guest = conf_find_guest(conf, arguments->guest);
 	const struct passwd *user = getpwuid(geteuid());
-	char dir[CONF_SOCKET_DIR_MAX + 1];
+	char dir[USOCK_PATH_MAX];
 	struct guest_place place = { conf->socket_dir, user ? user->pw_name : "USER" };
 
 	if (!guest) {
@@ -220,7 +221,11 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 		return EX_UNAVAILABLE;
 	}
 	if (!place.socket_dir) {
-		conf_default_socket_dir(dir, sizeof(dir));
+		if (usock_dir_name(dir) < 0 || strlen(dir) > CONF_SOCKET_DIR_MAX) {
+			log_error("the path of XDG_RUNTIME_DIR is too long for sockets in it: set "
+				  "socket-dir");
+			return EX_UNAVAILABLE;
+		}
 		place.socket_dir = dir;
 	}
 	if (arguments->command == COMMAND_XML) {

@@ -121,5 +121,5 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 	.close = sink_close, .attach = attach, .kept_changed = kept_changed, .enter = enter,       \
 	.leave = leave, .vacant = vacant, .release = release, .send = send_frame
 
-const struct sink_ops sink_vhost_user = { .type = "vhost-user", KEPT_OPS };
-const struct sink_ops sink_qmp = { .type = "qmp", KEPT_OPS };
+const struct sink_ops sink_vhost_user = { .type = "vhost-user", .place = SINK_SOCKETS, KEPT_OPS };
+const struct sink_ops sink_qmp = { .type = "qmp", .place = SINK_MONITOR, KEPT_OPS };

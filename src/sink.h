@@ -25,8 +25,16 @@ struct sink_owner {
 	void (*leds)(struct sink *sink);
 };
 
+/* Where a channel's end stands, apart from the kernel. */
+enum sink_place {
+	SINK_NO_PLACE,
+	SINK_SOCKETS, /* in the directory of sockets */
+	SINK_MONITOR, /* QEMU's own */
+};
+
 struct sink_ops {
-	const char *type;         /* as in "via = virtio-input" */
+	const char *type; /* as in "via = virtio-input" */
+	enum sink_place place;
 	size_t size;              /* of the concrete struct */
 	struct shape_rules rules; /* what the channel itself cannot take */
 	bool in_keeper;           /* the keeper drives the guest's end: without one there is none */

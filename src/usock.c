@@ -12,18 +12,29 @@
 
 #define BACKLOG 8
 
+/* NULL where there is none of the user's own. */
+static const char *runtime_dir(void)
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	return dir && *dir == '/' ? dir : NULL;
+}
+
+int usock_dir_name(char dir[static USOCK_PATH_MAX])
+{
+	int used = snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", runtime_dir() ?: "/run");
+
+	return used < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 int usock_dir(char dir[static USOCK_PATH_MAX])
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	bool ours = runtime && *runtime == '/';
-	int used = snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", ours ? runtime : "/run");
+	int rc = usock_dir_name(dir);
 
-	if (used >= USOCK_PATH_MAX)
-		return -ENAMETOOLONG;
 	/* Below /run, a system VM's QEMU has to reach the sockets in it. */
-	if (mkdir(dir, ours ? 0700 : 0711) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	if (rc == 0 && mkdir(dir, runtime_dir() ? 0700 : 0711) < 0 && errno != EEXIST)
+		rc = -errno;
+	return rc;
 }
 
 static int set_address(struct sockaddr_un *address, const char *path)

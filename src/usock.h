@@ -11,9 +11,12 @@
 #define USOCK_FDS_MAX  8   /* descriptors in one message */
 
 /*
- * The directory of evswitch's sockets: $XDG_RUNTIME_DIR/evswitch, or /run/evswitch where there is no
- * such variable; made if it is missing. 0, -ENAMETOOLONG, or mkdir's error: 'dir' names it all the same.
+ * Names the directory of evswitch's sockets: $XDG_RUNTIME_DIR/evswitch, or /run/evswitch where that
+ * variable is missing or not an absolute path. 0 or -ENAMETOOLONG.
  */
+int usock_dir_name(char dir[static USOCK_PATH_MAX]);
+
+/* The same, and makes it if it is missing. Also mkdir's error: 'dir' names it all the same. */
 int usock_dir(char dir[static USOCK_PATH_MAX]);
 
 /*

@@ -742,30 +742,6 @@ static void default_path_in_home(void **state)
 	remove_sandbox(&box);
 }
 
-static void default_socket_dir(void **state)
-{
-	char dir[CONF_SOCKET_DIR_MAX + 1], place[128];
-
-	(void)state;
-	setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
-	conf_default_socket_dir(dir, sizeof(dir));
-	assert_string_equal(dir, "/run/user/1000/evswitch");
-	setenv("XDG_RUNTIME_DIR", "relative", 1);
-	conf_default_socket_dir(dir, sizeof(dir));
-	assert_string_equal(dir, "/run/evswitch");
-	snprintf(place, sizeof(place), "/%050d", 0);
-	setenv("XDG_RUNTIME_DIR", place, 1);
-	conf_default_socket_dir(dir, sizeof(dir));
-	assert_int_equal(strlen(dir), CONF_SOCKET_DIR_MAX);
-	snprintf(place, sizeof(place), "/%051d", 0);
-	setenv("XDG_RUNTIME_DIR", place, 1);
-	conf_default_socket_dir(dir, sizeof(dir));
-	assert_string_equal(dir, "/run/evswitch");
-	unsetenv("XDG_RUNTIME_DIR");
-	conf_default_socket_dir(dir, sizeof(dir));
-	assert_string_equal(dir, "/run/evswitch");
-}
-
 /* ---- Robustness ---- */
 
 static void ignore(void *ctx, const char *message)
@@ -841,7 +817,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(big_files),
 		cmocka_unit_test(default_path),
 		cmocka_unit_test(default_path_in_home),
-		cmocka_unit_test(default_socket_dir),
 		cmocka_unit_test(mutated_files),
 		cmocka_unit_test(every_message_was_provoked),
 	};

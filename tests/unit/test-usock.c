@@ -235,11 +235,27 @@ static void test_dir_missing(void **state)
 	setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
 	assert_int_equal(usock_dir(dir), -ENOENT);
 	assert_string_equal(dir, "/nowhere/evswitch");
+	assert_int_equal(usock_dir_name(dir), 0);
+	assert_string_equal(dir, "/nowhere/evswitch");
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[USOCK_PATH_MAX - strlen("/evswitch")] = '\0';
 	setenv("XDG_RUNTIME_DIR", path, 1);
 	assert_int_equal(usock_dir(dir), -ENAMETOOLONG);
+	assert_int_equal(usock_dir_name(dir), -ENAMETOOLONG);
+}
+
+static void test_dir_of_the_system(void **state)
+{
+	char dir[USOCK_PATH_MAX];
+
+	(void)state;
+	setenv("XDG_RUNTIME_DIR", "relative", 1);
+	assert_int_equal(usock_dir_name(dir), 0);
+	assert_string_equal(dir, "/run/evswitch");
+	unsetenv("XDG_RUNTIME_DIR");
+	assert_int_equal(usock_dir_name(dir), 0);
+	assert_string_equal(dir, "/run/evswitch");
 }
 
 /* --- messages and descriptors ------------------------------------------------------------ */
@@ -413,6 +429,7 @@ int main(void)
 		TEST(test_no_directory),
 		TEST(test_dir),
 		TEST(test_dir_missing),
+		TEST(test_dir_of_the_system),
 		TEST(test_descriptors),
 		TEST(test_end_and_nothing),
 		TEST(test_last_words),
