@@ -69,8 +69,8 @@ static void offer(struct guest *guest)
 {
 	const char *why;
 
-	if (guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
-	    !guest->sink->ops->vacant(guest->sink))
+	if (guest->offered || guest->outdated || guest->life.state != LIFE_RUNNING ||
+	    !guest->sink || !guest->sink->ops->vacant(guest->sink))
 		return;
 	guest->offered = true;
 	if (attach_add(&guest->attach, given, &why) < 0)
@@ -125,6 +125,23 @@ static void open_sink(struct guest *guest, const struct keeper_identity *identit
 	offer(guest);
 }
 
+/* The VM has the devices that it was given until it lets go of them. */
+static void look(struct timer *timer)
+{
+	struct guest *guest = container_of(timer, struct guest, look);
+
+	if (guest->focused || guest_takes_back(guest) || !guest->sink ||
+	    !guest->sink->ops->vacant(guest->sink))
+		return;
+	log_info("guest %s: its VM has let go of the devices of an earlier configuration",
+		 guest->conf->name);
+	timer_arm(timer, 0, 0);
+	guest->outdated = false;
+	sink_free(guest->sink);
+	guest->sink = NULL;
+	kept_retire(&guest->kept); /* a new one comes, and kept_attached */
+}
+
 static void kept_attached(struct kept *kept)
 {
 	struct guest *guest = container_of(kept, struct guest, kept);
@@ -135,11 +152,13 @@ static void kept_attached(struct kept *kept)
 	} else if (!hello->identity.via[0] || keeper_same(&hello->identity, &guest->wanted)) {
 		open_sink(guest, &guest->wanted);
 	} else if (!hello->in_use || !sink_ops_of(hello->identity.via)) {
-		kept_retire(kept); /* a new one comes, and this function again */
+		kept_retire(kept);
 	} else {
 		log_warn("guest %s: the VM still has the devices of an earlier configuration (via "
 			 "= %s): they are used until it ends",
 			 guest->conf->name, hello->identity.via);
+		guest->outdated = true;
+		timer_arm(&guest->look, GUEST_LOOK_MS, GUEST_LOOK_MS);
 		open_sink(guest, &hello->identity);
 	}
 }
@@ -247,6 +266,9 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 			  guest->wanted.place, strerror(-rc));
 		return rc;
 	}
+	rc = timer_init(&guest->look, loop, look);
+	if (rc < 0)
+		return rc;
 	follow(guest, channel);
 	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
 	if (rc == 0 || channel->in_keeper)
@@ -268,6 +290,7 @@ void guest_close(struct guest *guest)
 	sink_free(guest->sink);
 	guest->sink = NULL;
 	kept_close(&guest->kept);
+	timer_fini(&guest->look);
 }
 
 void guest_settled(struct guest *guest, const char *devnode)
@@ -291,6 +314,7 @@ int guest_enter(struct guest *guest, const char **why)
 	}
 	rc = guest->sink->ops->enter(guest->sink, why);
 	if (rc == 0) {
+		guest->focused = true;
 		guest->error = 0;
 		shape_reset(&guest->shape);
 	}
@@ -299,6 +323,7 @@ int guest_enter(struct guest *guest, const char **why)
 
 void guest_leave(struct guest *guest)
 {
+	guest->focused = false;
 	guest->sink->ops->leave(guest->sink);
 }
 

@@ -15,6 +15,9 @@
 #include "shape.h"
 #include "sink.h"
 
+/* How often an earlier configuration's devices are looked at, whether they can go. */
+#define GUEST_LOOK_MS 250
+
 struct guest;
 
 /* Neither is called from within a call into the guest. */
@@ -36,8 +39,11 @@ struct guest {
 	struct kept kept;
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
+	bool focused;
 	bool paused;       /* by what its life said last */
 	bool offered;      /* its devices, to the QEMU that runs now */
+	bool outdated;     /* the sink is by an earlier configuration */
+	struct timer look; /* while it is: has the VM let go of it? */
 	struct attach attach;
 	struct life life; /* followed where the configuration names its domain or monitor */
 	int error;        /* of the first send that failed since guest_enter; 0: none */
