@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,9 @@
 #include <cmocka.h>
 
 #include "hook.h"
+#include "now.h"
 #include "rig.h"
+#include "usock.h"
 #include "util.h"
 #include "world.h"
 
@@ -46,17 +49,32 @@ static pid_t start_server(const char *path)
 	return pid;
 }
 
+/* Its file is there before it listens. */
 static void await_server(const char *socket)
 {
-	for (int tries = 0; access(socket, F_OK) < 0; tries++) {
-		assert_true(tries < RIG_WAIT_MS / 10);
+	long deadline = now_ms() + RIG_WAIT_MS;
+	int fd;
+
+	while ((fd = usock_connect(socket, SOCK_STREAM)) < 0) {
+		if (now_ms() > deadline)
+			fail_msg("%s: %s", socket, strerror(-fd));
 		usleep(10000);
 	}
+	close(fd);
+}
+
+/* Until it is gone, since its pid file belongs to it as long. */
+static void kill_server(pid_t *pid)
+{
+	if (*pid > 0)
+		kill(*pid, SIGKILL);
+	while (*pid > 0 && waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*pid = 0;
 }
 
 static void start_libvirtd(void)
 {
-	unlink(SOCKET);
 	libvirtd = start_server(LIBVIRTD);
 	await_server(SOCKET);
 }
@@ -128,12 +146,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		pid_t pid = i ? virtlogd : libvirtd;
-
-		if (pid > 0)
-			kill(pid, SIGKILL);
-	}
+	kill_server(&libvirtd);
+	kill_server(&virtlogd);
 	return 0;
 }
 
@@ -188,7 +202,7 @@ static void test_followed(void **state)
 	virsh("resume " DOMAIN);
 	rig_await_state(&rig, LIFE_RUNNING);
 
-	kill(libvirtd, SIGKILL);
+	kill_server(&libvirtd);
 	rig_await_state(&rig, LIFE_UNKNOWN);
 	start_libvirtd();
 	rig_await_state(&rig, LIFE_RUNNING);
