@@ -65,7 +65,8 @@ static bool is_motion(const struct frame *frame)
 	return true;
 }
 
-/* Where the last waiting frame begins if it is of EV_REL alone, else (or if it has none) its end.
+/*
+ * Where the last waiting frame begins if it is of EV_REL alone, else (or if it has none) its end.
  */
 static unsigned last_motion(struct backlog *backlog)
 {

@@ -224,7 +224,8 @@ static char *next_line(char *buf, int size, void *stream)
 	return give_piece(reader, buf, room, (int)name_size);
 }
 
-/* The ini_handler: adds a piece to the line in hand, which is complete when nothing is left of it.
+/*
+ * The ini_handler: adds a piece to the line in hand, which is complete when nothing is left of it.
  */
 static int take_pair(void *user, const char *section, const char *name, const char *value)
 {

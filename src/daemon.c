@@ -60,8 +60,7 @@ static void quit(struct daemon *daemon, int exit_code)
 	daemon->quit = true;
 }
 
-/* --- LEDs: each keyboard shows those of the target that has the focus
- * ------------------------------ */
+/* --- LEDs: each keyboard shows those of the target that has the focus ----------------- */
 
 static void show_leds(struct daemon *daemon, struct source *source)
 {
@@ -77,8 +76,7 @@ static void show_all_leds(struct daemon *daemon)
 		show_leds(daemon, &daemon->source[i]);
 }
 
-/* --- what the router asks for and tells
- * ------------------------------------------------------------ */
+/* --- what the router asks for and tells ----------------------------------------------- */
 
 static struct daemon *of_router(struct router *router)
 {
@@ -141,8 +139,7 @@ static const struct router_ops router_ops = { .send = router_send,
 					      .focused = router_focused,
 					      .panicked = router_panicked };
 
-/* --- guests
- * ---------------------------------------------------------------------------------------- */
+/* --- guests --------------------------------------------------------------------------- */
 
 static struct daemon *of_guest(const struct guest *guest)
 {
@@ -174,8 +171,7 @@ static void guest_set_leds(struct guest *guest)
 
 static const struct guest_ops guest_ops = { .down = guest_down, .leds = guest_set_leds };
 
-/* --- sources
- * --------------------------------------------------------------------------------------- */
+/* --- sources -------------------------------------------------------------------------- */
 
 static struct daemon *of_source(const struct source *source)
 {
@@ -322,8 +318,7 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, bool expos
 
 	if (exposed && !daemon->exposed_told)
 		log_warn("%s: evswitch's udev rules are not in force (make install): the desktop "
-			 "sees "
-			 "the guests' devices until QEMU has taken them",
+			 "sees the guests' devices until QEMU has taken them",
 			 devnode);
 	daemon->exposed_told |= exposed;
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
@@ -335,8 +330,7 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, bool expos
 
 static const struct hotplug_ops hotplug_ops = { .added = node_added, .own = own_settled };
 
-/* --- timers and signals
- * ---------------------------------------------------------------------------- */
+/* --- timers and signals --------------------------------------------------------------- */
 
 static void signalled(struct signals *signals, int signo)
 {
@@ -368,8 +362,7 @@ static void start_expired(struct timer *timer)
 		timer_fini(timer);
 }
 
-/* --- start and end
- * --------------------------------------------------------------------------------- */
+/* --- start and end -------------------------------------------------------------------- */
 
 static void add_hotkey(struct hotkeys *hotkeys, const struct chord *chord, int action)
 {

@@ -51,7 +51,8 @@ int node_open_guard(struct node *node)
 	return node->guard_fd < 0 ? -errno : 0;
 }
 
-/* True where the guard had anything to read. Bounded: a queue holds a few hundred events at most.
+/*
+ * True where the guard had anything to read. Bounded: a queue holds a few hundred events at most.
  */
 static bool guard_heard(struct node *node)
 {

@@ -21,7 +21,8 @@
 struct node;
 
 struct node_ops {
-	/* The guard heard something: the grab is lost. The node has released what was down on it.
+	/*
+	 * The guard heard something: the grab is lost. The node has released what was down on it.
 	 */
 	void (*lost)(struct node *node);
 	/* The holder set LEDs: node->leds. */
@@ -59,11 +60,13 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
 	       int guard_fd, const char *devnode, const struct node_ops *ops);
 
-/* Opens the guard, if it is not open: to be called again when udev has set the node's permissions.
+/*
+ * Opens the guard, if it is not open: to be called again when udev has set the node's permissions.
  */
 int node_open_guard(struct node *node);
 
-/* Finds out whether somebody holds the node; node->held has it too. False while there is no guard.
+/*
+ * Finds out whether somebody holds the node; node->held has it too. False while there is no guard.
  */
 bool node_check(struct node *node);
 

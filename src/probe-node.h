@@ -50,11 +50,13 @@ enum probe_did {
 	PROBE_DID_MOVE_ABS = 1 << 3,
 };
 
-/* evswitch's own devices: its clones on the host tell that it runs, its guests' are of no interest.
+/*
+ * evswitch's own devices: its clones on the host tell that it runs, its guests' are of no interest.
  */
 enum probe_kind { PROBE_KEYBOARD, PROBE_MEDIA, PROBE_MOUSE, PROBE_TABLET, PROBE_OTHER };
 
-/* How far a pointer went within the present window of time, so that jitter is not taken for a hand.
+/*
+ * How far a pointer went within the present window of time, so that jitter is not taken for a hand.
  */
 struct probe_motion {
 	int64_t start_us; /* of the window; 0 = none began */
@@ -93,7 +95,8 @@ const struct probe_node *probe_recognised(const struct probe_list *list, unsigne
 /* Makes 'info' point at the fields and fd -1. The texts are set by probe_node_name and friends. */
 void probe_node_init(struct probe_node *node);
 
-/* Sets one of the texts; blanks at the ends are dropped from the name, as matching drops them too.
+/*
+ * Sets one of the texts; blanks at the ends are dropped from the name, as matching drops them too.
  */
 void probe_node_set_name(struct probe_node *node, const char *name);
 void probe_node_set_text(char text[PROBE_TEXT_MAX], const char *value);
@@ -120,7 +123,8 @@ const char *probe_kind_name(enum probe_kind kind);
 /* Why this device cannot be given to a guest at all, or NULL where it can. */
 const char *probe_refusal(const struct probe_node *node);
 
-/* Whether both a keyboard and a mouse were used, on the real nodes or on evswitch's clones of them.
+/*
+ * Whether both a keyboard and a mouse were used, on the real nodes or on evswitch's clones of them.
  */
 bool probe_complete(const struct probe_list *list);
 

@@ -342,8 +342,7 @@ static int explain_nothing(const struct probe_list *list)
 	}
 	log_error("nothing was pressed or moved on any input device; a program that grabs devices "
 		  "(another evswitch, keyd, a QEMU with evdev input) hides what they send: end it "
-		  "and "
-		  "try again; --seconds gives more time");
+		  "and try again; --seconds gives more time");
 	return EX_UNAVAILABLE;
 }
 

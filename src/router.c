@@ -26,7 +26,8 @@ void router_init(struct router *router, const struct router_ops *ops, const stru
 		add_chord(&router->in_a_hotkey, &hotkeys->entry[i].chord);
 }
 
-/* The targets are two places: the host, and whichever guest has the focus. No other has keys down.
+/*
+ * The targets are two places: the host, and whichever guest has the focus. No other has keys down.
  */
 static unsigned place_target(const struct router *router, unsigned place)
 {

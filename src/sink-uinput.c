@@ -152,8 +152,7 @@ static int enter(struct sink *sink, const char **why)
 	}
 	if (!node[SHAPE_KEYBOARD].held && !node[SHAPE_POINTER].held) {
 		*why = "nobody holds its keyboard or pointer: the VM is off, does not open them, "
-		       "or "
-		       "its own toggle has let them go";
+		       "or its own toggle has let them go";
 		return -ENOTCONN;
 	}
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {

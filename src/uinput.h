@@ -1,4 +1,5 @@
-/* What clones and guest nodes share: a uinput device with a phys, which libevdev alone cannot give.
+/*
+ * What clones and guest nodes share: a uinput device with a phys, which libevdev alone cannot give.
  */
 #pragma once
 

@@ -27,7 +27,8 @@ static inline void *steal_ptr(void *ptr)
 	return stolen;
 }
 
-/* Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths.
+/*
+ * Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths.
  */
 static inline void close_fd(int *fd)
 {

@@ -79,7 +79,8 @@ struct scenario {
  * fails then. What comes out in answer to a call is asked for by collect.
  */
 struct scenario_world_ops {
-	/* Before start: all devices are plugged, no guest is up. 'guest_up' may come before start.
+	/*
+	 * Before start: all devices are plugged, no guest is up. 'guest_up' may come before start.
 	 */
 	int (*start)(void *world, const struct scenario *scenario);
 	/* The device makes the frame; it fits what its struct scenario_device says. */
@@ -89,7 +90,8 @@ struct scenario_world_ops {
 	int (*guest_down)(void *world, const char *guest);
 	int (*plug)(void *world, const char *device);
 	int (*unplug)(void *world, const char *device);
-	/* SYN_DROPPED on the device; 'down' are the keys that are really down after what was lost.
+	/*
+	 * SYN_DROPPED on the device; 'down' are the keys that are really down after what was lost.
 	 */
 	int (*dropped)(void *world, const char *device, const struct keyset *down);
 	/* evswitch --switch TARGET; a refusal is no failure. */
@@ -114,7 +116,8 @@ struct scenario_world_ops {
 struct scenario *scenario_load(const char *file);
 void scenario_free(struct scenario *scenario);
 
-/* True where all came out as written. The first thing that did not goes to stderr, with its line.
+/*
+ * True where all came out as written. The first thing that did not goes to stderr, with its line.
  */
 bool scenario_play(const struct scenario *scenario, const struct scenario_world_ops *ops,
 		   void *world);

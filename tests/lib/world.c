@@ -93,8 +93,7 @@ static bool wait_readable(int fd, long deadline)
 	return poll(&in, 1, left > 0 ? (int)left : 0) == 1;
 }
 
-/* --- puppets
- * --------------------------------------------------------------------------------------- */
+/* --- puppets -------------------------------------------------------------------------- */
 
 static void enable(struct libevdev *model, unsigned type, unsigned first, unsigned last)
 {
@@ -240,8 +239,7 @@ void puppet_unplug(struct puppet *puppet)
 	uinput_close(&puppet->uinput);
 }
 
-/* --- observers
- * ------------------------------------------------------------------------------------- */
+/* --- observers ------------------------------------------------------------------------ */
 
 static bool node_has_phys(const char *event, const char *phys)
 {
@@ -386,8 +384,7 @@ bool node_is_grabbed(const char *devnode)
 	return ioctl(fd, EVIOCGRAB, 1) < 0 && errno == EBUSY;
 }
 
-/* --- the program
- * ----------------------------------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------------------- */
 
 void program_exec(struct program *program, const char *const *argv)
 {

@@ -267,7 +267,8 @@ static struct sight *add_sight(struct sights *sights)
 	return &sights->sight[sights->n++];
 }
 
-/* A held key repeats as often as its user is slow: once is enough, and only where it is the point.
+/*
+ * A held key repeats as often as its user is slow: once is enough, and only where it is the point.
  */
 static bool is_tiresome(const struct sights *sights, const char *text, const char *expected)
 {

@@ -98,8 +98,7 @@ static struct eye *find_eye(struct desk *desk, const char *label)
 	return NULL;
 }
 
-/* --- eyes
- * ------------------------------------------------------------------------------------------ */
+/* --- eyes ----------------------------------------------------------------------------- */
 
 static void note_event(struct eye *eye, const struct input_event *ev)
 {
@@ -192,8 +191,7 @@ static void released(struct eye *eye)
 		       libevdev_event_code_get_name(EV_KEY, keyset_next(&eye->down, 0)));
 }
 
-/* --- hands
- * ----------------------------------------------------------------------------------------- */
+/* --- hands ---------------------------------------------------------------------------- */
 
 /* arg: LABEL KIND PHYS PRODUCT NAME */
 static void plug(struct hand *hand, char *const *arg)
@@ -264,8 +262,7 @@ static void count_grabbed(const struct desk *desk)
 	answer("ok %u", n);
 }
 
-/* --- the program under test
- * ------------------------------------------------------------------------ */
+/* --- the program under test ----------------------------------------------------------- */
 
 #if defined(__x86_64__)
 #define COUNTER(regs) ((regs).rip)
@@ -323,8 +320,7 @@ static void harm(struct desk *desk, pid_t pid, int signo)
 		answer("ok");
 }
 
-/* --- commands
- * -------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------- */
 
 static bool run_hand(struct hand *hand, const char *verb, char *const *arg)
 {

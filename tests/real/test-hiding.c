@@ -70,8 +70,7 @@ static void close_witnesses(struct witnesses *witnesses)
 	desktop_close(&witnesses->desktop);
 }
 
-/* --- what each has seen since the last look; true where it saw something
- * ---------------------------- */
+/* --- what each has seen since the last look; true where it saw something -------------- */
 
 static bool wait_for(int fd, int timeout_ms)
 {

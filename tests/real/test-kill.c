@@ -122,7 +122,8 @@ static void play_until_killed(struct stage *stage, pid_t killer)
 	puppet_key(&stage->mouse, BTN_LEFT, 0);
 }
 
-/* Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow.
+/*
+ * Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow.
  */
 static long wait_until_free(const struct puppet *puppet, long since)
 {

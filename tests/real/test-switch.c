@@ -291,8 +291,7 @@ static void test_without_rules(void **state)
 	assert_int_equal(system("udevadm control --reload"), 0);
 }
 
-/* --- lock LEDs
- * ------------------------------------------------------------------------------------- */
+/* --- lock LEDs ------------------------------------------------------------------------ */
 
 static void write_led(const char *devnode, unsigned code, int value)
 {
@@ -369,8 +368,7 @@ static void test_leds_of_unheld_node(void **state)
 	stage_close(&stage);
 }
 
-/* --- permissions
- * ----------------------------------------------------------------------------------- */
+/* --- permissions ---------------------------------------------------------------------- */
 
 static int run_as_nobody(const char *conf, char *log, size_t size)
 {

@@ -1,4 +1,5 @@
-/* The loop on a real epoll: who is called, and who is not any more. Nothing here depends on speed.
+/*
+ * The loop on a real epoll: who is called, and who is not any more. Nothing here depends on speed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

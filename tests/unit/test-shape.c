@@ -107,7 +107,8 @@ static void leaves_out_what_no_node_carries(void **state)
 	play(f, "rel_dial:1 rel_misc:2", "pointer rel_dial:1 rel_misc:2\n");
 }
 
-/* No code on two nodes; buttons and motion on the pointer alone; QEMU must see no keyboard there.
+/*
+ * No code on two nodes; buttons and motion on the pointer alone; QEMU must see no keyboard there.
  */
 static void carries_each_code_on_one_node(void **state)
 {
