@@ -13,7 +13,7 @@
  *   quiet 0|1                         whether frames are printed
  *   sums                              REL_X, REL_Y and REL_WHEEL of the pointer, since the last question
  *   syncs                             how many EV_SYN but SYN_REPORT and SYN_DROPPED came so far
- *   stall, read                       leaves the nodes unread; reads them again
+ *   stall, read                       leaves the nodes unread, and looks for none; reads them again
  *   unbind NODE, bind NODE            takes the driver off its device; puts it back; 1: done
  *   reboot, poweroff                  no answer
  * Linked statically, with nothing but the C library.
@@ -364,7 +364,7 @@ int main(void)
 	say("running");
 	for (;;) {
 		struct pollfd in[NODES + 1] = { [NODES] = { STDIN_FILENO, POLLIN, 0 } };
-		bool missing = any_missing();
+		bool missing = !stalled && any_missing();
 
 		for (int i = 0; i < NODES; i++)
 			in[i] = (struct pollfd){ stalled ? -1 : nodes[i].fd, POLLIN, 0 };

@@ -22,6 +22,8 @@
 
 static const char *const nodes[] = { "keyboard", "media", "pointer" };
 
+#define NEST_BOOT_MS 400000 /* an emulated machine in an emulated machine is slow */
+
 /* The one that runs, for machine_reset. */
 static pid_t running;
 
@@ -197,6 +199,53 @@ void machine_expect_answer(struct machine *machine, const char *question, const 
 	machine_ask(machine, question, said);
 	if (strcmp(said, answer) != 0)
 		fail_msg("%s: the guest says \"%s\" instead of \"%s\"", question, said, answer);
+}
+
+/* --- a guest in a QEMU here ----------------------------------------------------------------- */
+
+/* Counted instructions: without, it never gets past the calibration of its clock. */
+static void start_nested(struct machine *machine, struct loop *loop, const char *kernel,
+			 const char *initramfs, const char *const *args)
+{
+	const char *argv[64] = {
+		"/usr/bin/qemu-system-x86_64",
+		"-nodefaults",
+		"-display",
+		"none",
+		"-accel",
+		"tcg,thread=single",
+		"-icount",
+		"shift=1,sleep=off",
+		"-m",
+		"160",
+		"-kernel",
+		kernel,
+		"-initrd",
+		initramfs,
+		"-append",
+		"console=ttyS0 quiet tsc=reliable nokaslr mitigations=off panic=-1",
+		"-no-reboot",
+		"-serial",
+		"stdio",
+	};
+	unsigned n = 0;
+
+	while (argv[n])
+		n++;
+	while (*args && n < ARRAY_SIZE(argv) - 1)
+		argv[n++] = *args++;
+	machine_start(machine, loop, argv);
+}
+
+void machine_nest(struct machine *machine, struct loop *loop, const char *const *args)
+{
+	const char *kernel = getenv("NESTED_KERNEL"), *initramfs = getenv("NESTED_INITRAMFS");
+
+	if (!kernel || !initramfs)
+		fail_msg("NESTED_KERNEL and NESTED_INITRAMFS are not set: use tests/nested/run");
+	start_nested(machine, loop, kernel, initramfs, args);
+	if (!machine_says(machine, "running", NULL, NEST_BOOT_MS))
+		fail_msg("the guest does not boot");
 }
 
 /* --- frames ------------------------------------------------------------------------------ */

@@ -27,6 +27,11 @@ struct machine {
 
 /* Starts this command (NULL at the end), whose stdin and stdout are the guest's console. */
 void machine_start(struct machine *machine, struct loop *loop, const char *const *argv);
+/*
+ * Starts the guest that tests/nested/run brings (environment NESTED_KERNEL, NESTED_INITRAMFS) in a QEMU
+ * with these arguments (NULL at the end) behind its own, and waits until its reader runs: minutes.
+ */
+void machine_nest(struct machine *machine, struct loop *loop, const char *const *args);
 /* All three nodes are there, or are again. */
 void machine_await_nodes(struct machine *machine);
 /* Ends it at once, as a power failure would. Harmless where none runs. */

@@ -11,6 +11,8 @@
 void stage_plug(struct stage *stage)
 {
 	*stage = (struct stage){ .program.err = -1,
+				 .host_keyboard.fd = -1,
+				 .host_mouse.fd = -1,
 				 .guest_keyboard.fd = -1,
 				 .guest_media.fd = -1,
 				 .guest_pointer.fd = -1 };

@@ -16,12 +16,13 @@
 #include "util.h"
 
 #define WARM_UP 20
-/* Between two frames: long enough for everybody to be asleep again. */
-#define PACE_NS 2000000
+#define PACE_US 2000
 
 void timing_open(struct timing *timing, const struct stage *stage)
 {
-	*timing = (struct timing){ .stage = stage, .arrived_fd = eventfd(0, EFD_CLOEXEC) };
+	*timing = (struct timing){ .stage = stage,
+				   .arrived_fd = eventfd(0, EFD_CLOEXEC),
+				   .pace_us = PACE_US };
 	assert_true(timing->arrived_fd >= 0);
 	puppet_plug(&timing->stirrer, PUPPET_MOUSE, "test stirrer", "test/stirrer", 0xc003);
 }
@@ -85,7 +86,8 @@ static void stir(struct timing *timing)
 static void pace(struct timing *timing)
 {
 	stir(timing);
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_nsec = PACE_NS }, NULL);
+	clock_nanosleep(CLOCK_MONOTONIC, 0,
+			&(struct timespec){ .tv_nsec = timing->pace_us * 1000L }, NULL);
 }
 
 static void play_series(struct timing *timing, const struct timing_kind *kinds,

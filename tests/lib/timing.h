@@ -45,7 +45,8 @@ struct timing {
 	const struct stage *stage;
 	struct puppet stirrer;
 	unsigned seed;
-	int arrived_fd; /* where the reader says when the frame came */
+	int arrived_fd;   /* where the reader says when the frame came */
+	unsigned pace_us; /* between two frames: long enough for everybody to be asleep again */
 };
 
 /* The stage's devices are plugged already, and must outlive it. */
