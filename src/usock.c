@@ -1,16 +1,19 @@
 /* Unix sockets by path, and descriptors over them. */
 #include "usock.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "util.h"
 
-#define BACKLOG 8
+#define BACKLOG    8
+#define LOCK_TRIES 20 /* milliseconds */
 
 /* NULL where there is none of the user's own. */
 static const char *runtime_dir(void)
@@ -87,11 +90,28 @@ static bool is_stale(const char *path, int type)
 	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+/*
+ * One after the other in a directory: what is bound and does not listen yet looks stale. Nobody holds it
+ * for long but who means harm; then, and where the directory cannot be read, it goes without.
+ */
+static int lock_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	autofree char *dir = slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	for (int tries = 0; fd >= 0 && tries < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     tries++)
+		usleep(1000);
+	return fd;
+}
+
 int usock_listen(const char *path, int type, mode_t mode)
 {
 	struct sockaddr_un address;
 	int rc = set_address(&address, path);
 	autoclose int fd = rc < 0 ? rc : open_socket(type);
+	autoclose int lock = fd < 0 ? -1 : lock_directory(path);
 
 	if (fd < 0)
 		return fd;

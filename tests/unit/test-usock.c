@@ -107,6 +107,66 @@ static void test_stale_gives_way(void **state)
 	close(listener);
 }
 
+#define RIVALS 4
+
+/* Says with one byte whether it listens, and goes on until it is told to end. */
+static void be_rival(int start, int end, int result)
+{
+	char c;
+	int fd;
+
+	(void)!read(start, &c, 1);
+	fd = usock_listen(place.path, SOCK_SEQPACKET, 0600);
+	c = fd >= 0 ? 1 : fd == -EADDRINUSE ? 0 : 100;
+	(void)!write(result, &c, 1);
+	(void)!read(end, &c, 1);
+	_exit(0);
+}
+
+static unsigned count_winners(int result)
+{
+	unsigned won = 0;
+	char c;
+
+	for (unsigned i = 0; i < RIVALS; i++) {
+		assert_int_equal(read(result, &c, 1), 1);
+		won += (unsigned)c;
+	}
+	return won;
+}
+
+/* Over a stale file, and all in the same instant: one listens, and can be reached. */
+static void test_one_of_many(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 100; round++) {
+		int start[2], end[2], result[2], client;
+
+		close(listen_here());
+		assert_int_equal(pipe2(start, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(result, O_CLOEXEC), 0);
+		for (unsigned i = 0; i < RIVALS; i++)
+			if (fork() == 0) {
+				close(start[1]);
+				close(end[1]);
+				be_rival(start[0], end[0], result[1]);
+			}
+		close(start[1]);
+		assert_int_equal(count_winners(result[0]), 1);
+		client = usock_connect(place.path, SOCK_SEQPACKET);
+		assert_true(client >= 0);
+		close(client);
+		close(end[1]);
+		while (wait(NULL) > 0)
+			;
+		close(start[0]);
+		close(end[0]);
+		close(result[0]);
+		close(result[1]);
+	}
+}
+
 static void test_live_stays(void **state)
 {
 	int listener = listen_here(), client, server;
@@ -421,6 +481,7 @@ int main(void)
 		TEST(test_connect),
 		TEST(test_nobody_listens),
 		TEST(test_stale_gives_way),
+		TEST(test_one_of_many),
 		TEST(test_live_stays),
 		TEST(test_live_of_another_kind_stays),
 		TEST(test_file_stays),
