@@ -61,6 +61,36 @@ static void plug_mouse(struct desk *desk)
 	puppet_plug(&desk->mouse, PUPPET_MOUSE, "demo mouse", "demo/mouse", 0xc002);
 }
 
+static void start_evswitch(struct desk *desk)
+{
+	program_start(&desk->program, conf);
+}
+
+/* What it says meanwhile is no part of the story. */
+static void await_evswitch(struct desk *desk)
+{
+	program_expect(&desk->program, "is grabbed");
+	program_expect(&desk->program, "is grabbed");
+	program_says(&desk->program, "\x01", 0);
+	desk->told = desk->program.used;
+	observer_open(&desk->host[0], "evswitch/host/keyboard");
+	observer_open(&desk->host[1], "evswitch/host/mouse");
+}
+
+static void restart_evswitch(struct desk *desk)
+{
+	start_evswitch(desk);
+	await_evswitch(desk);
+}
+
+static void kill_evswitch(struct desk *desk)
+{
+	program_signal(&desk->program, SIGKILL);
+	program_wait(&desk->program);
+	observer_close(&desk->host[0]);
+	observer_close(&desk->host[1]);
+}
+
 static void start_qemu(struct desk *desk)
 {
 	qemu_start(&desk->qemu, devices);
@@ -147,6 +177,13 @@ static const struct step story[] = {
 	{ .what = "moves the mouse and clicks",
 	  .plays = "x+7,y+7 +btn_left -btn_left",
 	  .guest = "x+7 y+7 +left -left" },
+
+	{ "evswitch is killed while the guest has them", "holds A", .plays = "+a", .guest = "+a" },
+	{ .what = "(kill -9 evswitch)", .act = kill_evswitch, .guest = "-a", .state = HELD },
+	{ .what = "lets go of A", .plays = "-a" },
+	{ .what = "(starts evswitch again)", .act = restart_evswitch, .state = HELD },
+	{ TO_GUEST },
+	{ .what = "types o, k", .plays = "+o -o +k -k", .guest = "+o -o +k -k", .state = NEUTRAL },
 
 	{ "QEMU dies while the guest has them", "holds the right mouse button",
 	  .plays = "+btn_right", .guest = "+right" },
@@ -590,17 +627,12 @@ static void set_up(struct desk *desk)
 	progress(desk, "plugging in a keyboard and a mouse, starting evswitch");
 	puppet_plug(&desk->keyboard, PUPPET_KEYBOARD, "demo keyboard", "demo/keyboard", 0xc001);
 	plug_mouse(desk);
-	program_start(&desk->program, conf);
+	start_evswitch(desk);
 	for (unsigned i = 0; i < ARRAY_SIZE(nodes); i++)
 		wait_for_file(nodes[i]);
 	progress(desk, "starting QEMU on the guest's devices");
 	start_qemu(desk);
-	program_expect(&desk->program, "is grabbed");
-	program_expect(&desk->program, "is grabbed");
-	program_says(&desk->program, "\x01", 0);
-	desk->told = desk->program.used;
-	observer_open(&desk->host[0], "evswitch/host/keyboard");
-	observer_open(&desk->host[1], "evswitch/host/mouse");
+	await_evswitch(desk);
 }
 
 static void print_head(struct desk *desk)
