@@ -264,12 +264,12 @@ static void measure_evswitch(struct bench *bench)
 {
 	struct vhost_guest *guest = &bench->guest;
 	const struct mark calls[] = {
-		{ .fd = guest->keyboard.ring[EVENTQ].call,
+		{ .fd = guest->fe[SHAPE_KEYBOARD].ring[EVENTQ].call,
 		  .take = take_call,
-		  .fe = &guest->keyboard },
-		{ .fd = guest->pointer.ring[EVENTQ].call,
+		  .fe = &guest->fe[SHAPE_KEYBOARD] },
+		{ .fd = guest->fe[SHAPE_POINTER].ring[EVENTQ].call,
 		  .take = take_call,
-		  .fe = &guest->pointer },
+		  .fe = &guest->fe[SHAPE_POINTER] },
 	};
 	struct stage *stage = &bench->stage;
 
@@ -343,7 +343,7 @@ static void start_guests(struct bench *bench)
 {
 	start_evswitch(bench);
 	stage_guest_up(&bench->stage);
-	vhost_guest_up(&bench->guest, &bench->stage.program, "two");
+	vhost_guest_up(&bench->guest, "two");
 	program_stop(&bench->stage.program);
 }
 

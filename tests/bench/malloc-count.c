@@ -247,10 +247,10 @@ static void await_at_driver(struct frontend *fe, unsigned code)
 static void await_marks(const struct outlet *outlet)
 {
 	if (outlet->guest) {
-		await_at_driver(&outlet->guest->keyboard, KEY_F14);
-		await_at_driver(&outlet->guest->pointer, BTN_SIDE);
-		guest_harvest(&outlet->guest->media);
-		guest_forget(&outlet->guest->media);
+		await_at_driver(&outlet->guest->fe[SHAPE_KEYBOARD], KEY_F14);
+		await_at_driver(&outlet->guest->fe[SHAPE_POINTER], BTN_SIDE);
+		guest_harvest(&outlet->guest->fe[SHAPE_MEDIA]);
+		guest_forget(&outlet->guest->fe[SHAPE_MEDIA]);
 	} else {
 		await_at_node(outlet->keyboard, KEY_F14);
 		await_at_node(outlet->mouse, BTN_SIDE);
@@ -260,8 +260,8 @@ static void await_marks(const struct outlet *outlet)
 static bool is_all_up(const struct outlet *outlet)
 {
 	if (outlet->guest)
-		return keyset_empty(&outlet->guest->keyboard.guest.down) &&
-		       keyset_empty(&outlet->guest->pointer.guest.down);
+		return keyset_empty(&outlet->guest->fe[SHAPE_KEYBOARD].guest.down) &&
+		       keyset_empty(&outlet->guest->fe[SHAPE_POINTER].guest.down);
 	return observer_keys_down(outlet->keyboard) + observer_keys_down(outlet->mouse) == 0;
 }
 
@@ -340,7 +340,7 @@ static void test_no_allocation(void **state)
 	stage_focus_guest(&stage);
 	expect_none(&stage, "guest",
 		    &(struct outlet){ &stage.guest_keyboard, &stage.guest_pointer, NULL });
-	vhost_guest_up(&guest, &stage.program, "two");
+	vhost_guest_up(&guest, "two");
 	focus_vhost_guest(&stage);
 	expect_none(&stage, "vhost-user guest", &(struct outlet){ .guest = &guest });
 	vhost_guest_down(&guest);

@@ -274,16 +274,16 @@ static void test_vhost_guest(void **state)
 	struct vhost_guest guest = { 0 };
 	pid_t keeper;
 
-	vhost_guest_up(&guest, &stage->program, "two");
+	vhost_guest_up(&guest, "two");
 	keeper = vhost_guest_keeper(&guest);
 	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
 	puppet_key(&stage->keyboard, KEY_F2, 1);
 	puppet_key(&stage->keyboard, KEY_F2, 0);
 	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
 	program_expect(&stage->program, "focus: two");
-	expect_five(stage, &moves, keeper, &guest.pointer);
-	expect_five(stage, &keys, keeper, &guest.keyboard);
-	expect_five(stage, &clicks, keeper, &guest.pointer);
+	expect_five(stage, &moves, keeper, &guest.fe[SHAPE_POINTER]);
+	expect_five(stage, &keys, keeper, &guest.fe[SHAPE_KEYBOARD]);
+	expect_five(stage, &clicks, keeper, &guest.fe[SHAPE_POINTER]);
 	vhost_guest_down(&guest);
 }
 

@@ -495,3 +495,36 @@ void guest_await_status(struct frontend *fe)
 {
 	await_status(fe, 0);
 }
+
+void guest_await_call(struct frontend *fe, const char *what)
+{
+	struct pollfd call = { .fd = fe->ring[EVENTQ].call, .events = POLLIN };
+
+	if (poll(&call, 1, BACKEND_MS) != 1)
+		fail_msg("the guest waits for %s, and nothing comes", what);
+	guest_calls(fe, EVENTQ);
+}
+
+void guest_await_released(struct frontend *fe)
+{
+	guest_harvest(fe);
+	while (!keyset_empty(&fe->guest.down) || fe->guest.in_frame) {
+		guest_await_call(fe, "releases");
+		guest_harvest(fe);
+	}
+	guest_forget(fe);
+}
+
+void guest_await_rel(struct frontend *fe, uint16_t code, int64_t sum)
+{
+	guest_harvest(fe);
+	while (fe->guest.rel[code] != sum) {
+		guest_await_call(fe, "motion");
+		guest_harvest(fe);
+	}
+}
+
+void guest_expect_key(struct frontend *fe, uint16_t code, int value)
+{
+	guest_expect(fe, EVENTS({ EV_KEY, code, value }, { EV_SYN, SYN_REPORT, 0 }), false);
+}

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "now.h"
 #include "util.h"
 
 #define PAGE 4096U
@@ -126,13 +127,17 @@ void frontend_connect(struct frontend *fe, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = BACKEND_MS / 1000 };
+	long deadline = now_ms() + BACKEND_MS;
 
 	fe->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fe->sock >= 0);
 	setsockopt(fe->sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (connect(fe->sock, (struct sockaddr *)&address, sizeof(address)) < 0)
-		fail_msg("%s: %s", path, strerror(errno));
+	while (connect(fe->sock, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		if ((errno != ENOENT && errno != ECONNREFUSED) || now_ms() > deadline)
+			fail_msg("%s: %s", path, strerror(errno));
+		usleep(1000); /* the file of the last one is no sign; nothing tells */
+	}
 }
 
 static void close_ring(struct frontend_ring *ring)

@@ -189,6 +189,7 @@ void frontend_init(struct frontend *fe, const struct frontend_play *play);
 /* Closes and frees all; harmless on a zeroed one and twice. */
 void frontend_fini(struct frontend *fe);
 
+/* Waits until somebody listens there. */
 void frontend_connect(struct frontend *fe, const char *path);
 void frontend_close(struct frontend *fe);
 /* From the first message to the end of QEMU's realize. */
@@ -231,6 +232,13 @@ void guest_expect(struct frontend *fe, const struct guest_event *events, unsigne
 void guest_mute(struct frontend *fe, unsigned ring, bool muted);
 /* Notifications of this ring since the last question. */
 uint64_t guest_calls(struct frontend *fe, unsigned ring);
+/* The next notification of the event ring; 'what' says in the message what was waited for. */
+void guest_await_call(struct frontend *fe, const char *what);
+/* Takes events until nothing is down, or until the motion sums up to this. */
+void guest_await_released(struct frontend *fe);
+void guest_await_rel(struct frontend *fe, uint16_t code, int64_t sum);
+/* The next event of the guest is this one, as a report of its own. */
+void guest_expect_key(struct frontend *fe, uint16_t code, int value);
 /* Tells the device that there is something in this ring, if it wants to know. */
 void guest_kick(struct frontend *fe, unsigned ring);
 /* The same whether it wants or not. */

@@ -21,6 +21,8 @@
 #include "util.h"
 #include "world.h"
 
+#define IDLE_MS 4000
+
 static char guest_name[32] = "one";
 
 unsigned kills_wanted(unsigned otherwise)
@@ -119,7 +121,7 @@ unsigned keeper_holds(pid_t keeper, const char *path)
 	return n;
 }
 
-unsigned long keeper_sleeps(pid_t keeper)
+static unsigned long count_sleeps(pid_t keeper)
 {
 	char path[64], line[256];
 	unsigned long n = 0;
@@ -135,21 +137,17 @@ unsigned long keeper_sleeps(pid_t keeper)
 	return n;
 }
 
-unsigned long keeper_ticks(pid_t keeper)
+void keeper_expect_idle(pid_t keeper, const char *when)
 {
-	unsigned long user = 0, system = 0;
-	char path[64];
-	FILE *file;
+	unsigned long sleeps = count_sleeps(keeper), ticks = process_ticks(keeper);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", keeper);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	assert_int_equal(fscanf(file,
-				"%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-				&user, &system),
-			 2);
-	fclose(file);
-	return user + system;
+	usleep(IDLE_MS * 1000); /* a period to measure, not a wait */
+	sleeps = count_sleeps(keeper) - sleeps;
+	ticks = process_ticks(keeper) - ticks;
+	printf("%s: in %d ms it slept %lu times and ran for %lu ticks\n", when, IDLE_MS, sleeps,
+	       ticks);
+	assert_in_range(sleeps, 0, 20);
+	assert_in_range(ticks, 0, (unsigned long)sysconf(_SC_CLK_TCK) * IDLE_MS / 1000 / 20);
 }
 
 /* --- the socket -------------------------------------------------------------------------- */

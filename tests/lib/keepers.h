@@ -24,10 +24,8 @@ bool keeper_runs(void);
 long keeper_await_end(pid_t keeper, int timeout_ms);
 /* How many of its descriptors are this path, or begin with it where it ends with "*". */
 unsigned keeper_holds(pid_t keeper, const char *path);
-/* How often it has gone to sleep, by the kernel's count. */
-unsigned long keeper_sleeps(pid_t keeper);
-/* Its processor time so far, in clock ticks. */
-unsigned long keeper_ticks(pid_t keeper);
+/* Measures for some seconds that it sleeps nearly all the time while nothing happens. */
+void keeper_expect_idle(pid_t keeper, const char *when);
 
 /* Listens where the guest's keeper would. */
 int keeper_play(void);

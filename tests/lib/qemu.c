@@ -29,6 +29,7 @@
 
 /* The one that runs, for qemu_reset. */
 static pid_t running;
+static const char *const *chosen;
 
 int qemu_reset(void **state)
 {
@@ -37,7 +38,13 @@ int qemu_reset(void **state)
 		waitpid(running, NULL, 0);
 	}
 	running = 0;
+	chosen = NULL;
 	return world_reset(state);
+}
+
+void qemu_choose(const char *const *command)
+{
+	chosen = command;
 }
 
 static int left_ms(long deadline)
@@ -86,9 +93,9 @@ static void make_bios(const struct qemu *qemu, char *path, size_t size)
 static void run(const struct qemu *qemu, const char *bios, const char *trace,
 		const char *const *args)
 {
+	static const char *const here[] = { "qemu-system-x86_64", NULL };
 	char path[64], monitor[96];
-	const char *argv[96] = {
-		"qemu-system-x86_64",
+	const char *const own[] = {
 		"-nodefaults",
 		"-M",
 		"pc",
@@ -120,14 +127,16 @@ static void run(const struct qemu *qemu, const char *bios, const char *trace,
 		trace,
 		"-qmp",
 		monitor,
+		NULL,
 	};
+	const char *const *const parts[] = { chosen ?: here, own, args };
+	const char *argv[96] = { NULL };
 	unsigned n = 0;
 
 	snprintf(monitor, sizeof(monitor), "unix:%s/monitor,server=on,wait=off", qemu->dir);
-	while (argv[n])
-		n++;
-	while (*args && n < ARRAY_SIZE(argv) - 1)
-		argv[n++] = *args++;
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		for (const char *const *word = parts[i]; *word && n < ARRAY_SIZE(argv) - 1; word++)
+			argv[n++] = *word;
 	snprintf(path, sizeof(path), "%s/stderr", qemu->dir);
 	if (freopen(path, "w", stderr) && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

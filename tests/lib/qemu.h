@@ -12,6 +12,13 @@
 /* How long QEMU may take to start in an emulated machine that shares its processors. */
 #define QEMU_START_MS 60000
 
+/* Ports whose devices QEMU lets go of by itself, as no guest has switched them on. */
+#define QEMU_PORTS_WITHOUT_GUEST                                                                   \
+	"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", "-device",                 \
+		"pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2",   \
+		"-device", "pcie-root-port,id=rp2,chassis=3", "-device",                           \
+		"pcie-root-port,id=rp3,chassis=4"
+
 /* The names that the trace has: of its keys ("a", "ctrl_r"), its buttons and its two axes. */
 #define QEMU_NAME_MAX 24
 
@@ -36,6 +43,9 @@ struct qemu {
 	unsigned n_down;
 	char down[32][QEMU_NAME_MAX]; /* what its guest has down, by the trace */
 };
+
+/* Which QEMU qemu_start starts from now on: the words of a command, NULL at the end. NULL: this machine's. */
+void qemu_choose(const char *const *command);
 
 /*
  * Starts QEMU with these arguments (NULL at the end) after its own, and waits until its machine

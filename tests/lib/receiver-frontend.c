@@ -2,18 +2,16 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "frontend.h"
-#include "qemu.h"
 #include "receiver.h"
-#include "usock.h"
+#include "vhost-guest.h"
 
 struct receiver_frontend {
 	struct receiver receiver;
-	struct frontend fe[SHAPE_NODES];
+	struct vhost_guest guest;
 	unsigned at[SHAPE_NODES]; /* events of the log that have been given out */
 };
 
@@ -22,34 +20,15 @@ static struct receiver_frontend *to_frontend(struct receiver *receiver)
 	return container_of(receiver, struct receiver_frontend, receiver);
 }
 
-static void connect_node(struct receiver *receiver, unsigned node)
-{
-	static const struct frontend_play play = { .kind = FRONTEND_QEMU_10, .num = 64 };
-	struct frontend *fe = &to_frontend(receiver)->fe[node];
-	char dir[USOCK_PATH_MAX], path[USOCK_PATH_MAX + 80];
-
-	assert_int_equal(usock_dir(dir), 0);
-	snprintf(path, sizeof(path), "%s/%s-%s.sock", dir, receiver->guest, shape_node_name(node));
-	wait_for_file(path);
-	frontend_init(fe, &play);
-	frontend_connect(fe, path);
-	frontend_realize(fe);
-	frontend_start(fe);
-	guest_give(fe, fe->guest.n_kept);
-	frontend_sync(fe);
-	to_frontend(receiver)->at[node] = 0;
-}
-
 static void up(struct receiver *receiver)
 {
-	for (unsigned node = 0; node < SHAPE_NODES; node++)
-		connect_node(receiver, node);
+	vhost_guest_up(&to_frontend(receiver)->guest, receiver->guest);
+	memset(to_frontend(receiver)->at, 0, sizeof(to_frontend(receiver)->at));
 }
 
 static void down(struct receiver *receiver)
 {
-	for (unsigned node = 0; node < SHAPE_NODES; node++)
-		frontend_fini(&to_frontend(receiver)->fe[node]);
+	vhost_guest_down(&to_frontend(receiver)->guest);
 }
 
 /* The frame that begins at *at of the log, if it is there whole. */
@@ -80,7 +59,7 @@ static bool take(struct receiver *receiver, struct receiver_frame *out)
 	struct receiver_frontend *frontend = to_frontend(receiver);
 
 	for (out->node = 0; out->node < SHAPE_NODES; out->node++) {
-		struct frontend *fe = &frontend->fe[out->node];
+		struct frontend *fe = &frontend->guest.fe[out->node];
 
 		guest_harvest(fe);
 		if (cut_frame(fe, &frontend->at[out->node], &out->frame))
@@ -91,7 +70,7 @@ static bool take(struct receiver *receiver, struct receiver_frame *out)
 
 static void set_led(struct receiver *receiver, unsigned led, bool on)
 {
-	guest_status(&to_frontend(receiver)->fe[SHAPE_KEYBOARD], EV_LED, (uint16_t)led, on);
+	guest_status(&to_frontend(receiver)->guest.fe[SHAPE_KEYBOARD], EV_LED, (uint16_t)led, on);
 }
 
 static const char *cannot(const struct input_event *ev)

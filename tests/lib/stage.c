@@ -2,8 +2,10 @@
 #include "stage.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -48,6 +50,51 @@ void stage_close(struct stage *stage)
 {
 	program_stop(&stage->program);
 	stage_unplug(stage);
+}
+
+void stage_expect_end(struct stage *stage, int code)
+{
+	assert_int_equal(program_wait(&stage->program), code);
+	observer_close(&stage->host_keyboard);
+	observer_close(&stage->host_mouse);
+}
+
+void stage_kill(struct stage *stage)
+{
+	program_signal(&stage->program, SIGKILL);
+	stage_expect_end(stage, 128 + SIGKILL);
+}
+
+static pid_t kill_after(pid_t victim, unsigned us)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(us);
+		kill(victim, SIGKILL);
+		_exit(0);
+	}
+	return pid;
+}
+
+void stage_kill_in_play(struct stage *stage, unsigned us, void (*turn)(void *arg), void *arg)
+{
+	pid_t killer = kill_after(stage->program.pid, us);
+
+	puppet_key(&stage->keyboard, KEY_A, 1);
+	puppet_key(&stage->mouse, BTN_LEFT, 1);
+	while (waitpid(killer, NULL, WNOHANG) == 0) {
+		stage_toggle(stage);
+		puppet_key(&stage->keyboard, KEY_C, 1);
+		puppet_key(&stage->keyboard, KEY_C, 0);
+		puppet_move(&stage->mouse, 1, 0);
+		if (turn)
+			turn(arg);
+		usleep(2000); /* a pace for the play, not a wait */
+	}
+	puppet_key(&stage->keyboard, KEY_A, 0);
+	puppet_key(&stage->mouse, BTN_LEFT, 0);
+	stage_expect_end(stage, 128 + SIGKILL);
 }
 
 static void hold(struct observer *observer, const char *phys)

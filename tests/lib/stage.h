@@ -29,6 +29,16 @@ void stage_close(struct stage *stage);
 /* The same without the program, which has ended already. */
 void stage_unplug(struct stage *stage);
 
+/* The program ends with this code, and with it the host's devices. */
+void stage_expect_end(struct stage *stage, int code);
+/* SIGKILL, and waits until it is gone. */
+void stage_kill(struct stage *stage);
+/*
+ * The same after so many microseconds, by a process of its own, so that the play goes on: toggles, typing
+ * and motion, with a key and a button down, which come up after it. 'turn' may be NULL.
+ */
+void stage_kill_in_play(struct stage *stage, unsigned us, void (*turn)(void *arg), void *arg);
+
 /* Opens and grabs all nodes of guest one, as QEMU would; and lets go of them. */
 void stage_guest_up(struct stage *stage);
 void stage_guest_down(struct stage *stage);

@@ -8,17 +8,23 @@
 
 #include <cmocka.h>
 
-#include "usock.h"
+void vhost_guest_path(const char *name, enum shape_node node, char path[static USOCK_PATH_MAX])
+{
+	char dir[USOCK_PATH_MAX];
 
-static void connect_device(struct frontend *fe, const char *guest, const char *which)
+	assert_int_equal(usock_dir_name(dir), 0);
+	assert_true(snprintf(path, USOCK_PATH_MAX, "%s/%s-%s.sock", dir, name,
+			     shape_node_name(node)) < USOCK_PATH_MAX);
+}
+
+static void connect_device(struct frontend *fe, const char *name, enum shape_node node)
 {
 	static const struct frontend_play linux_guest = { .kind = FRONTEND_QEMU_10,
 							  .num = 64,
 							  .want = F_EVENT_IDX | F_INDIRECT };
-	char dir[USOCK_PATH_MAX], path[2 * USOCK_PATH_MAX];
+	char path[USOCK_PATH_MAX];
 
-	assert_int_equal(usock_dir(dir), 0);
-	snprintf(path, sizeof(path), "%s/%s-%s.sock", dir, guest, which);
+	vhost_guest_path(name, node, path);
 	frontend_init(fe, &linux_guest);
 	frontend_connect(fe, path);
 	frontend_realize(fe);
@@ -27,23 +33,33 @@ static void connect_device(struct frontend *fe, const char *guest, const char *w
 	frontend_sync(fe);
 }
 
-void vhost_guest_up(struct vhost_guest *guest, struct program *program, const char *name)
+void vhost_guest_up(struct vhost_guest *guest, const char *name)
 {
-	char last[64];
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
+		connect_device(&guest->fe[node], name, node);
+}
 
-	snprintf(last, sizeof(last), "/%s-pointer.sock", name);
-	program->read_to = 0; /* it may have said so before anybody asked */
-	program_expect(program, last);
-	connect_device(&guest->keyboard, name, "keyboard");
-	connect_device(&guest->media, name, "media");
-	connect_device(&guest->pointer, name, "pointer");
+void vhost_guest_reboot(struct vhost_guest *guest)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_stop(&guest->fe[i]);
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		guest_reset(&guest->fe[i]);
+		frontend_start(&guest->fe[i]);
+		guest_give(&guest->fe[i], guest->fe[i].guest.buffers);
+	}
+}
+
+void vhost_guest_sync(struct vhost_guest *guest)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_sync(&guest->fe[i]);
 }
 
 void vhost_guest_down(struct vhost_guest *guest)
 {
-	frontend_fini(&guest->keyboard);
-	frontend_fini(&guest->media);
-	frontend_fini(&guest->pointer);
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_fini(&guest->fe[i]);
 }
 
 pid_t vhost_guest_keeper(const struct vhost_guest *guest)
@@ -51,7 +67,6 @@ pid_t vhost_guest_keeper(const struct vhost_guest *guest)
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	assert_int_equal(getsockopt(guest->keyboard.sock, SOL_SOCKET, SO_PEERCRED, &peer, &size),
-			 0);
+	assert_int_equal(getsockopt(guest->fe[0].sock, SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
 	return peer.pid;
 }

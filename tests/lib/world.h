@@ -108,3 +108,6 @@ void program_stop(struct program *program);
  * next has one of its own.
  */
 void keeper_await_gone(const char *guest);
+
+/* The processor time of a process so far, in clock ticks. */
+unsigned long process_ticks(pid_t pid);

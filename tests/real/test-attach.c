@@ -26,13 +26,6 @@
 
 #define MONITOR "/tmp/evswitch-one.monitor"
 
-/* Ports whose devices QEMU lets go of by itself, as no guest has switched them on. */
-#define PORTS_WITHOUT_GUEST                                                                        \
-	"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off", "-device",                 \
-		"pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2",   \
-		"-device", "pcie-root-port,id=rp2,chassis=3", "-device",                           \
-		"pcie-root-port,id=rp3,chassis=4"
-
 struct bench {
 	struct rig rig;
 	struct qemu qemu;
@@ -76,33 +69,15 @@ static void type(struct bench *bench)
 	qemu_expect(&bench->qemu, "+left -left");
 }
 
-static long cpu_ticks(const struct bench *bench)
-{
-	char path[64], text[1024], *at;
-	long user, system;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)bench->qemu.pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
-	at = strrchr(text, ')');
-	assert_int_equal(sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
-				&user, &system),
-			 2);
-	return user + system;
-}
-
 /* A QEMU that reads a node which is gone takes a processor whole: 100 ticks a second. */
 static void expect_idle(struct bench *bench)
 {
-	long before = cpu_ticks(bench), ticks;
+	unsigned long ticks = process_ticks(bench->qemu.pid);
 
 	sleep(2);
-	ticks = cpu_ticks(bench) - before;
+	ticks = process_ticks(bench->qemu.pid) - ticks;
 	if (ticks > 60)
-		fail_msg("QEMU used %ld ticks in 2 s", ticks);
+		fail_msg("QEMU used %lu ticks in 2 s", ticks);
 }
 
 struct answer {
@@ -202,7 +177,7 @@ static void test_input_linux_by_command_line(void **state)
 static void test_virtio_input(void **state)
 {
 	static const char *const q35[] = {
-		"-M", "q35", PORTS_WITHOUT_GUEST, "-device", "virtio-rng-pci,bus=rp1", NULL
+		"-M", "q35", QEMU_PORTS_WITHOUT_GUEST, "-device", "virtio-rng-pci,bus=rp1", NULL
 	};
 	struct bench bench;
 
@@ -224,7 +199,7 @@ static void test_virtio_input(void **state)
 /* Three or none: the two that were added go again when the third cannot be had. */
 static void test_virtio_input_held_by_another(void **state)
 {
-	static const char *const q35[] = { "-M", "q35", PORTS_WITHOUT_GUEST, NULL };
+	static const char *const q35[] = { "-M", "q35", QEMU_PORTS_WITHOUT_GUEST, NULL };
 	struct observer other = { .fd = -1 };
 	struct bench bench;
 
@@ -331,7 +306,7 @@ static pid_t take_and_close(const char *path)
  */
 static void test_vhost_user_is_undone(void **state)
 {
-	static const char *const q35[] = { "-M", "q35", PORTS_WITHOUT_GUEST, NULL };
+	static const char *const q35[] = { "-M", "q35", QEMU_PORTS_WITHOUT_GUEST, NULL };
 	char path[GUEST_PATH_SIZE];
 	struct answer answer;
 	struct bench bench;

@@ -40,19 +40,21 @@ struct desk {
 
 /* --- the test's monitor -------------------------------------------------------------------------- */
 
+#define HEARD_MAX 8192
+
 /* Reads until this text has come; what comes behind it is dropped. */
-static void monitor_expect(int monitor, const char *text)
+static void monitor_hear(int monitor, const char *text, char heard[static HEARD_MAX])
 {
-	char heard[8192] = "";
 	size_t used = 0;
 
+	*heard = '\0';
 	while (!strstr(heard, text)) {
 		struct pollfd ready = { .fd = monitor, .events = POLLIN };
 		ssize_t size;
 
 		if (poll(&ready, 1, WORLD_MS) != 1)
 			fail_msg("the monitor does not say %s, but: %s", text, heard);
-		size = read(monitor, heard + used, sizeof(heard) - 1 - used);
+		size = read(monitor, heard + used, HEARD_MAX - 1 - used);
 		if (size <= 0)
 			fail_msg("the monitor ends before %s: %s", text, heard);
 		used += (size_t)size;
@@ -60,13 +62,38 @@ static void monitor_expect(int monitor, const char *text)
 	}
 }
 
-static void monitor_do(int monitor, const char *command)
+static void monitor_expect(int monitor, const char *text)
+{
+	char heard[HEARD_MAX];
+
+	monitor_hear(monitor, text, heard);
+}
+
+static void monitor_tell(int monitor, const char *command)
 {
 	char line[128];
 	int size = snprintf(line, sizeof(line), "{\"execute\":\"%s\"}\n", command);
 
 	assert_int_equal(write(monitor, line, (size_t)size), size);
+}
+
+static void monitor_do(int monitor, const char *command)
+{
+	monitor_tell(monitor, command);
 	monitor_expect(monitor, "\"return\"");
+}
+
+/* How many chardevs of evswitch it has. */
+static unsigned count_chardevs(int monitor)
+{
+	char heard[HEARD_MAX];
+	unsigned n = 0;
+
+	monitor_tell(monitor, "query-chardev");
+	monitor_hear(monitor, "]}", heard);
+	for (const char *at = heard; (at = strstr(at, "\"evswitch-one-")); at++)
+		n++;
+	return n;
 }
 
 static int monitor_open(void)
@@ -81,16 +108,26 @@ static int monitor_open(void)
 
 /* --- a machine and the program ------------------------------------------------------------------- */
 
-static void start_qemu(struct desk *desk)
+static void start_qemu_with(struct desk *desk, const char *const *more)
 {
-	static const char *const args[] = {
-		"-qmp", "unix:" FOLLOWED ",server=on,wait=off",
-		"-qmp", "unix:" OURS ",server=on,wait=off",
-		NULL,
+	const char *args[32] = {
+		"-qmp",
+		"unix:" FOLLOWED ",server=on,wait=off",
+		"-qmp",
+		"unix:" OURS ",server=on,wait=off",
 	};
 
+	for (unsigned n = 4; *more && n < ARRAY_SIZE(args) - 1; n++)
+		args[n] = *more++;
 	qemu_start(&desk->qemu, args);
 	desk->monitor = monitor_open();
+}
+
+static void start_qemu(struct desk *desk)
+{
+	static const char *const none[] = { NULL };
+
+	start_qemu_with(desk, none);
 }
 
 static void stop_qemu(struct desk *desk)
@@ -195,17 +232,23 @@ static void expect_released(struct desk *desk, unsigned n)
 	assert_int_equal(desk->qemu.n_down, 0);
 }
 
+/* With a key down in it. */
+static void open_in_guest(struct desk *desk)
+{
+	desk_open(desk, CONF("input-linux"));
+	expect_given(desk);
+	focus(desk);
+	puppet_key(&desk->stage.keyboard, KEY_A, 1);
+	qemu_expect(&desk->qemu, "+a");
+}
+
 /* QEMU drops what a paused machine gets: the releases come when it runs again. */
 static void test_pause_and_resume(void **state)
 {
 	struct desk desk = { .monitor = -1 };
 
 	(void)state;
-	desk_open(&desk, CONF("input-linux"));
-	expect_given(&desk);
-	focus(&desk);
-	puppet_key(&desk.stage.keyboard, KEY_A, 1);
-	qemu_expect(&desk.qemu, "+a");
+	open_in_guest(&desk);
 	puppet_key(&desk.stage.mouse, BTN_LEFT, 1);
 	qemu_expect(&desk.qemu, "+left");
 	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
@@ -232,11 +275,7 @@ static void test_reset(void **state)
 	struct desk desk = { .monitor = -1 };
 
 	(void)state;
-	desk_open(&desk, CONF("input-linux"));
-	expect_given(&desk);
-	focus(&desk);
-	puppet_key(&desk.stage.keyboard, KEY_A, 1);
-	qemu_expect(&desk.qemu, "+a");
+	open_in_guest(&desk);
 	do_and_expect(&desk, "system_reset", "its VM was reset: back to the host");
 	qemu_expect(&desk.qemu, "-a");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
@@ -250,11 +289,7 @@ static void test_quit(void **state)
 	struct desk desk = { .monitor = -1 };
 
 	(void)state;
-	desk_open(&desk, CONF("input-linux"));
-	expect_given(&desk);
-	focus(&desk);
-	puppet_key(&desk.stage.keyboard, KEY_A, 1);
-	qemu_expect(&desk.qemu, "+a");
+	open_in_guest(&desk);
 	do_and_expect(&desk, "quit", "back to the host");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	expect_typed_on_host(&desk);
@@ -275,33 +310,91 @@ static void await_gone(const char *path)
 	}
 }
 
-/* At the end of a trial the machine is as it was: it goes on, and the nodes are gone. */
-static void test_trial_takes_back(void **state)
+static void start_trial(struct program *program, const char *text)
 {
 	const char *path = "/tmp/evswitch-trial.conf", *binary = getenv("EVSWITCH");
 	const char *const argv[] = {
-		binary ? binary : "build/evswitch", "-c", path, "--try", "5", NULL
+		binary ? binary : "build/evswitch", "-c", path, "--try", "10", NULL
 	};
-	struct desk desk = { .monitor = -1 };
 	FILE *conf = fopen(path, "w");
+
+	assert_non_null(conf);
+	fputs(text, conf);
+	fclose(conf);
+	program_exec(program, argv);
+}
+
+static void expect_trial_ends(struct desk *desk)
+{
+	program_expect(&desk->stage.program, "the trial is over");
+	assert_int_equal(program_wait(&desk->stage.program), 0);
+	monitor_do(desk->monitor, "query-status");
+}
+
+/* At the end of a trial the machine is as it was: it goes on, and the nodes are gone. */
+static void test_trial_takes_back(void **state)
+{
+	struct desk desk = { .monitor = -1 };
 	char devnode[64];
 
 	(void)state;
-	assert_non_null(conf);
-	fputs(CONF("input-linux"), conf);
-	fclose(conf);
 	start_qemu(&desk);
 	stage_plug(&desk.stage);
-	program_exec(&desk.stage.program, argv);
+	start_trial(&desk.stage.program, CONF("input-linux"));
 	expect_given(&desk);
 	assert_true(find_node("evswitch/one/keyboard", devnode, WORLD_MS));
-	program_expect(&desk.stage.program, "the trial is over");
-	assert_int_equal(program_wait(&desk.stage.program), 0);
-	monitor_do(desk.monitor, "query-status");
+	expect_trial_ends(&desk);
 	await_gone(devnode);
 	stage_unplug(&desk.stage);
 	stop_qemu(&desk);
-	unlink(path);
+}
+
+/* The words of its command, or NULL. */
+static const char *const *find_newer_qemu(void)
+{
+	static char text[2048];
+	static const char *words[16];
+	FILE *out = popen("tests/guest/fetch-qemu --print", "r");
+	unsigned n = 0;
+
+	assert_non_null(out);
+	text[fread(text, 1, sizeof(text) - 1, out)] = '\0';
+	if (pclose(out) != 0)
+		return NULL;
+	for (char *word = strtok(text, "\n"); word && n < ARRAY_SIZE(words) - 1;
+	     word = strtok(NULL, "\n"))
+		words[n++] = word;
+	return words;
+}
+
+/* The same with three vhost-user devices, in a machine whose memory is shared. */
+static void test_vhost_user_given_and_taken_back(void **state)
+{
+	static const char *const q35[] = { "-M",
+					   "q35,memory-backend=mem",
+					   "-object",
+					   "memory-backend-memfd,id=mem,size=32M,share=on",
+					   QEMU_PORTS_WITHOUT_GUEST,
+					   NULL };
+	const char *const *newer = find_newer_qemu();
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	if (!newer) {
+		puts("skip: no QEMU here with vhost-user-input (8.0 or newer: make deps)");
+		skip();
+	}
+	qemu_choose(newer);
+	start_qemu_with(&desk, q35);
+	stage_plug(&desk.stage);
+	start_trial(&desk.stage.program, CONF("vhost-user"));
+	expect_given(&desk);
+	assert_int_equal(count_chardevs(desk.monitor), SHAPE_NODES);
+	expect_trial_ends(&desk);
+	assert_int_equal(count_chardevs(desk.monitor), 0);
+	stage_unplug(&desk.stage);
+	stop_qemu(&desk);
+	keeper_await_gone("one");
 }
 
 int main(void)
@@ -313,6 +406,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_reset, qemu_reset),
 		cmocka_unit_test_teardown(test_quit, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),
+		cmocka_unit_test_teardown(test_vhost_user_given_and_taken_back, qemu_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,9 +87,7 @@ static void kill_while_held(struct desk *desk)
 			fail_msg("QEMU has %s down for ever", desk->qemu.down[0]);
 		assert_true(event.value == 0 || event.value == 2);
 	}
-	assert_int_equal(program_wait(&desk->stage.program), 128 + SIGKILL);
-	observer_close(&desk->stage.host_keyboard);
-	observer_close(&desk->stage.host_mouse);
+	stage_expect_end(&desk->stage, 128 + SIGKILL);
 	puppet_key(&desk->stage.keyboard, KEY_A, 0);
 	puppet_key(&desk->stage.mouse, BTN_LEFT, 0);
 }
@@ -97,10 +95,10 @@ static void kill_while_held(struct desk *desk)
 /* In percent of one processor. */
 static unsigned long busy(const struct desk *desk)
 {
-	unsigned long ticks = keeper_ticks(desk->qemu.pid);
+	unsigned long ticks = process_ticks(desk->qemu.pid);
 
 	usleep(LOOK_MS * 1000); /* a period to measure, not a wait */
-	ticks = keeper_ticks(desk->qemu.pid) - ticks;
+	ticks = process_ticks(desk->qemu.pid) - ticks;
 	return ticks * 100 * 1000 / LOOK_MS / (unsigned long)sysconf(_SC_CLK_TCK);
 }
 

@@ -100,20 +100,6 @@ static void expect_same_nodes(const struct stage *stage)
 	expect_same_node(&stage->guest_pointer, "evswitch/one/pointer");
 }
 
-/* The host's devices went with the daemon. */
-static void program_gone(struct stage *stage, int code)
-{
-	assert_int_equal(program_wait(&stage->program), code);
-	observer_close(&stage->host_keyboard);
-	observer_close(&stage->host_mouse);
-}
-
-static void kill_program(struct stage *stage)
-{
-	program_signal(&stage->program, SIGKILL);
-	program_gone(stage, 128 + SIGKILL);
-}
-
 static void start_again(struct stage *stage, const char *conf)
 {
 	stage_start(stage, conf);
@@ -159,7 +145,7 @@ static void test_daemon_ends(void **state)
 	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 0);
 	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 0);
 	printf("released after %ld ms\n", now_ms() - since);
-	program_gone(&stage, end->code);
+	stage_expect_end(&stage, end->code);
 	expect_same_nodes(&stage);
 	puppet_key(&stage.keyboard, KEY_A, 0);
 	puppet_key(&stage.mouse, BTN_LEFT, 0);
@@ -167,33 +153,6 @@ static void test_daemon_ends(void **state)
 	start_again(&stage, end->conf);
 	assert_int_equal(keeper_find(0), keeper);
 	finish(&stage);
-}
-
-/* A process of its own, so that the play goes on while it waits. */
-static pid_t kill_after(pid_t victim, unsigned us)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		usleep(us);
-		kill(victim, SIGKILL);
-		_exit(0);
-	}
-	return pid;
-}
-
-static void play_until_killed(struct stage *stage, pid_t killer)
-{
-	puppet_key(&stage->keyboard, KEY_A, 1);
-	puppet_key(&stage->mouse, BTN_LEFT, 1);
-	while (waitpid(killer, NULL, WNOHANG) == 0) {
-		stage_toggle(stage);
-		type(&stage->keyboard, KEY_C);
-		puppet_move(&stage->mouse, 1, 0);
-		usleep(2000); /* a pace for the play, not a wait */
-	}
-	puppet_key(&stage->keyboard, KEY_A, 0);
-	puppet_key(&stage->mouse, BTN_LEFT, 0);
 }
 
 /* Returns when nothing is down on the node any more, which its events tell. */
@@ -223,13 +182,9 @@ static void await_free(const struct puppet *puppet)
 
 static void kill_at_random(struct stage *stage, const char *conf)
 {
-	pid_t killer;
-
 	stage_start(stage, conf);
 	expect_same_nodes(stage);
-	killer = kill_after(stage->program.pid, (unsigned)rand() % SPREAD_US);
-	play_until_killed(stage, killer);
-	program_gone(stage, 128 + SIGKILL);
+	stage_kill_in_play(stage, (unsigned)rand() % SPREAD_US, NULL, NULL);
 	await_released(&stage->guest_keyboard);
 	await_released(&stage->guest_media);
 	await_released(&stage->guest_pointer);
@@ -252,7 +207,7 @@ static void test_kill_at_random(void **state)
 	stage_open(&stage, conf);
 	stage_guest_up(&stage);
 	keeper = keeper_find(0);
-	kill_program(&stage);
+	stage_kill(&stage);
 	for (unsigned i = 0, n = kills_wanted(KILLS); i < n; i++)
 		kill_at_random(&stage, conf);
 	assert_int_equal(keeper_find(0), keeper);
@@ -276,7 +231,7 @@ static void test_leds_outlive(void **state)
 	assert_int_equal(write(stage.guest_keyboard.fd, ev, sizeof(ev)), sizeof(ev));
 	while (!(leds & 1U << LED_CAPSL))
 		assert_true(puppet_read_leds(&stage.keyboard, &leds, WORLD_MS));
-	kill_program(&stage);
+	stage_kill(&stage);
 	stage_start(&stage, conf);
 	while (leds & 1U << LED_CAPSL)
 		assert_true(puppet_read_leds(&stage.keyboard, &leds, WORLD_MS));
@@ -304,7 +259,7 @@ static void test_holds_no_device(void **state)
 	assert_int_equal(keeper_holds(keeper, "/dev/input/*"), SHAPE_NODES);
 	assert_int_equal(keeper_holds(keeper, "/dev/uinput"), SHAPE_NODES);
 	assert_int_equal(keeper_holds(keeper, "/memfd:*"), 0);
-	kill_program(&stage);
+	stage_kill(&stage);
 	await_free(&stage.keyboard);
 	await_free(&stage.mouse);
 	assert_false(find_node("evswitch/host/keyboard", (char[64]){ 0 }, 0));
@@ -347,7 +302,7 @@ static void test_ends_after_kill(void **state)
 	(void)state;
 	stage_open(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
-	kill_program(&stage);
+	stage_kill(&stage);
 	took = keeper_await_end(keeper, KEEPER_WAIT_MS + END_MS);
 	printf("it ended after %ld ms\n", took);
 	assert_true(took > KEEPER_WAIT_MS / 2);
@@ -379,22 +334,6 @@ static void test_stays_while_held(void **state)
 	stage_unplug(&stage);
 }
 
-#define IDLE_MS 4000
-
-/* Sleeps and processor time while nothing happens, with a daemon and without. */
-static void expect_idle(pid_t keeper, const char *when)
-{
-	unsigned long sleeps = keeper_sleeps(keeper), ticks = keeper_ticks(keeper);
-
-	usleep(IDLE_MS * 1000); /* a period to measure, not a wait */
-	sleeps = keeper_sleeps(keeper) - sleeps;
-	ticks = keeper_ticks(keeper) - ticks;
-	printf("%s: in %d ms it slept %lu times and ran for %lu ticks\n", when, IDLE_MS, sleeps,
-	       ticks);
-	assert_in_range(sleeps, 0, 20);
-	assert_in_range(ticks, 0, (unsigned long)sysconf(_SC_CLK_TCK) * IDLE_MS / 1000 / 20);
-}
-
 static void test_is_idle(void **state)
 {
 	struct stage stage;
@@ -403,9 +342,9 @@ static void test_is_idle(void **state)
 	(void)state;
 	open_in_guest(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
-	expect_idle(keeper, "with a daemon");
-	kill_program(&stage);
-	expect_idle(keeper, "without");
+	keeper_expect_idle(keeper, "with a daemon");
+	stage_kill(&stage);
+	keeper_expect_idle(keeper, "without");
 	stage_unplug(&stage);
 }
 
@@ -431,7 +370,7 @@ static void test_keeper_is_killed(void **state)
 	assert_int_equal(keeper_holds(next, "/dev/input/*"), SHAPE_NODES);
 	expect_typed_in_guest(&stage);
 	expect_same_nodes(&stage);
-	kill_program(&stage);
+	stage_kill(&stage);
 	expect_same_nodes(&stage);
 	start_again(&stage, STAGE_CONF);
 	finish(&stage);
@@ -447,7 +386,7 @@ static void test_keeper_and_daemon_are_killed(void **state)
 	stage_open(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
 	kill(keeper, SIGKILL);
-	kill_program(&stage);
+	stage_kill(&stage);
 	assert_true(has_socket()); /* and nobody listens */
 	stage_start(&stage, STAGE_CONF);
 	assert_int_not_equal(keeper_find(keeper), keeper);
@@ -504,7 +443,7 @@ static void test_second_daemon_takes_over(void **state)
 	open_in_guest(&stage, STAGE_CONF);
 	program_start(&second, STAGE_CONF);
 	program_expect(&second, "another evswitch is running");
-	kill_program(&stage);
+	stage_kill(&stage);
 	program_expect(&second, "guest one: pointer is");
 	expect_same_nodes(&stage);
 	stage.program = second;
@@ -596,7 +535,7 @@ static void test_stopped_keeper(void **state)
 	open_in_guest(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
 	kill(keeper, SIGSTOP);
-	kill_program(&stage);
+	stage_kill(&stage);
 	keeper_crowd();
 	stage_start(&stage, STAGE_CONF);
 	assert_non_null(strstr(stage.program.log, "guest one: its keeper does not answer"));
@@ -667,7 +606,7 @@ static void test_nonsense(void **state)
 	(void)state;
 	open_in_guest(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
-	kill_program(&stage);
+	stage_kill(&stage);
 	say_nonsense("x", 1, 0);
 	say_nonsense("GET / HTTP/1.1\r\n\r\n", 18, USOCK_FDS_MAX);
 	say_nonsense(big, sizeof(big), 3);
@@ -743,7 +682,7 @@ static void test_other_configuration_unheld(void **state)
 	(void)state;
 	stage_open(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
-	kill_program(&stage);
+	stage_kill(&stage);
 	stage_start(&stage, CONF("virtio-input", ""));
 	observer_open(&stage.guest_keyboard, "evswitch/one/keyboard");
 	assert_true(declares(&stage.guest_keyboard, EV_KEY, KEY_SCROLLLOCK));
@@ -770,7 +709,7 @@ static void test_no_runtime_dir(void **state)
 		strstr(stage.program.log, "guest one: its devices will vanish with this process"));
 	expect_typed_in_guest(&stage);
 	assert_false(keeper_runs());
-	kill_program(&stage);
+	stage_kill(&stage);
 	while (observer_frame(&stage.guest_keyboard, &seen, WORLD_MS))
 		;
 	assert_int_equal(read(stage.guest_keyboard.fd, &seen, sizeof(struct input_event)), -1);

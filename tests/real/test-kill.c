@@ -96,32 +96,6 @@ static void look_until(struct screen *screen, int devices)
 	}
 }
 
-/* A process of its own, so that the play goes on while it waits. */
-static pid_t kill_after(pid_t victim, unsigned us)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		usleep(us);
-		kill(victim, SIGKILL);
-		_exit(0);
-	}
-	return pid;
-}
-
-static void play_until_killed(struct stage *stage, pid_t killer)
-{
-	puppet_key(&stage->keyboard, KEY_A, 1);
-	puppet_key(&stage->mouse, BTN_LEFT, 1);
-	while (waitpid(killer, NULL, WNOHANG) == 0) {
-		stage_toggle(stage);
-		puppet_move(&stage->mouse, 1, 0);
-		usleep(2000); /* a pace for the play, not a wait */
-	}
-	puppet_key(&stage->keyboard, KEY_A, 0);
-	puppet_key(&stage->mouse, BTN_LEFT, 0);
-}
-
 /*
  * Returns how long it took; a grab of our own is the only way to ask, and letting go of it is slow.
  */
@@ -143,17 +117,14 @@ static long wait_until_free(const struct puppet *puppet, long since)
 static long kill_once(struct stage *stage, struct screen *screen, struct observer *client)
 {
 	long killed, took;
-	pid_t killer;
 
 	program_start(&stage->program, STAGE_CONF);
 	program_expect(&stage->program, "is grabbed");
 	program_expect(&stage->program, "is grabbed");
 	look_until(screen, 2);
 	stage_guest_up(stage);
-	killer = kill_after(stage->program.pid, (unsigned)rand() % SPREAD_US);
-	play_until_killed(stage, killer);
+	stage_kill_in_play(stage, (unsigned)rand() % SPREAD_US, NULL, NULL);
 	killed = now_ms();
-	assert_int_equal(program_wait(&stage->program), 128 + SIGKILL);
 	took = wait_until_free(&stage->keyboard, killed);
 	wait_until_free(&stage->mouse, killed);
 	look_until(screen, 0);

@@ -17,9 +17,7 @@
 
 #include <libevdev/libevdev.h>
 
-#include "frontend.h"
-#include "qemu.h"
-#include "usock.h"
+#include "vhost-guest.h"
 #include "world.h"
 
 #define MICE    8
@@ -48,7 +46,7 @@ struct load {
 	enum reader reader;
 	struct mouse mouse[MICE];
 	struct program program;
-	struct frontend keyboard, pointer;
+	struct vhost_guest guest;
 	long frames;    /* made */
 	long events;    /* arrived, SYN_REPORTs among them */
 	int64_t sum[2]; /* of the motion made */
@@ -78,22 +76,6 @@ static void plug_mouse(struct mouse *mouse, unsigned i)
 	libevdev_free(model);
 }
 
-static void connect_guest(struct frontend *fe, const char *node)
-{
-	static const struct frontend_play play = { .kind = FRONTEND_QEMU_10, .num = 64 };
-	char dir[USOCK_PATH_MAX], path[USOCK_PATH_MAX + 40];
-
-	assert_int_equal(usock_dir(dir), 0);
-	snprintf(path, sizeof(path), "%s/one-%s.sock", dir, node);
-	wait_for_file(path);
-	frontend_init(fe, &play);
-	frontend_connect(fe, path);
-	frontend_realize(fe);
-	frontend_start(fe);
-	guest_give(fe, fe->guest.n_kept);
-	frontend_sync(fe);
-}
-
 static void start(struct load *load)
 {
 	static const char conf[] = "[device mice]\nname = test mouse\n"
@@ -105,8 +87,7 @@ static void start(struct load *load)
 	program_start(&load->program, conf);
 	for (unsigned i = 0; i < MICE; i++)
 		program_expect(&load->program, "is grabbed");
-	connect_guest(&load->keyboard, "keyboard");
-	connect_guest(&load->pointer, "pointer");
+	vhost_guest_up(&load->guest, "one");
 	program_expect(&load->program, "guest one is up");
 	puppet_key(&load->mouse[0].puppet, KEY_F1, 1);
 	puppet_key(&load->mouse[0].puppet, KEY_F1, 0);
@@ -118,8 +99,7 @@ static void start(struct load *load)
 static void stop(struct load *load)
 {
 	program_stop(&load->program);
-	frontend_fini(&load->keyboard);
-	frontend_fini(&load->pointer);
+	vhost_guest_down(&load->guest);
 	for (unsigned i = 0; i < MICE; i++)
 		puppet_unplug(&load->mouse[i].puppet);
 	close_fd(&load->timer);
@@ -162,24 +142,24 @@ static void play_tick(struct load *load, unsigned tick, unsigned ticks)
 
 static void take(struct load *load)
 {
-	struct guest *guest = &load->pointer.guest;
+	struct guest *guest = &load->guest.fe[SHAPE_POINTER].guest;
 
-	guest_harvest(&load->pointer);
+	guest_harvest(&load->guest.fe[SHAPE_POINTER]);
 	for (unsigned i = 0; i < guest->n_log; i++)
 		if (guest->log[i].type == EV_KEY)
 			load->mouse[guest->log[i].code - BTN_LEFT].arrived++;
 	load->events += guest->n_log;
-	guest_forget(&load->pointer);
+	guest_forget(&load->guest.fe[SHAPE_POINTER]);
 }
 
 static void read_tick(struct load *load, unsigned tick)
 {
 	if (load->reader == NOT_FOR_A_SECOND && tick >= STALL_FROM && tick < STALL_TO)
 		return;
-	load->pointer.guest.keeps = load->reader == SLOWLY;
+	load->guest.fe[SHAPE_POINTER].guest.keeps = load->reader == SLOWLY;
 	take(load);
 	if (load->reader == SLOWLY)
-		guest_give(&load->pointer, SLOW_EVENTS);
+		guest_give(&load->guest.fe[SHAPE_POINTER], SLOW_EVENTS);
 }
 
 static double now(void)
@@ -216,7 +196,7 @@ static void let_go(struct load *load)
 
 static bool all_arrived(const struct load *load)
 {
-	const struct guest *guest = &load->pointer.guest;
+	const struct guest *guest = &load->guest.fe[SHAPE_POINTER].guest;
 
 	for (unsigned i = 0; i < MICE; i++)
 		if (load->mouse[i].arrived < load->mouse[i].made)
@@ -228,8 +208,8 @@ static void take_rest(struct load *load)
 {
 	double deadline = now() + WORLD_MS / 1000.0;
 
-	load->pointer.guest.keeps = false;
-	guest_give(&load->pointer, load->pointer.guest.n_kept);
+	load->guest.fe[SHAPE_POINTER].guest.keeps = false;
+	guest_give(&load->guest.fe[SHAPE_POINTER], load->guest.fe[SHAPE_POINTER].guest.n_kept);
 	while (!all_arrived(load) && now() < deadline) {
 		take(load);
 		usleep(500);
@@ -247,10 +227,10 @@ static void check(struct load *load)
 			 load->events, load->frames, load->program.log);
 	for (unsigned i = 0; i < MICE; i++)
 		assert_int_equal(load->mouse[i].arrived, load->mouse[i].made);
-	assert_true(load->pointer.guest.rel[REL_X] == load->sum[0]);
-	assert_true(load->pointer.guest.rel[REL_Y] == load->sum[1]);
-	assert_true(keyset_empty(&load->pointer.guest.down));
-	assert_int_equal(load->keyboard.guest.n_log, 0);
+	assert_true(load->guest.fe[SHAPE_POINTER].guest.rel[REL_X] == load->sum[0]);
+	assert_true(load->guest.fe[SHAPE_POINTER].guest.rel[REL_Y] == load->sum[1]);
+	assert_true(keyset_empty(&load->guest.fe[SHAPE_POINTER].guest.down));
+	assert_int_equal(load->guest.fe[SHAPE_KEYBOARD].guest.n_log, 0);
 }
 
 static void test_load(void **state)

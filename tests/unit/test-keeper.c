@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "frontend.h"
 #include "half-daemon.h"
 #include "keeper.h"
 #include "keepers.h"
 #include "log.h"
+#include "vhost-guest.h"
 #include "world.h"
 
 #define KILLS  100
@@ -37,7 +37,7 @@ struct scene {
 	char dir[32], name[32];
 	pid_t daemon, keeper;
 	int control;
-	struct frontend fe[SHAPE_NODES];
+	struct vhost_guest guest;
 };
 
 static struct report order(struct scene *scene, struct request request)
@@ -91,63 +91,6 @@ static void end_daemon(struct scene *scene, int signo)
 	scene->daemon = 0;
 }
 
-static void get_path(const struct scene *scene, enum shape_node which,
-		     char path[static USOCK_PATH_MAX])
-{
-	snprintf(path, USOCK_PATH_MAX, "%s/evswitch/%s-%s.sock", scene->dir, scene->name,
-		 shape_node_name(which));
-}
-
-/* Until somebody listens there again: the file of the last one is no sign. */
-static void await_socket(const struct scene *scene, enum shape_node which)
-{
-	char path[USOCK_PATH_MAX];
-	int fd = -1;
-
-	get_path(scene, which, path);
-	for (unsigned ms = 0; fd < 0 && ms < WORLD_MS; ms++, usleep(1000))
-		fd = usock_connect(path, SOCK_STREAM);
-	if (fd < 0)
-		fail_msg("%s: %s", path, strerror(-fd));
-	close(fd);
-}
-
-static void guest_up(struct scene *scene)
-{
-	static const struct frontend_play play = { .kind = FRONTEND_QEMU_10,
-						   .num = 64,
-						   .want = F_INDIRECT | F_EVENT_IDX };
-
-	for (unsigned i = 0; i < SHAPE_NODES; i++) {
-		struct frontend *fe = &scene->fe[i];
-		char path[USOCK_PATH_MAX];
-
-		get_path(scene, i, path);
-		frontend_init(fe, &play);
-		frontend_connect(fe, path);
-		frontend_realize(fe);
-		frontend_start(fe);
-		guest_give(fe, fe->guest.buffers);
-	}
-}
-
-static void guest_gone(struct scene *scene)
-{
-	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		frontend_fini(&scene->fe[i]);
-}
-
-static void guest_reboot(struct scene *scene)
-{
-	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		frontend_stop(&scene->fe[i]);
-	for (unsigned i = 0; i < SHAPE_NODES; i++) {
-		guest_reset(&scene->fe[i]);
-		frontend_start(&scene->fe[i]);
-		guest_give(&scene->fe[i], scene->fe[i].guest.buffers);
-	}
-}
-
 /* That the guest is up is what the daemon hears a little later. */
 static void enter(struct scene *scene)
 {
@@ -165,35 +108,12 @@ static void send_some(struct scene *scene, uint16_t type, uint16_t code, int val
 	assert_int_equal(order(scene, request).error, 0);
 }
 
-static void expect_key(struct frontend *fe, uint16_t code, int value)
-{
-	guest_expect(fe, EVENTS({ EV_KEY, code, value }, { EV_SYN, SYN_REPORT, 0 }), false);
-}
-
 static void expect_typed(struct scene *scene)
 {
 	send_some(scene, EV_KEY, KEY_B, 1, 1);
-	expect_key(&scene->fe[SHAPE_KEYBOARD], KEY_B, 1);
+	guest_expect_key(&scene->guest.fe[SHAPE_KEYBOARD], KEY_B, 1);
 	send_some(scene, EV_KEY, KEY_B, 0, 1);
-	expect_key(&scene->fe[SHAPE_KEYBOARD], KEY_B, 0);
-}
-
-static void await_call(struct frontend *fe, const char *what)
-{
-	struct pollfd call = { .fd = fe->ring[EVENTQ].call, .events = POLLIN };
-
-	if (poll(&call, 1, WORLD_MS) != 1)
-		fail_msg("the guest waits for %s, and nothing comes", what);
-	guest_calls(fe, EVENTQ);
-}
-
-static void await_released(struct frontend *fe)
-{
-	guest_harvest(fe);
-	while (!keyset_empty(&fe->guest.down) || fe->guest.in_frame) {
-		await_call(fe, "releases");
-		guest_harvest(fe);
-	}
+	guest_expect_key(&scene->guest.fe[SHAPE_KEYBOARD], KEY_B, 0);
 }
 
 /* Everything that the keeper had when this is called has been delivered. */
@@ -201,8 +121,8 @@ static void settle(struct scene *scene)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		do
-			frontend_sync(&scene->fe[i]);
-		while (guest_harvest(&scene->fe[i]));
+			frontend_sync(&scene->guest.fe[i]);
+		while (guest_harvest(&scene->guest.fe[i]));
 }
 
 static struct scene scene;
@@ -231,7 +151,7 @@ static int teardown(void **state)
 		waitpid(scene.daemon, NULL, 0);
 		close(scene.control);
 	}
-	guest_gone(&scene);
+	vhost_guest_down(&scene.guest);
 	while (keeper_runs()) {
 		pid_t keeper = keeper_find(0);
 
@@ -246,20 +166,17 @@ static int teardown(void **state)
 
 static void test_frames_arrive(void **state)
 {
-	struct frontend *pointer = &scene.fe[SHAPE_POINTER];
+	struct frontend *pointer = &scene.guest.fe[SHAPE_POINTER];
 
 	(void)state;
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	expect_typed(&scene);
 	for (unsigned i = 0; i < FRAMES / 1000; i++) {
 		send_some(&scene, EV_REL, REL_X, 3, 1000);
 		guest_harvest(pointer);
 	}
-	while (pointer->guest.rel[REL_X] != 3 * FRAMES) {
-		await_call(pointer, "motion");
-		guest_harvest(pointer);
-	}
+	guest_await_rel(pointer, REL_X, 3 * FRAMES);
 	guest_forget(pointer);
 	expect_typed(&scene);
 }
@@ -268,15 +185,15 @@ static void test_daemon_ends(void **state)
 {
 	const int *signo = *state;
 
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	send_some(&scene, EV_KEY, KEY_A, 1, 1);
 	send_some(&scene, EV_KEY, BTN_LEFT, 1, 1);
-	expect_key(&scene.fe[SHAPE_KEYBOARD], KEY_A, 1);
-	expect_key(&scene.fe[SHAPE_POINTER], BTN_LEFT, 1);
+	guest_expect_key(&scene.guest.fe[SHAPE_KEYBOARD], KEY_A, 1);
+	guest_expect_key(&scene.guest.fe[SHAPE_POINTER], BTN_LEFT, 1);
 	end_daemon(&scene, *signo);
-	expect_key(&scene.fe[SHAPE_KEYBOARD], KEY_A, 0);
-	expect_key(&scene.fe[SHAPE_POINTER], BTN_LEFT, 0);
+	guest_expect_key(&scene.guest.fe[SHAPE_KEYBOARD], KEY_A, 0);
+	guest_expect_key(&scene.guest.fe[SHAPE_POINTER], BTN_LEFT, 0);
 	start_daemon(&scene);
 	enter(&scene);
 	expect_typed(&scene);
@@ -291,24 +208,22 @@ static void test_kill_at_random(void **state)
 	(void)state;
 	printf("seed %u\n", seed);
 	srand(seed);
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	for (unsigned i = 0; i < KILLS; i++) {
 		long until = rand() % 20000;
 
 		enter(&scene);
 		order(&scene, (struct request){ .order = ORDER_PLAY });
 		for (long us = 0; us < until; us += 500) {
-			guest_harvest(&scene.fe[SHAPE_KEYBOARD]);
-			guest_harvest(&scene.fe[SHAPE_POINTER]);
+			guest_harvest(&scene.guest.fe[SHAPE_KEYBOARD]);
+			guest_harvest(&scene.guest.fe[SHAPE_POINTER]);
 			usleep(500); /* a pace for the guest, not a wait */
 		}
 		end_daemon(&scene, SIGKILL);
 		start_daemon(&scene);
 		settle(&scene);
-		await_released(&scene.fe[SHAPE_KEYBOARD]);
-		await_released(&scene.fe[SHAPE_POINTER]);
-		guest_forget(&scene.fe[SHAPE_KEYBOARD]);
-		guest_forget(&scene.fe[SHAPE_POINTER]);
+		guest_await_released(&scene.guest.fe[SHAPE_KEYBOARD]);
+		guest_await_released(&scene.guest.fe[SHAPE_POINTER]);
 	}
 	enter(&scene);
 	expect_typed(&scene);
@@ -324,18 +239,18 @@ static void test_reset_drops_older_frames(void **state)
 	struct report report;
 
 	(void)state;
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	kill(scene.daemon, SIGSTOP);
 	assert_int_equal(send(scene.control, &press, sizeof(press), 0), sizeof(press));
-	guest_reboot(&scene);
+	vhost_guest_reboot(&scene.guest);
 	kill(scene.daemon, SIGCONT);
 	assert_int_equal(recv(scene.control, &report, sizeof(report), 0), sizeof(report));
 	assert_int_equal(report.error, 0);
 	while (look(&scene).downs != 1)
 		;
 	settle(&scene);
-	assert_int_equal(scene.fe[SHAPE_KEYBOARD].guest.events, 0);
+	assert_int_equal(scene.guest.fe[SHAPE_KEYBOARD].guest.events, 0);
 	enter(&scene);
 	expect_typed(&scene);
 }
@@ -343,18 +258,17 @@ static void test_reset_drops_older_frames(void **state)
 static void test_keeper_is_killed(void **state)
 {
 	(void)state;
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	expect_typed(&scene);
 	kill(scene.keeper, SIGKILL);
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		frontend_expect_closed(&scene.fe[i]);
-	guest_gone(&scene);
+		frontend_expect_closed(&scene.guest.fe[i]);
+	vhost_guest_down(&scene.guest);
 	while (look(&scene).downs != 1)
 		;
 	assert_int_not_equal(keeper_find(scene.keeper), scene.keeper);
-	await_socket(&scene, SHAPE_POINTER);
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	expect_typed(&scene);
 }
@@ -362,11 +276,11 @@ static void test_keeper_is_killed(void **state)
 static void test_stays_while_connected(void **state)
 {
 	(void)state;
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	end_daemon(&scene, SIGKILL);
 	start_daemon(&scene);
 	end_daemon(&scene, 0);
-	guest_gone(&scene);
+	vhost_guest_down(&scene.guest);
 	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);
 	assert_false(keeper_runs());
 }
@@ -381,7 +295,7 @@ static void test_socket_in_use(void **state)
 	(void)state;
 	end_daemon(&scene, 0);
 	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);
-	get_path(&scene, SHAPE_MEDIA, path);
+	vhost_guest_path(scene.name, SHAPE_MEDIA, path);
 	other = usock_listen(path, SOCK_STREAM, 0600);
 	assert_true(other >= 0);
 	start_daemon(&scene);
@@ -395,7 +309,7 @@ static void test_socket_in_use(void **state)
 	keeper_await_end(scene.keeper, 3000);
 	close(other);
 	start_daemon(&scene);
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	expect_typed(&scene);
 }
@@ -403,9 +317,9 @@ static void test_socket_in_use(void **state)
 static void test_leds_outlive(void **state)
 {
 	(void)state;
-	guest_up(&scene);
-	guest_status(&scene.fe[SHAPE_KEYBOARD], EV_LED, LED_CAPSL, 1);
-	guest_await_status(&scene.fe[SHAPE_KEYBOARD]);
+	vhost_guest_up(&scene.guest, scene.name);
+	guest_status(&scene.guest.fe[SHAPE_KEYBOARD], EV_LED, LED_CAPSL, 1);
+	guest_await_status(&scene.guest.fe[SHAPE_KEYBOARD]);
 	while (look(&scene).leds != 1 << LED_CAPSL)
 		;
 	end_daemon(&scene, SIGKILL);
@@ -420,7 +334,7 @@ static void test_nothing_is_left(void **state)
 	unsigned sockets, events, memory;
 
 	(void)state;
-	guest_up(&scene);
+	vhost_guest_up(&scene.guest, scene.name);
 	enter(&scene);
 	expect_typed(&scene);
 	sockets = keeper_holds(scene.keeper, "socket:*");
