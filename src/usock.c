@@ -106,18 +106,28 @@ static int lock_directory(const char *path)
 	return fd;
 }
 
-int usock_listen(const char *path, int type, mode_t mode)
+static int listen_at(int fd, const char *path, int type, mode_t mode)
 {
 	struct sockaddr_un address;
 	int rc = set_address(&address, path);
-	autoclose int fd = rc < 0 ? rc : open_socket(type);
-	autoclose int lock = fd < 0 ? -1 : lock_directory(path);
+
+	if (rc == 0)
+		rc = bind_to(fd, &address, mode);
+	if (rc == -EADDRINUSE && is_stale(path, type) && unlink(path) == 0)
+		rc = bind_to(fd, &address, mode);
+	return rc;
+}
+
+int usock_listen(const char *path, int type, mode_t mode)
+{
+	autoclose int fd = open_socket(type);
+	int lock, rc;
 
 	if (fd < 0)
 		return fd;
-	rc = bind_to(fd, &address, mode);
-	if (rc == -EADDRINUSE && is_stale(path, type) && unlink(path) == 0)
-		rc = bind_to(fd, &address, mode);
+	lock = lock_directory(path);
+	rc = listen_at(fd, path, type, mode);
+	close_fd(&lock);
 	return rc < 0 ? rc : steal_fd(&fd);
 }
 
