@@ -173,11 +173,30 @@ static void open_rig(struct rig *rig, const char *via)
 	rig->attach.step_ms = 6 * ATTACH_STEP_MS;
 }
 
+static pid_t qemu_of_domain(void)
+{
+	FILE *file = fopen("/run/libvirt/qemu/" DOMAIN ".pid", "re");
+	int pid = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+/* Told, not judged: libvirt and virsh are emulated too. */
+static void await_told(struct rig *rig, enum life_state state, const char *event, long since)
+{
+	rig_await_state(rig, state);
+	print_message("%s: known after %ld ms\n", event, now_ms() - since);
+}
+
 /* --- tests ------------------------------------------------------------------------------- */
 
 static void test_followed(void **state)
 {
 	struct rig rig;
+	long since;
 
 	(void)state;
 	need_libvirt();
@@ -187,7 +206,7 @@ static void test_followed(void **state)
 	virsh("start " DOMAIN);
 	rig_await_state(&rig, LIFE_RUNNING);
 	virsh("suspend " DOMAIN);
-	rig_await_state(&rig, LIFE_PAUSED);
+	await_told(&rig, LIFE_PAUSED, "virsh suspend has ended", now_ms());
 	virsh("resume " DOMAIN);
 	rig_await_state(&rig, LIFE_RUNNING);
 	assert_int_equal(rig.resets, 0);
@@ -196,7 +215,7 @@ static void test_followed(void **state)
 		rig_turn_for(&rig, 20);
 	assert_true(rig.resets > 0);
 	virsh("destroy " DOMAIN);
-	rig_await_state(&rig, LIFE_OFF);
+	await_told(&rig, LIFE_OFF, "virsh destroy has ended", now_ms());
 	virsh("start " DOMAIN " --paused");
 	rig_await_state(&rig, LIFE_PAUSED);
 	virsh("resume " DOMAIN);
@@ -208,6 +227,11 @@ static void test_followed(void **state)
 	rig_await_state(&rig, LIFE_RUNNING);
 	virsh("destroy " DOMAIN);
 	rig_await_state(&rig, LIFE_OFF);
+	virsh("start " DOMAIN);
+	rig_await_state(&rig, LIFE_RUNNING);
+	since = now_ms();
+	kill(qemu_of_domain(), SIGKILL);
+	await_told(&rig, LIFE_OFF, "kill -9 of QEMU", since);
 	virsh("undefine " DOMAIN);
 	define_domain(0, true); /* another domain for libvirt, of the same name */
 	virsh("start " DOMAIN);
