@@ -18,21 +18,21 @@ static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
 	return rules;
 }
 
-/* A configured one is short enough. */
 static int find_place(const struct sink_ops *channel, const struct conf *conf,
 		      const struct conf_guest *section, char place[static USOCK_PATH_MAX])
 {
 	const char *path = channel->place == SINK_MONITOR ? section->qmp : conf->socket_dir;
-	int rc = 0;
+	int rc;
 
 	place[0] = '\0';
-	if (channel->place != SINK_NO_PLACE && path)
+	if (channel->place == SINK_NO_PLACE)
+		return 0;
+	if (path) { /* which is short enough, or the configuration would have been refused */
 		snprintf(place, USOCK_PATH_MAX, "%s", path);
-	else if (channel->place != SINK_NO_PLACE)
-		rc = usock_dir(place);
-	if (rc == 0 && channel->place == SINK_SOCKETS && strlen(place) > CONF_SOCKET_DIR_MAX)
-		rc = -ENAMETOOLONG;
-	return rc;
+		return 0;
+	}
+	rc = usock_dir(place);
+	return rc == 0 && strlen(place) > CONF_SOCKET_DIR_MAX ? -ENAMETOOLONG : rc;
 }
 
 static void sink_down(struct sink *sink)
@@ -64,13 +64,19 @@ static void given(struct attach *attach, int rc, const char *words)
 			 guest->conf->name, words);
 }
 
+/* By an earlier configuration, whose devices the VM has until it lets go of them. */
+static bool is_outdated(const struct guest *guest)
+{
+	return !keeper_same(&guest->sink->identity, &guest->wanted);
+}
+
 /* To a VM that runs and has not opened them by its own configuration: once in each run of it. */
 static void offer(struct guest *guest)
 {
 	const char *why;
 
-	if (guest->offered || guest->outdated || guest->life.state != LIFE_RUNNING ||
-	    !guest->sink || !guest->sink->ops->vacant(guest->sink))
+	if (guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
+	    is_outdated(guest) || !guest->sink->ops->vacant(guest->sink))
 		return;
 	guest->offered = true;
 	if (attach_add(&guest->attach, given, &why) < 0)
@@ -125,7 +131,6 @@ static void open_sink(struct guest *guest, const struct keeper_identity *identit
 	offer(guest);
 }
 
-/* The VM has the devices that it was given until it lets go of them. */
 static void look(struct timer *timer)
 {
 	struct guest *guest = container_of(timer, struct guest, look);
@@ -136,7 +141,6 @@ static void look(struct timer *timer)
 	log_info("guest %s: its VM has let go of the devices of an earlier configuration",
 		 guest->conf->name);
 	timer_arm(timer, 0, 0);
-	guest->outdated = false;
 	sink_free(guest->sink);
 	guest->sink = NULL;
 	kept_retire(&guest->kept); /* a new one comes, and kept_attached */
@@ -157,7 +161,6 @@ static void kept_attached(struct kept *kept)
 		log_warn("guest %s: the VM still has the devices of an earlier configuration (via "
 			 "= %s): they are used until it ends",
 			 guest->conf->name, hello->identity.via);
-		guest->outdated = true;
 		timer_arm(&guest->look, GUEST_LOOK_MS, GUEST_LOOK_MS);
 		open_sink(guest, &hello->identity);
 	}

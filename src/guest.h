@@ -42,8 +42,7 @@ struct guest {
 	bool focused;
 	bool paused;       /* by what its life said last */
 	bool offered;      /* its devices, to the QEMU that runs now */
-	bool outdated;     /* the sink is by an earlier configuration */
-	struct timer look; /* while it is: has the VM let go of it? */
+	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
 	struct life life; /* followed where the configuration names its domain or monitor */
 	int error;        /* of the first send that failed since guest_enter; 0: none */
