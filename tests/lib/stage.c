@@ -94,7 +94,6 @@ void stage_kill_in_play(struct stage *stage, unsigned us, void (*turn)(void *arg
 	}
 	puppet_key(&stage->keyboard, KEY_A, 0);
 	puppet_key(&stage->mouse, BTN_LEFT, 0);
-	stage_expect_end(stage, 128 + SIGKILL);
 }
 
 static void hold(struct observer *observer, const char *phys)

@@ -34,8 +34,9 @@ void stage_expect_end(struct stage *stage, int code);
 /* SIGKILL, and waits until it is gone. */
 void stage_kill(struct stage *stage);
 /*
- * The same after so many microseconds, by a process of its own, so that the play goes on: toggles, typing
- * and motion, with a key and a button down, which come up after it. 'turn' may be NULL.
+ * SIGKILL after so many microseconds, by a process of its own, so that the play goes on: toggles, typing
+ * and motion, with a key and a button down, which come up after it. stage_expect_end is still to come.
+ * 'turn' may be NULL.
  */
 void stage_kill_in_play(struct stage *stage, unsigned us, void (*turn)(void *arg), void *arg);
 

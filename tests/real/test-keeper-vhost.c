@@ -169,6 +169,7 @@ static void test_kill_at_random(void **state)
 		expect_motion(&desk);
 		expect_typed_in_guest(&desk);
 		stage_kill_in_play(&desk.stage, (unsigned)rand() % SPREAD_US, harvest, &desk);
+		stage_expect_end(&desk.stage, 128 + SIGKILL);
 		stage_start(&desk.stage, CONF);
 		guest_await_released(keyboard_of(&desk));
 		guest_await_released(pointer_of(&desk));

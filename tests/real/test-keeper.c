@@ -185,6 +185,7 @@ static void kill_at_random(struct stage *stage, const char *conf)
 	stage_start(stage, conf);
 	expect_same_nodes(stage);
 	stage_kill_in_play(stage, (unsigned)rand() % SPREAD_US, NULL, NULL);
+	stage_expect_end(stage, 128 + SIGKILL);
 	await_released(&stage->guest_keyboard);
 	await_released(&stage->guest_media);
 	await_released(&stage->guest_pointer);

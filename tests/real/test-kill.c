@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,6 +124,7 @@ static long kill_once(struct stage *stage, struct screen *screen, struct observe
 	stage_guest_up(stage);
 	stage_kill_in_play(stage, (unsigned)rand() % SPREAD_US, NULL, NULL);
 	killed = now_ms();
+	stage_expect_end(stage, 128 + SIGKILL);
 	took = wait_until_free(&stage->keyboard, killed);
 	wait_until_free(&stage->mouse, killed);
 	look_until(screen, 0);
