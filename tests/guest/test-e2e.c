@@ -16,6 +16,7 @@
 #include "keepers.h"
 #include "stage.h"
 #include "util.h"
+#include "vhost-guest.h"
 
 static const char conf[] = "[device keyboard]\nname = test keyboard\n"
 			   "[device mouse]\nname = test mouse\n"
@@ -107,13 +108,11 @@ static void describe(struct vinput_model *model, enum shape_node node)
 
 static void boot(struct rig *rig)
 {
-	char dir[USOCK_PATH_MAX], path[SHAPE_NODES][USOCK_PATH_MAX + 32];
+	char path[SHAPE_NODES][USOCK_PATH_MAX];
 	const char *argv[] = { rig->boot_script, rig->kind, path[0], path[1], path[2], NULL };
 
-	assert_int_equal(usock_dir(dir), 0);
-	for (unsigned node = 0; node < SHAPE_NODES; node++)
-		snprintf(path[node], sizeof(path[node]), "%s/one-%s.sock", dir,
-			 shape_node_name(node));
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
+		vhost_guest_path("one", node, path[node]);
 	machine_start(&rig->machine, &rig->loop, argv);
 	machine_await_nodes(&rig->machine);
 	rig_expect_up(rig, true);
