@@ -22,7 +22,7 @@ CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fno-common $(WARNINGS) $(WERROR) \
 	    $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all \
 	      -fno-omit-frame-pointer,-fstack-protector-strong)
-CPPFLAGS += -D_GNU_SOURCE -Isrc -DEVSWITCH_VERSION='"$(VERSION)"' \
+CPPFLAGS += -D_GNU_SOURCE -Isrc \
 	    $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
 	    $(shell pkg-config --cflags $(PKGS))
 LDFLAGS  += -Wl,-z,relro,-z,now -pie $(if $(SAN),-fsanitize=address$(,)undefined)
@@ -53,6 +53,9 @@ $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The one object that differs from commit to commit.
+$(BUILD)/obj/main.o: CPPFLAGS += -DEVSWITCH_VERSION='"$(VERSION)"'
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
