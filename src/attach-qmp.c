@@ -33,17 +33,6 @@ static struct json_object *object_with(const char *key, const char *text)
 	return object;
 }
 
-/* "" where it has none. */
-static const char *text_of(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!json_object_is_type(object, json_type_object) ||
-	    !json_object_object_get_ex(object, key, &value))
-		return "";
-	return json_object_get_string(value);
-}
-
 /* --- commands ------------------------------------------------------------------------------ */
 
 static int command(struct attach *attach, const char *execute, struct json_object *arguments,
@@ -92,13 +81,13 @@ static void fail(struct attach *attach, const char *error)
 static void machine_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct attach *attach = ctx;
-	const char *type = error ? "" : json_object_get_string(result);
 
 	(void)qmp;
+	(void)error;
 	if (!is_expected(attach))
 		return;
 	/* Its one PCI bus takes devices at any time; on q35 only ports do. */
-	attach->any_bus = type && strstr(type, "i440fx");
+	attach->any_bus = strstr(qmp_text(result), "i440fx");
 	attach_step_done(attach);
 }
 
@@ -112,7 +101,8 @@ static int ask_machine(struct attach *attach)
 
 static void add_port(struct attach *attach, struct json_object *property)
 {
-	const char *type = text_of(property, "type"), *id = text_of(property, "name");
+	const char *type = qmp_text(qmp_member(property, "type"));
+	const char *id = qmp_text(qmp_member(property, "name"));
 
 	if (strcmp(type, "child<pcie-root-port>") != 0 && strcmp(type, "child<ioh3420>") != 0)
 		return;
@@ -125,12 +115,12 @@ static void ports_reply(struct qmp *qmp, struct json_object *result, const char 
 	struct attach *attach = ctx;
 
 	(void)qmp;
+	(void)error;
 	if (!is_expected(attach))
 		return;
 	attach->n_ports = attach->port = attach->n_free = 0;
-	if (!error && json_object_is_type(result, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(result); i++)
-			add_port(attach, json_object_array_get_idx(result, i));
+	for (size_t i = 0; i < qmp_length(result); i++)
+		add_port(attach, qmp_element(result, i));
 	attach_step_done(attach);
 }
 
@@ -145,14 +135,15 @@ static int look_at_port(struct attach *attach);
 static void port_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct attach *attach = ctx;
-	bool is_free = !error && json_object_is_type(result, json_type_array);
+	bool is_free = qmp_length(result) > 0;
 	int rc;
 
 	(void)qmp;
+	(void)error;
 	if (!is_expected(attach))
 		return;
-	for (size_t i = 0; is_free && i < json_object_array_length(result); i++) {
-		const char *name = text_of(json_object_array_get_idx(result, i), "name");
+	for (size_t i = 0; is_free && i < qmp_length(result); i++) {
+		const char *name = qmp_text(qmp_member(qmp_element(result, i), "name"));
 
 		is_free = strncmp(name, "child[", strlen("child[")) != 0;
 	}
@@ -296,14 +287,16 @@ void attach_event(struct attach *attach, const char *name, struct json_object *d
 {
 	bool deleted = strcmp(name, "DEVICE_DELETED") == 0;
 	bool refused = strcmp(name, "DEVICE_UNPLUG_GUEST_ERROR") == 0;
+	const char *device;
 
 	if (!attach->doing || (!deleted && !refused))
 		return;
+	device = qmp_text(qmp_member(data, "device"));
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		char id[GUEST_ID_SIZE];
 
 		guest_id(attach->guest, node, id);
-		if (strcmp(text_of(data, "device"), id) != 0)
+		if (strcmp(device, id) != 0)
 			continue;
 		if (deleted)
 			attach->deleted |= 1u << node;

@@ -1,7 +1,6 @@
 /* Two ways to know the same: the lines of virsh, and the events of QEMU's monitor. */
 #include "life.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -239,11 +238,11 @@ static enum life_state state_of(const char *runstate)
 static void status_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct life *life = ctx;
-	struct json_object *status = NULL;
+	const char *status = qmp_text(qmp_member(result, "status"));
 
 	(void)qmp;
-	if (!error && json_object_object_get_ex(result, "status", &status))
-		set_state(life, state_of(json_object_get_string(status)));
+	if (status[0])
+		set_state(life, state_of(status));
 	else
 		say_why(life, error ? error : "query-status has no status");
 }

@@ -6,7 +6,6 @@
  */
 #include "qinput.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -354,23 +353,17 @@ static void go_up(struct qinput *qinput)
 static void take_status(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct qinput *qinput = qmp_owner(qmp);
-	struct json_object *running = NULL, *status = NULL;
+	const char *status = qmp_text(qmp_member(result, "status"));
 	char why[sizeof(qinput->why)];
-	const char *name;
 
 	(void)ctx;
-	if (json_object_is_type(result, json_type_object)) {
-		json_object_object_get_ex(result, "running", &running);
-		json_object_object_get_ex(result, "status", &status);
-	}
-	name = json_object_is_type(status, json_type_string) ? json_object_get_string(status) : "?";
 	/* QEMU takes input for a suspended guest, whom a key can wake. */
-	if (json_object_get_boolean(running) || strcmp(name, "suspended") == 0) {
+	if (qmp_is_true(qmp_member(result, "running")) || strcmp(status, "suspended") == 0) {
 		go_up(qinput);
 		return;
 	}
 	snprintf(why, sizeof(why), "its VM does not run (%.100s)",
-		 error ? error : log_str(name).text);
+		 error ? error : log_str(status).text);
 	go_down(qinput, why);
 }
 

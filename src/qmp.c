@@ -49,6 +49,48 @@ struct qmp {
 
 static void end(struct qmp *qmp, const char *reason);
 
+/* --- what a peer said, whatever it is ------------------------------------------------------ */
+
+struct json_object *qmp_member(struct json_object *value, const char *key)
+{
+	struct json_object *member = NULL;
+
+	if (json_object_is_type(value, json_type_object))
+		json_object_object_get_ex(value, key, &member);
+	return member;
+}
+
+const char *qmp_text(struct json_object *value)
+{
+	const char *text;
+
+	if (!json_object_is_type(value, json_type_string))
+		return "";
+	text = json_object_get_string(value);
+	return strlen(text) == (size_t)json_object_get_string_len(value) ? text : "";
+}
+
+bool qmp_is_true(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+size_t qmp_length(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+}
+
+struct json_object *qmp_element(struct json_object *value, size_t i)
+{
+	return i < qmp_length(value) ? json_object_array_get_idx(value, i) : NULL;
+}
+
+/* -1 where it is no number that QMP has a use for here. */
+static int64_t number(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+}
+
 /* --- out ----------------------------------------------------------------------------------- */
 
 static void socket_ready(struct watch *watch, uint32_t events);
@@ -151,25 +193,12 @@ static void end_hostile(struct qmp *qmp, const char *what)
 	end(qmp, reason);
 }
 
-/* The member of that type, or NULL. Any 'object' is fine. */
-static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
-{
-	struct json_object *value = NULL;
-
-	if (json_object_is_type(object, json_type_object))
-		json_object_object_get_ex(object, key, &value);
-	return json_object_is_type(value, type) ? value : NULL;
-}
-
 static bool read_version(struct qmp *qmp, struct json_object *greeting)
 {
-	struct json_object *qmp_member = member(greeting, "QMP", json_type_object);
-	struct json_object *version = member(qmp_member, "version", json_type_object);
-	struct json_object *qemu = member(version, "qemu", json_type_object);
-	struct json_object *major = member(qemu, "major", json_type_int);
-	struct json_object *minor = member(qemu, "minor", json_type_int);
-	int64_t high = major ? json_object_get_int64(major) : 0;
-	int64_t low = minor ? json_object_get_int64(minor) : -1;
+	struct json_object *version = qmp_member(qmp_member(greeting, "QMP"), "version");
+	struct json_object *qemu = qmp_member(version, "qemu");
+	int64_t high = number(qmp_member(qemu, "major"));
+	int64_t low = number(qmp_member(qemu, "minor"));
 
 	if (high < 1 || high > 9999 || low < 0 || low > 99)
 		return false;
@@ -203,19 +232,16 @@ static void take_greeting(struct qmp *qmp, struct json_object *message)
 	send_command(qmp, "qmp_capabilities", NULL, negotiated, NULL);
 }
 
-static void take_event(struct qmp *qmp, struct json_object *name, struct json_object *message)
+static void take_event(struct qmp *qmp, const char *name, struct json_object *message)
 {
 	if (qmp->state == READY && qmp->ops->event)
-		qmp->ops->event(qmp, json_object_get_string(name),
-				member(message, "data", json_type_object));
+		qmp->ops->event(qmp, name, qmp_member(message, "data"));
 }
 
 /* False where it does not belong to the oldest command. */
 static bool take_pending(struct qmp *qmp, struct json_object *message, struct pending *pending)
 {
-	struct json_object *id = member(message, "id", json_type_int);
-
-	if (qmp->in_flight == 0 || !id || json_object_get_int64(id) != (int64_t)qmp->oldest_id)
+	if (qmp->in_flight == 0 || number(qmp_member(message, "id")) != (int64_t)qmp->oldest_id)
 		return false;
 	*pending = qmp->pending[qmp->oldest];
 	qmp->oldest = (qmp->oldest + 1) % QMP_IN_FLIGHT_MAX;
@@ -226,8 +252,7 @@ static bool take_pending(struct qmp *qmp, struct json_object *message, struct pe
 
 static void take_reply(struct qmp *qmp, struct json_object *message, struct json_object *error)
 {
-	struct json_object *desc = member(error, "desc", json_type_string);
-	struct json_object *result = NULL;
+	const char *desc = qmp_text(qmp_member(error, "desc"));
 	struct pending pending;
 	struct log_str said;
 
@@ -235,25 +260,24 @@ static void take_reply(struct qmp *qmp, struct json_object *message, struct json
 		end_hostile(qmp, "it answers what nobody asked");
 		return;
 	}
-	json_object_object_get_ex(message, "return", &result);
-	said = log_str(desc ? json_object_get_string(desc) : "it does not say why");
+	said = log_str(desc[0] ? desc : "it does not say why");
 	if (pending.fn)
-		pending.fn(qmp, error ? NULL : result, error ? said.text : NULL, pending.ctx);
+		pending.fn(qmp, error ? NULL : qmp_member(message, "return"),
+			   error ? said.text : NULL, pending.ctx);
 	else if (error)
 		log_warn("QEMU refuses a command: %s", said.text);
 }
 
 static void take_message(struct qmp *qmp, struct json_object *message)
 {
-	struct json_object *event = member(message, "event", json_type_string);
-	struct json_object *error = member(message, "error", json_type_object);
+	const char *event = qmp_text(qmp_member(message, "event"));
+	struct json_object *error = qmp_member(message, "error");
 
 	if (qmp->state == GREETING)
 		take_greeting(qmp, message);
-	else if (event)
+	else if (event[0])
 		take_event(qmp, event, message);
-	else if (error || (json_object_is_type(message, json_type_object) &&
-			   json_object_object_get_ex(message, "return", NULL)))
+	else if (error || qmp_member(message, "return"))
 		take_reply(qmp, message, error);
 	else
 		end_hostile(qmp, "it sends what is neither a reply nor an event");

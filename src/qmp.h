@@ -45,6 +45,21 @@ typedef void (*qmp_reply_fn)(struct qmp *qmp, struct json_object *result, const 
 			     void *ctx);
 
 /*
+ * What QEMU said is read through these alone: each takes NULL and a value of any type. A string with a
+ * NUL in it, which C would cut, is none.
+ */
+
+/* The object's member of that name; NULL where there is none, or 'value' is no object. */
+struct json_object *qmp_member(struct json_object *value, const char *key);
+/* The string, or "". */
+const char *qmp_text(struct json_object *value);
+/* Whether it is the boolean true. */
+bool qmp_is_true(struct json_object *value);
+/* How many elements the array has, 0 where it is none; and one of them, or NULL. */
+size_t qmp_length(struct json_object *value);
+struct json_object *qmp_element(struct json_object *value, size_t i);
+
+/*
  * Connects to the socket at 'path' and begins the handshake. The loop and the ops must outlive it.
  * 0 or -errno, in which case *out is NULL: -ENOENT, -ECONNREFUSED: no QEMU is there; -EACCES;
  * -EAGAIN: others wait for the monitor already; -ENAMETOOLONG.
