@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "access.h"
 #include "closer.h"
 #include "guest.h"
 #include "hook.h"
@@ -273,15 +274,24 @@ static const struct conf_device *find_section(const struct conf *conf, const str
 	return NULL;
 }
 
-static void plug_failed(const char *section, const struct node_info *node, int rc)
+/* The user database may be slow to answer, so it is not asked while anything is grabbed. */
+static struct access_words why_denied(const struct daemon *daemon, const char *devnode)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->source[i].ready)
+			return (struct access_words){ "evswitch --probe says why" };
+	return access_why(devnode);
+}
+
+static void plug_failed(const struct daemon *daemon, const char *section,
+			const struct node_info *node, int rc)
 {
 	struct log_str name = log_str(node->name);
 
 	if (rc == -EACCES)
-		log_error("device %s: no permission to open %s (%s) for reading and writing: add "
-			  "the user to its group, as a rule \"input\" (sudo usermod -aG input "
-			  "NAME), and log in again",
-			  section, node->devnode, name.text);
+		log_error("device %s: no permission to open %s (%s) for reading and writing: %s",
+			  section, node->devnode, name.text,
+			  why_denied(daemon, node->devnode).text);
 	else if (rc == -ENOTSUP)
 		log_error("device %s: %s (%s) is a touchpad, touch screen or game pad, which "
 			  "cannot be switched: left alone",
@@ -308,7 +318,7 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 	}
 	rc = source_plug(source, &daemon->loop, node->devnode);
 	if (rc < 0)
-		plug_failed(section->name, node, rc);
+		plug_failed(daemon, section->name, node, rc);
 	daemon->denied |= rc == -EACCES;
 }
 
@@ -389,8 +399,7 @@ static int check_uinput(void)
 	if (fd >= 0)
 		return EX_OK;
 	if (errno == EACCES || errno == EPERM) {
-		log_error("/dev/uinput: no permission: install evswitch's udev rules (make "
-			  "install), add the user to group input and log in again");
+		log_error("/dev/uinput: no permission: %s", access_why("/dev/uinput").text);
 		return EX_NOPERM;
 	}
 	log_error("/dev/uinput: %s: load the module (sudo modprobe uinput)", strerror(errno));

@@ -5,22 +5,20 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/input.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "log.h"
 #include "probe-report.h"
 #include "probe-scan.h"
@@ -29,7 +27,6 @@
 #define GRACE_MS   3000 /* after a keyboard and a mouse: time for a second one */
 #define RETRY_MS   1000
 #define EVENTS_MAX 64
-#define GROUPS_MAX 1024 /* of a user */
 
 /* ---- the terminal ---- */
 
@@ -60,48 +57,6 @@ static void terminal_restore(const struct terminal *terminal)
 }
 
 /* ---- permissions ---- */
-
-static bool db_member(const struct passwd *user, gid_t group)
-{
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
-
-	if (getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == group)
-			return true;
-	return false;
-}
-
-/* Why 'node' cannot be read and what mends it, in words. */
-static void explain_denied(const struct probe_node *node)
-{
-	const struct passwd *user = getpwuid(getuid());
-	const struct group *group;
-	struct stat st;
-
-	if (stat(node->devnode, &st) < 0)
-		return;
-	group = getgrgid(st.st_gid);
-	if (geteuid() == 0 || group_member(st.st_gid))
-		log_error("the owner and the mode of %s would allow it, so something else forbids "
-			  "it: "
-			  "a container's device rules, or a security module",
-			  node->devnode);
-	else if (!group || st.st_gid == 0 || !(st.st_mode & S_IRGRP))
-		log_error("only root may read %s: udev's rules give it to no group; as root it "
-			  "works: sudo evswitch --probe",
-			  node->devnode);
-	else if (user && db_member(user, st.st_gid))
-		log_error("you are in group %s, but this login is older than that: log out and in "
-			  "again",
-			  group->gr_name);
-	else
-		log_error("you are not in group %s, which may read them; run: sudo usermod -aG %s "
-			  "$USER, then log out and in again",
-			  group->gr_name, group->gr_name);
-}
 
 struct access {
 	unsigned present;  /* evswitch's own are not counted */
@@ -147,7 +102,7 @@ static void warn_unreadable(const struct probe_list *list, const struct access *
 	}
 	fputc('\n', stderr);
 	if (access->denied)
-		explain_denied(access->denied);
+		log_error("%s", access_why(access->denied->devnode).text);
 }
 
 /* EX_OK where there is something to watch. */
@@ -174,7 +129,7 @@ static int check_access(const struct probe_list *list)
 	}
 	log_error("cannot read any of %u input devices (%s: %s)", access.present,
 		  access.denied->devnode, strerror(access.denied->error));
-	explain_denied(access.denied);
+	log_error("%s", access_why(access.denied->devnode).text);
 	return EX_NOPERM;
 }
 

@@ -243,7 +243,7 @@ begin "${nobody[@]}" "$evswitch" --probe
 finish
 check 'without permission: exits 77' is "$status" 77
 # shellcheck disable=SC2016
-check 'says the command' err_has 'you are not in group input, which may read them; run: sudo usermod -aG input $USER'
+check 'says the command' err_has 'you are not in group input, which may open it; run: sudo usermod -aG input $USER'
 check 'no prompt' err_lacks 'Press a key'
 begin "${nobody[@]}" "$evswitch" --probe --json
 finish
@@ -255,6 +255,7 @@ begin unshare -m sh -c 'mount --bind "$1" /etc/group && shift && exec "$@"' sh "
 finish
 check 'in the group, but not this login: exits 77' is "$status" 77
 check 'says to log in again' err_has 'you are in group input, but this login is older than that: log out and in again'
+check 'and what is older still' err_has 'sudo systemctl restart user@65534'
 chmod 600 "$mouse"
 begin "${inside[@]}" "$evswitch" --probe --seconds 2
 hand tap board KEY_A

@@ -163,11 +163,20 @@ gpasswd -d "$user" input >/dev/null
 systemctl restart user@1500
 check 'without group input' lacks " $(as_user id -G) " " $gid "
 check 'it does not start' not sc start $unit 2>/dev/null
-must '/dev/uinput: no permission: '
+must '/dev/uinput: no permission: you are not in group input'
 note "$line"
 check 'exit code 77' is "$(show ExecMainStatus)" 77
 check 'it stays down' is "$(show ActiveState) $(show NRestarts)" 'failed 0'
 gpasswd -a "$user" input >/dev/null
+check 'a user manager older than the group' not sc start $unit 2>/dev/null
+must '/dev/uinput: no permission: you are in group input, but this login is older'
+note "$line"
+check 'names the way out' has "$line" 'sudo systemctl restart user@1500'
+chmod 600 /dev/uinput
+check 'a rule that was not applied' not sc start $unit 2>/dev/null
+must '/dev/uinput: no permission: only root may open it'
+check 'names the commands' has "$line" 'sudo udevadm trigger /dev/uinput'
+chmod 660 /dev/uinput
 systemctl restart user@1500
 check 'with group input and nothing else' is "$(as_user id -G)" "1500 $gid"
 
