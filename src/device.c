@@ -52,11 +52,12 @@ int device_open(struct device *device, struct loop *loop, const char *devnode,
 		const struct device_ops *ops)
 {
 	autoclose int fd = open(devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	autoclose int witness = fd < 0 ? -1 : open(devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	int rc;
 
-	if (fd < 0)
+	if (witness < 0)
 		return -errno;
-	*device = (struct device){ .ops = ops, .loop = loop, .fd = -1 };
+	*device = (struct device){ .ops = ops, .loop = loop, .fd = -1, .witness = -1 };
 	snprintf(device->devnode, sizeof(device->devnode), "%s", devnode);
 	rc = describe(device, fd);
 	if (rc < 0) {
@@ -65,6 +66,7 @@ int device_open(struct device *device, struct loop *loop, const char *devnode,
 		return rc;
 	}
 	device->fd = steal_fd(&fd);
+	device->witness = steal_fd(&witness);
 	device->leds = device_leds(device);
 	return 0;
 }
@@ -74,6 +76,7 @@ int device_close_keep_fd(struct device *device)
 	watch_stop(&device->watch);
 	timer_fini(&device->timer);
 	libevdev_free(steal_ptr(&device->evdev));
+	close_later(steal_fd(&device->witness));
 	device->grabbed = false;
 	return steal_fd(&device->fd);
 }
@@ -132,13 +135,32 @@ static void release_for_host(struct device *device, const struct keyset *down)
 	}
 }
 
-static void drain(struct device *device)
+static void drain(int fd)
 {
 	struct input_event batch[BATCH];
 
 	for (unsigned i = 0; i < 16; i++)
-		if (read(device->fd, batch, sizeof(batch)) < (ssize_t)sizeof(batch))
+		if (read(fd, batch, sizeof(batch)) < (ssize_t)sizeof(batch))
 			return;
+}
+
+/*
+ * What has gone down for the host's programs since the witness was drained, and not come up. False
+ * where the witness lost events.
+ */
+static bool read_witness(const struct device *device, struct keyset *heard)
+{
+	struct input_event ev;
+
+	while (read(device->witness, &ev, sizeof(ev)) == sizeof(ev)) {
+		if (ev.type == EV_SYN && ev.code == SYN_DROPPED)
+			return false;
+		if (ev.type == EV_KEY && ev.value == 1)
+			keyset_add(heard, ev.code);
+		if (ev.type == EV_KEY && ev.value == 0)
+			keyset_remove(heard, ev.code);
+	}
+	return true;
 }
 
 /* Another program's grab: the user is told once, and the device is tried until it is free. */
@@ -152,10 +174,30 @@ static void try_again_later(struct device *device, int error)
 	timer_arm(&device->timer, DEVICE_BUSY_MS, 0);
 }
 
-/* Called with nothing down a moment ago. */
-static void grab_now(struct device *device)
+static void take_state(struct device *device);
+static void deliver_state(struct device *device, const struct input_event *at);
+
+/* The grab is taken, and the host's programs have nothing down on the device. */
+static void grab_done(struct device *device)
 {
-	struct keyset down;
+	static const struct input_event now = { 0 };
+
+	take_state(device); /* first of all: what was queued before the grab goes with it */
+	timer_arm(&device->timer, 0, 0);
+	close_later(steal_fd(&device->witness));
+	device->grabbed = true;
+	device->ops->grabbed(device);
+	deliver_state(device, &now);
+}
+
+/*
+ * 'down' was down before, and the host's programs know. Where more went down for them before the grab
+ * took effect, its release would never reach them: the grab is given back, which waits for the kernel,
+ * once in a very long time.
+ */
+static void grab_now(struct device *device, const struct keyset *down)
+{
+	struct keyset heard = { 0 };
 
 	if (ioctl(device->fd, EVIOCGRAB, 1) < 0) {
 		if (errno == ENODEV)
@@ -164,52 +206,42 @@ static void grab_now(struct device *device)
 			try_again_later(device, errno);
 		return;
 	}
-	drain(device);
+	if (device->busy_told)
+		heard = *down;
+	device->busy_told = false;
+	if (read_witness(device, &heard) && keyset_empty(&heard)) {
+		grab_done(device);
+		return;
+	}
+	ioctl(device->fd, EVIOCGRAB, 0);
+	release_for_host(device, &heard);
+	timer_arm(&device->timer, 1, 0);
+}
+
+/* Only where nothing is down, unless it is 'overdue': then what is down is released by hand. */
+static void try_to_grab(struct device *device, bool overdue)
+{
+	struct keyset down;
+
+	drain(device->witness);
 	if (read_down(device, &down) < 0) {
 		gone(device);
 		return;
 	}
-	if (!keyset_empty(&down)) {
-		/*
-		 * Pressed in between: the host's programs heard the press and would never hear the
-		 * release. This waits for the kernel, once in a very long time, while plugging in.
-		 */
-		ioctl(device->fd, EVIOCGRAB, 0);
-		release_for_host(device, &down);
-		timer_arm(&device->timer, 1, 0);
+	if (!keyset_empty(&down) && !overdue)
 		return;
+	/* What is held while another program has the grab is that program's. */
+	if (!keyset_empty(&down) && !device->busy_told) {
+		log_info("%s: a key or button is held down: releasing it for the host",
+			 device->devnode);
+		release_for_host(device, &down);
 	}
-	timer_arm(&device->timer, 0, 0);
-	device->grabbed = true;
-	device->ops->grabbed(device);
-}
-
-static void grab_if_neutral(struct device *device)
-{
-	struct keyset down;
-
-	if (read_down(device, &down) < 0)
-		gone(device);
-	else if (keyset_empty(&down))
-		grab_now(device);
+	grab_now(device, &down);
 }
 
 static void timer_expired(struct timer *timer)
 {
-	struct device *device = container_of(timer, struct device, timer);
-	struct keyset down;
-
-	if (read_down(device, &down) < 0) {
-		gone(device);
-		return;
-	}
-	/* What is held while another program has the grab is that program's. */
-	if (!keyset_empty(&down) && !device->busy_told) {
-		log_info("%s: a key or button has been down for %d s: releasing it for the host",
-			 device->devnode, DEVICE_NEUTRAL_MS / 1000);
-		release_for_host(device, &down);
-	}
-	grab_now(device);
+	try_to_grab(container_of(timer, struct device, timer), true);
 }
 
 /* What is wanted, for the LEDs that the device has. The kernel drops what changes nothing. */
@@ -245,10 +277,24 @@ void device_set_leds(struct device *device, uint16_t leds)
 		write_leds(device);
 }
 
+/* Of a frame that is read in part, a loss takes the whole: only what is delivered counts as known. */
+static void note_down(struct device *device)
+{
+	for (unsigned i = 0; i < device->frame.n; i++) {
+		const struct input_event *ev = &device->frame.ev[i];
+
+		if (ev->type == EV_KEY && ev->value == 1)
+			keyset_add(&device->down, ev->code);
+		if (ev->type == EV_KEY && ev->value == 0)
+			keyset_remove(&device->down, ev->code);
+	}
+}
+
 static void deliver(struct device *device, const struct input_event *at)
 {
 	if (device->frame.n == 0)
 		return;
+	note_down(device);
 	frame_close(&device->frame, at);
 	device->ops->frame(device, &device->frame);
 	device->frame.n = 0;
@@ -256,10 +302,6 @@ static void deliver(struct device *device, const struct input_event *at)
 
 static void take(struct device *device, const struct input_event *ev)
 {
-	if (ev->type == EV_KEY && ev->value == 1)
-		keyset_add(&device->down, ev->code);
-	if (ev->type == EV_KEY && ev->value == 0)
-		keyset_remove(&device->down, ev->code);
 	if (!frame_has_room(&device->frame))
 		deliver(device, ev);
 	frame_add(&device->frame, ev);
@@ -272,36 +314,58 @@ static void check_led(struct device *device, const struct input_event *ev)
 		device->leds_differ = true;
 }
 
-static void tell_libevdev_what_we_know(struct device *device)
+/*
+ * libevdev compares what was delivered with what the kernel says now. What is queued goes: the kernel's
+ * state has it in already.
+ */
+static void take_state(struct device *device)
 {
+	struct input_event ev;
+
+	device->frame.n = 0;
 	for (unsigned code = 0; code < KEY_CNT; code++)
 		if (libevdev_has_event_code(device->evdev, EV_KEY, code))
 			libevdev_set_event_value(device->evdev, EV_KEY, code,
 						 keyset_has(&device->down, code));
+	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, &ev);
 }
 
-/*
- * Events were lost. libevdev compares what we know with the kernel's state and gives the
- * difference; what is still queued goes, the state has it in already.
- */
-static void resync(struct device *device, const struct input_event *at)
+/* Switches, and all axes but those of contacts, which libevdev follows slot by slot. */
+static bool is_plain_state(unsigned type, unsigned code)
+{
+	return type == EV_SW || (type == EV_ABS && code < ABS_MT_SLOT);
+}
+
+/* All of it, whatever was delivered before: the host's device drops what changes nothing. */
+static void take_plain_state(struct device *device, unsigned type, const struct input_event *at)
+{
+	for (unsigned code = 0; code <= (type == EV_SW ? SW_MAX : ABS_MAX); code++) {
+		struct input_event ev = event(type, code, 0);
+
+		if (!is_plain_state(type, code) ||
+		    !libevdev_fetch_event_value(device->evdev, type, code, &ev.value))
+			continue;
+		ev.time = at->time;
+		take(device, &ev);
+	}
+}
+
+/* The differences that take_state found. */
+static void deliver_state(struct device *device, const struct input_event *at)
 {
 	struct input_event ev;
 
-	log_debug("%s: events were lost, comparing with the kernel's state", device->devnode);
-	device->dropped = false;
-	device->frame.n = 0;
-	tell_libevdev_what_we_know(device);
-	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, &ev);
 	device->frame.resync = true;
 	while (libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_SYNC, &ev) ==
 	       LIBEVDEV_READ_STATUS_SYNC) {
 		ev.time = at->time;
 		if (ev.type == EV_LED)
 			check_led(device, &ev);
-		else if (ev.type != EV_SYN)
+		else if (ev.type != EV_SYN && !is_plain_state(ev.type, ev.code))
 			take(device, &ev);
 	}
+	take_plain_state(device, EV_SW, at);
+	take_plain_state(device, EV_ABS, at);
 	deliver(device, at);
 	device->frame.resync = false;
 }
@@ -314,7 +378,11 @@ static bool take_syn(struct device *device, const struct input_event *ev)
 	if (ev->code != SYN_REPORT)
 		return true;
 	if (device->dropped) {
-		resync(device, ev);
+		log_debug("%s: events were lost, comparing with the kernel's state",
+			  device->devnode);
+		device->dropped = false;
+		take_state(device);
+		deliver_state(device, ev);
 		return false;
 	}
 	deliver(device, ev);
@@ -351,7 +419,7 @@ static void device_ready(struct watch *watch, uint32_t events)
 		return;
 	}
 	if (!device->grabbed) {
-		grab_if_neutral(device);
+		try_to_grab(device, false);
 		return;
 	}
 	take_batch(device, batch, batch + size / (ssize_t)sizeof(*batch));
@@ -368,6 +436,6 @@ int device_grab(struct device *device)
 	if (rc < 0)
 		return rc;
 	timer_arm(&device->timer, DEVICE_NEUTRAL_MS, 0);
-	grab_if_neutral(device);
+	try_to_grab(device, false);
 	return 0;
 }

@@ -1,8 +1,9 @@
 /*
  * A source: one real evdev node, from opening to unplugging. It waits until nothing is down on it,
- * grabs it, assembles its events into frames, mends the state after a SYN_DROPPED, and keeps the lock
- * LEDs as they are wanted. The path itself reads struct input_event; libevdev describes and resyncs.
- * The owner embeds struct device; the device owns its descriptor and its libevdev.
+ * grabs it, assembles its events into frames, and keeps the lock LEDs as they are wanted. What it has
+ * delivered and what the kernel says are compared at the grab and after a SYN_DROPPED, and the
+ * difference is delivered. The path itself reads struct input_event; libevdev describes and compares.
+ * The owner embeds struct device; the device owns its descriptors and its libevdev.
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct device;
 struct device_ops {
 	/* Hot. A whole frame; nothing comes before 'grabbed'. Must not close the device. */
 	void (*frame)(struct device *device, const struct frame *frame);
-	/* The device is ours alone and nothing is down on it. */
+	/* The device is ours alone, and the host's programs have nothing down on it. */
 	void (*grabbed)(struct device *device);
 	/* It was unplugged, or failed for good. The owner calls device_close, now or later. */
 	void (*gone)(struct device *device);
@@ -34,7 +35,8 @@ struct device_ops {
 struct device {
 	const struct device_ops *ops;
 	struct loop *loop;
-	int fd; /* -1: closed */
+	int fd;      /* -1: closed */
+	int witness; /* until grabbed: a client that hears what the host's programs hear; or -1 */
 	struct libevdev *evdev;
 	char devnode[64];
 	struct watch watch;
@@ -44,7 +46,7 @@ struct device {
 	bool dropped;       /* between a SYN_DROPPED and the SYN_REPORT that ends it */
 	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
 	uint16_t leds;      /* wanted: bit n for LED code n */
-	struct keyset down; /* what the device's own events said is down */
+	struct keyset down; /* by what was delivered */
 	struct frame frame; /* being assembled */
 };
 

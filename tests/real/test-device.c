@@ -1,0 +1,348 @@
+/*
+ * One source node on its own: what it delivers beside what the kernel says, over grabbing and losses.
+ * The loop is turned here, so that a read ends where the test wants it to.
+ */
+#include <fcntl.h>
+#include <libevdev/libevdev.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device.h"
+#include "now.h"
+#include "util.h"
+#include "world.h"
+
+#define READ_EVENTS 64 /* what device.c reads at once */
+
+static struct {
+	struct puppet puppet;
+	struct loop loop;
+	struct device device;
+	bool grabbed;
+	unsigned frames;
+	struct keyset down; /* by what was delivered */
+	bool lid;
+	int volume;
+} bench;
+
+/* What a finger does right before and right after EVIOCGRAB takes effect. */
+static void (*before_grab)(void), (*after_grab)(void);
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+	int rc;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (request == EVIOCGRAB && arg && before_grab)
+		before_grab();
+	rc = (int)syscall(SYS_ioctl, fd, request, arg);
+	if (request == EVIOCGRAB && arg && after_grab)
+		after_grab();
+	return rc;
+}
+
+static void take_frame(struct device *device, const struct frame *frame)
+{
+	(void)device;
+	bench.frames++;
+	for (unsigned i = 0; i < frame->n; i++) {
+		const struct input_event *ev = &frame->ev[i];
+
+		if (ev->type == EV_KEY && ev->value == 1)
+			keyset_add(&bench.down, ev->code);
+		if (ev->type == EV_KEY && ev->value == 0)
+			keyset_remove(&bench.down, ev->code);
+		if (ev->type == EV_SW && ev->code == SW_LID)
+			bench.lid = ev->value;
+		if (ev->type == EV_ABS && ev->code == ABS_VOLUME)
+			bench.volume = ev->value;
+	}
+}
+
+static void take_grabbed(struct device *device)
+{
+	(void)device;
+	bench.grabbed = true;
+}
+
+static void take_gone(struct device *device)
+{
+	fail_msg("%s is gone", device->devnode);
+}
+
+static const struct device_ops ops = { .frame = take_frame,
+				       .grabbed = take_grabbed,
+				       .gone = take_gone };
+
+/* With so many axes, the kernel queues more events than one read takes. */
+static struct libevdev *describe(void)
+{
+	struct libevdev *model = libevdev_new();
+	struct input_absinfo volume = { .maximum = 100 };
+
+	libevdev_set_name(model, "wide");
+	libevdev_enable_event_code(model, EV_KEY, KEY_A, NULL);
+	libevdev_enable_event_code(model, EV_KEY, KEY_B, NULL);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		libevdev_enable_event_code(model, EV_REL, code, NULL);
+	libevdev_enable_event_code(model, EV_SW, SW_LID, NULL);
+	libevdev_enable_event_code(model, EV_ABS, ABS_VOLUME, &volume);
+	return model;
+}
+
+static int set_up(void **state)
+{
+	struct libevdev *model = describe();
+
+	(void)state;
+	before_grab = after_grab = NULL;
+	memset(&bench, 0, sizeof(bench));
+	puppet_plug_model(&bench.puppet, model, "test/wide");
+	libevdev_free(model);
+	assert_int_equal(loop_init(&bench.loop), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	device_close(&bench.device);
+	loop_fini(&bench.loop);
+	return world_reset(state);
+}
+
+static void grab(void)
+{
+	long deadline = now_ms() + WORLD_MS;
+
+	assert_int_equal(device_open(&bench.device, &bench.loop, bench.puppet.uinput.devnode, &ops),
+			 0);
+	assert_int_equal(device_grab(&bench.device), 0);
+	while (!bench.grabbed) {
+		assert_true(now_ms() < deadline);
+		assert_int_equal(loop_turn(&bench.loop, 100), 0);
+	}
+}
+
+static void play(unsigned type, unsigned code, int value)
+{
+	puppet_play(&bench.puppet,
+		    &(struct input_event){
+			    .type = (uint16_t)type, .code = (uint16_t)code, .value = value },
+		    1);
+}
+
+/* n frames of three events. */
+static void move(unsigned n)
+{
+	while (n-- > 0)
+		puppet_move(&bench.puppet, 1, 1);
+}
+
+/* A frame, so that one read takes its first event and leaves the rest. */
+static void play_split(unsigned type, unsigned code, int value)
+{
+	const struct input_event ev[] = {
+		{ .type = (uint16_t)type, .code = (uint16_t)code, .value = value },
+		{ .type = EV_REL, .code = REL_X, .value = 1 },
+	};
+
+	move((READ_EVENTS - 1) / 3);
+	puppet_play(&bench.puppet, ev, 2);
+	assert_int_equal(loop_turn(&bench.loop, 0), 0);
+}
+
+static void overrun(void)
+{
+	move(READ_EVENTS * 2);
+}
+
+/* Until nothing more comes. */
+static void turn(void)
+{
+	unsigned frames;
+
+	do {
+		frames = bench.frames;
+		assert_int_equal(loop_turn(&bench.loop, 0), 0);
+	} while (bench.frames != frames);
+}
+
+/* The first event of a frame was read, the rest was lost: a press is delivered all the same. */
+static void press_before_loss(void **state)
+{
+	(void)state;
+	grab();
+	play_split(EV_KEY, KEY_A, 1);
+	assert_false(keyset_has(&bench.down, KEY_A));
+	overrun();
+	turn();
+	assert_true(keyset_has(&bench.down, KEY_A));
+}
+
+static void release_before_loss(void **state)
+{
+	(void)state;
+	grab();
+	play(EV_KEY, KEY_A, 1);
+	turn();
+	assert_true(keyset_has(&bench.down, KEY_A));
+	play_split(EV_KEY, KEY_A, 0);
+	assert_true(keyset_has(&bench.down, KEY_A));
+	overrun();
+	turn();
+	assert_false(keyset_has(&bench.down, KEY_A));
+}
+
+/* The loss itself takes both transitions of one key and one of another. */
+static void keys_within_loss(void **state)
+{
+	(void)state;
+	grab();
+	play(EV_KEY, KEY_A, 1);
+	turn();
+	play(EV_KEY, KEY_A, 0);
+	play(EV_KEY, KEY_B, 1);
+	overrun();
+	turn();
+	assert_false(keyset_has(&bench.down, KEY_A));
+	assert_true(keyset_has(&bench.down, KEY_B));
+}
+
+static void switch_within_loss(void **state)
+{
+	(void)state;
+	grab();
+	play(EV_SW, SW_LID, 1);
+	turn();
+	assert_true(bench.lid);
+	play(EV_SW, SW_LID, 0);
+	overrun();
+	turn();
+	assert_false(bench.lid);
+}
+
+static void axis_within_loss(void **state)
+{
+	(void)state;
+	grab();
+	play(EV_ABS, ABS_VOLUME, 50);
+	turn();
+	assert_int_equal(bench.volume, 50);
+	play(EV_ABS, ABS_VOLUME, 0);
+	overrun();
+	turn();
+	assert_int_equal(bench.volume, 0);
+}
+
+/* A lid that was closed before: its state comes with the grab, as no event will. */
+static void switch_at_start(void **state)
+{
+	(void)state;
+	play(EV_SW, SW_LID, 1);
+	grab();
+	assert_true(bench.lid);
+}
+
+static void press_a(void)
+{
+	before_grab = NULL;
+	play(EV_KEY, KEY_A, 1);
+}
+
+static void release_a(void)
+{
+	after_grab = NULL;
+	play(EV_KEY, KEY_A, 0);
+}
+
+static void press_a_after(void)
+{
+	after_grab = NULL;
+	play(EV_KEY, KEY_A, 1);
+}
+
+/* The desktop heard the press, and only we the release. */
+static void pressed_before_grab(void **state)
+{
+	struct observer desktop;
+
+	(void)state;
+	observer_open(&desktop, "test/wide");
+	before_grab = press_a;
+	after_grab = release_a;
+	grab();
+	observer_expect(&desktop, EV_KEY, KEY_A, 1);
+	/* The release is made to pass by a press, which a desktop ignores. */
+	for (int value = 1; value == 1;) {
+		struct seen seen;
+
+		assert_true(observer_frame(&desktop, &seen, WORLD_MS));
+		assert_int_equal(seen.ev[0].code, KEY_A);
+		value = seen.ev[0].value;
+	}
+	observer_expect_nothing(&desktop);
+	assert_true(keyset_empty(&bench.down));
+	observer_close(&desktop);
+}
+
+/* A tap that ended before the grab is the desktop's, whole. */
+static void tapped_before_grab(void **state)
+{
+	struct observer desktop;
+
+	(void)state;
+	observer_open(&desktop, "test/wide");
+	play(EV_KEY, KEY_A, 1);
+	play(EV_KEY, KEY_A, 0);
+	grab();
+	observer_expect(&desktop, EV_KEY, KEY_A, 1);
+	observer_expect(&desktop, EV_KEY, KEY_A, 0);
+	observer_expect_nothing(&desktop);
+	assert_true(keyset_empty(&bench.down));
+	observer_close(&desktop);
+}
+
+/* Pressed when only we could hear it: ours, with its release. */
+static void pressed_after_grab(void **state)
+{
+	struct observer desktop;
+
+	(void)state;
+	observer_open(&desktop, "test/wide");
+	after_grab = press_a_after;
+	grab();
+	assert_true(keyset_has(&bench.down, KEY_A));
+	play(EV_KEY, KEY_A, 0);
+	turn();
+	assert_true(keyset_empty(&bench.down));
+	observer_expect_nothing(&desktop);
+	observer_close(&desktop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(press_before_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(release_before_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keys_within_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(switch_within_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(axis_within_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(switch_at_start, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pressed_before_grab, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tapped_before_grab, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pressed_after_grab, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
