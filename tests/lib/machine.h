@@ -13,7 +13,7 @@
 #include "frame.h"
 #include "loop.h"
 
-#define MACHINE_BOOT_MS 180000
+#define MACHINE_BOOT_MS 600000
 #define MACHINE_MS      60000 /* how long anything else may take */
 #define MACHINE_LINE    4096
 
