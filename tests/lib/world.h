@@ -14,7 +14,7 @@
 #include "uinput.h"
 
 /* How long anything may take in an emulated machine before it counts as not happening. */
-#define WORLD_MS 10000
+#define WORLD_MS 60000
 /* How long nothing must come for it to count as nothing. */
 #define WORLD_QUIET_MS 150
 

@@ -45,7 +45,8 @@ hand() {
 	node=${node# }
 }
 
-# begin COMMAND...: starts a probe and waits for its prompt, if one comes. finish: waits for its end.
+# begin COMMAND...: starts a probe and waits for its prompt, if one comes. finish: waits for its end. interrupt: ends
+# it; what hands did before is still read.
 begin() {
 	rm -f "$dir/out" "$dir/err"
 	started=$EPOCHREALTIME
@@ -60,7 +61,15 @@ finish() {
 	wait "$probe" || status=$?
 	took=$(((${EPOCHREALTIME/./} - ${started/./}) / 1000))
 }
-settle() { udevadm settle -t 20; }
+interrupt() { kill -INT "$probe"; finish; }
+# Waits until a command succeeds; what follows fails where it never does.
+until_true() {
+	local end=$((SECONDS + 120))
+	until "$@" || ((SECONDS > end)); do sleep 0.05; done
+}
+opened() { [[ $(readlink "/proc/$probe/fd/"*) == *"$1"* ]]; } # NODE
+closed() { ! opened "$1"; }
+settle() { udevadm settle -t 120; }
 
 mkdir -p "${rules%/*}"
 cat >"$rules" <<'RULES'
@@ -89,12 +98,12 @@ mouse=$node
 settle
 
 echo '# a key, then the mouse'
-begin "$evswitch" --probe
+begin "$evswitch" --probe --seconds 600
 hand tap board KEY_A
 hand move mouse
 finish
 check 'exits 0' is "$status" 0
-check 'ends about 3 s after both' test "$took" -lt 9000
+check 'ends soon after both' test "$took" -lt 300000
 check 'names the keyboard on the way' err_has "  keyboard: $board \"Acme Board\""
 check 'names the mouse on the way' err_has "  mouse: $mouse \"Acme Mouse\""
 check 'keyboard section' out_has_line '[device keyboard]'
@@ -112,10 +121,10 @@ check 'libinput is silent' err_lacks libinput
 check 'never says which key' err_lacks KEY_
 
 echo '# the same as JSON'
-begin "$evswitch" --probe --seconds 20 --json
+begin "$evswitch" --probe --seconds 600 --json
 hand tap board KEY_A
 hand tap mouse BTN_LEFT
-finish
+interrupt
 check 'exits 0' is "$status" 0
 check 'two devices' is "$(json '.devices | length')" 2
 check 'node' is "$(json '.devices[0].node')" "$board"
@@ -133,30 +142,28 @@ check 'the prompt is on stderr' err_has 'Press a key'
 
 echo '# what does not count'
 hand down board KEY_LEFTSHIFT
-begin "$evswitch" --probe --seconds 2
+begin "$evswitch" --probe --seconds 600
 hand jitter mouse
 sleep 0.6
 hand up board KEY_LEFTSHIFT
-finish
+interrupt
 check 'a held key, its repeats and a trembling mouse: exits 69' is "$status" 69
 check 'says what to try' err_has 'a program that grabs devices'
 check 'no sections' empty "$dir/out"
-check 'lasted its 2 s' test "$took" -ge 2000
-begin "$evswitch" --probe --seconds 1 --json
+begin "$evswitch" --probe --seconds 2 --json
 finish
+check 'lasted its 2 s' test "$took" -ge 2000
 check 'JSON of nothing: exits 69' is "$status" 69
 check 'an empty list' is "$(json '.devices | length')" 0
 
 echo '# the end by a signal'
-begin "$evswitch" --probe --seconds 60
+begin "$evswitch" --probe --seconds 600
 hand tap nkro KEY_B
-sleep 0.5
-kill -INT "$probe"
-finish
+interrupt
 check 'SIGINT: exits 0 with what there is' is "$status" 0
 check 'its section' out_has_line 'phys = usb-probe-1/input1'
-check 'at once' test "$took" -lt 9000
-begin "$evswitch" --probe --seconds 60
+check 'at once' test "$took" -lt 300000
+begin "$evswitch" --probe --seconds 600
 kill -TERM "$probe"
 finish
 check 'SIGTERM with nothing: exits 69' is "$status" 69
@@ -166,15 +173,14 @@ hand mouse twin3 usb-probe-3/input0 Twin Mouse
 twin3=$node
 hand mouse twin4 usb-probe-4/input0 Twin Mouse
 settle
-begin "$evswitch" --probe --seconds 60
+begin "$evswitch" --probe --seconds 600
 hand move twin3
 hand move twin4
 hand remove nkro
 hand keyboard late usb-probe-5/input0 Late Board
-settle
-sleep 0.3
+until_true opened "$node"
 hand tap late KEY_C
-finish
+interrupt
 check 'exits 0' is "$status" 0
 check 'the first by its path' out_has_line 'path = /dev/input/by-path/probe-3-event-mouse'
 check 'the second by its path' out_has_line 'path = /dev/input/by-path/probe-4-event-mouse'
@@ -183,10 +189,12 @@ check 'says why' err_has 'another node has the same by-id link'
 check 'mouse2' out_has_line '[device mouse2]'
 check 'one plugged in meanwhile' err_has '  keyboard: /dev/input/event'
 check 'by its phys' out_has_line 'phys = usb-probe-5/input0'
-begin "$evswitch" --probe --seconds 4
+begin "$evswitch" --probe --seconds 600
 hand move twin3
+until_true err_has "$twin3"
 hand remove twin3
-finish
+until_true closed "$twin3"
+interrupt
 check 'unplugged after it was recognised: exits 0' is "$status" 0
 check 'says so' err_has "$twin3 \"Twin Mouse\" (unplugged since)"
 hand remove twin4
@@ -196,11 +204,11 @@ hand tablet tablet usb-probe-6/input0 Acme Tablet
 hand touchpad touchpad usb-probe-7/input0 Acme Touchpad
 hand gamepad gamepad usb-probe-8/input0 Acme Pad
 settle
-begin "$evswitch" --probe --seconds 3
+begin "$evswitch" --probe --seconds 600
 hand drag tablet
 hand tap touchpad BTN_TOUCH
 hand tap gamepad BTN_SOUTH
-finish
+interrupt
 check 'exits 0' is "$status" 0
 check 'a tablet' out_has_line '[device tablet]'
 check 'works on the host only' err_has 'that works on the host only'
@@ -212,22 +220,23 @@ for device in tablet touchpad gamepad; do hand remove $device; done
 echo '# a name that means harm'
 hand mouse evil usb-probe-9/input0 $'\e[2JEvil ;\xff'
 settle
-begin "$evswitch" --probe --seconds 2
+begin "$evswitch" --probe --seconds 600
 hand move evil
-finish
+interrupt
 check 'exits 0' is "$status" 0
 check 'shown harmless' err_has '\x1b[2JEvil ;\xff'
 check 'matched by phys' out_has_line 'phys = usb-probe-9/input0'
 hand remove evil
 
+both_bluetooth_nodes() { (($(grep -A4 '^N: Name="BT Board' /proc/bus/input/devices | grep -c 'event[0-9]') == 2)); }
 if [[ -e /dev/uhid ]]; then
 	echo '# Bluetooth'
 	hand bluetooth bt aa:bb:cc:dd:ee:ff BT Board
-	sleep 1
+	until_true both_bluetooth_nodes
 	settle
-	begin "$evswitch" --probe --seconds 3 --json
+	begin "$evswitch" --probe --seconds 600 --json
 	hand report bt
-	finish
+	interrupt
 	check 'exits 0' is "$status" 0
 	check 'a Bluetooth device' is "$(json '.devices[0].id.bustype')" 0005
 	check 'by uniq and name' is "$(json '.devices[0].match | "\(.key)=\(.value) \(.also[0].key)"')" \
@@ -257,16 +266,16 @@ check 'in the group, but not this login: exits 77' is "$status" 77
 check 'says to log in again' err_has 'you are in group input, but this login is older than that: log out and in again'
 check 'and what is older still' err_has 'sudo systemctl restart user@65534'
 chmod 600 "$mouse"
-begin "${inside[@]}" "$evswitch" --probe --seconds 2
+begin "${inside[@]}" "$evswitch" --probe --seconds 600
 hand tap board KEY_A
-finish
+interrupt
 check 'some not readable: exits 0' is "$status" 0
 check 'says which' err_has "nodes cannot be read, so nothing on them is seen: $mouse (Permission denied)"
 chmod 660 "$mouse"
-begin "${inside[@]}" "$evswitch" --probe --seconds 2
+begin "${inside[@]}" "$evswitch" --probe --seconds 600
 chmod 000 "$media"
 hand tap board KEY_A
-finish
+interrupt
 check 'in the group: exits 0' is "$status" 0
 check 'with a section' out_has_line '[device keyboard]'
 check 'the desktop, without write permission' err_has 'the desktop takes it for: keyboard'
@@ -277,7 +286,21 @@ check 'no nodes: exits 69' is "$status" 69
 check 'asks for a container' err_has 'is this a container?'
 
 echo '# a terminal'
-(sleep 1.5; printf 'typed\n'; sleep 3) | script -qec "$evswitch --probe --seconds 3; stty -a | grep -o ' echo '" /dev/null >"$dir/out" 2>&1 || true
+mkfifo "$dir/typed"
+script -qec "echo \$\$ >$dir/shell; $evswitch --probe --seconds 600; stty -a | grep -o ' echo '" /dev/null \
+	<"$dir/typed" >"$dir/out" 2>&1 &
+script=$!
+exec {typed}>"$dir/typed"
+until_true test -s "$dir/shell"
+tty=$(readlink "/proc/$(<"$dir/shell")/fd/0")
+shows_nothing() { stty -F "$tty" -a | grep -q -- ' -echo '; }
+has_input() { read -r -t 0 <"$tty"; }
+until_true shows_nothing
+printf 'typed\n' >&"$typed"
+until_true has_input
+pkill -INT -P "$(<"$dir/shell")"
+wait "$script" || true
+exec {typed}>&-
 check 'what is typed is not shown' is "$(grep -c typed "$dir/out" || true)" 0
 check 'the terminal is as it was' out_has ' echo '
 
@@ -286,11 +309,11 @@ hand keyboard clone evswitch/host/board Acme Board
 hand keyboard guest evswitch/win10/keyboard evswitch-win10-keyboard
 hand grab board
 settle
-begin "$evswitch" --probe --seconds 2
+begin "$evswitch" --probe --seconds 600
 hand tap board KEY_A
 hand tap clone KEY_A
 hand tap guest KEY_A
-finish
+interrupt
 check 'exits 69' is "$status" 69
 check 'says who and how to stop it' err_has \
 	'evswitch is running and holds this device (board): stop it first: systemctl --user stop evswitch'
@@ -298,10 +321,10 @@ check 'nothing is recognised' empty "$dir/out"
 begin "$evswitch" --probe --seconds 1
 finish
 check 'even when nothing comes' err_has 'evswitch is running and holds this device (board)'
-begin "$evswitch" --probe --seconds 2
+begin "$evswitch" --probe --seconds 600
 hand tap clone KEY_A
 hand move mouse
-finish
+interrupt
 check 'a free mouse beside it: exits 0' is "$status" 0
 check 'with its section' out_has_line '[device mouse]'
 hand remove clone
@@ -314,20 +337,22 @@ settle
 begin "$evswitch" --probe
 hand tap board KEY_A
 hand move mouse
-finish
+interrupt
 cp "$dir/out" "$dir/evswitch.conf"
-"$evswitch" -c "$dir/evswitch.conf" --try 6 >"$dir/log" 2>&1 &
+"$evswitch" -c "$dir/evswitch.conf" --try 600 >"$dir/log" 2>&1 &
 daemon=$!
-sleep 2
+both_grabbed() { (($(grep -c 'is grabbed' "$dir/log") == 2)); }
+until_true both_grabbed
 settle
-begin "$evswitch" --probe --seconds 20
+begin "$evswitch" --probe --seconds 600
 hand tap board KEY_A
 hand move mouse
 finish
 check 'exits 69' is "$status" 69
 check 'names the keyboard section' err_has 'holds this device (keyboard): stop it first'
 check 'names the mouse section' err_has 'holds this device (mouse): stop it first'
-check 'ends soon, not when the time is up' test "$took" -lt 9000
+check 'ends soon, not when the time is up' test "$took" -lt 300000
+kill -TERM "$daemon"
 status=0
 wait "$daemon" || status=$?
 check 'it took the configuration' is "$status" 0
