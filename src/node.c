@@ -2,12 +2,12 @@
 #include "node.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "keyset.h"
-#include "log.h"
 #include "match.h"
 #include "util.h"
 
@@ -54,7 +54,7 @@ int node_open_guard(struct node *node)
 /*
  * True where the guard had anything to read. Bounded: a queue holds a few hundred events at most.
  */
-static bool guard_heard(struct node *node)
+static bool guard_heard(const struct node *node)
 {
 	struct input_event ev[64];
 	bool heard = false;
@@ -64,7 +64,15 @@ static bool guard_heard(struct node *node)
 	return heard;
 }
 
-bool node_check(struct node *node)
+/* Watched, what the guard heard is evidence, which guard_ready alone takes. */
+static bool guard_is_quiet(const struct node *node)
+{
+	struct pollfd guard = { .fd = node->guard_fd, .events = POLLIN };
+
+	return poll(&guard, 1, 0) == 0;
+}
+
+bool node_check(const struct node *node)
 {
 	/*
 	 * Of the codes that mean nothing to any reader, the one that the kernel gives to handlers only:
@@ -76,24 +84,13 @@ bool node_check(struct node *node)
 		{ .type = EV_SYN, .code = SYN_REPORT },
 	};
 
-	node->held = false;
 	if (node->guard_fd < 0)
 		return false;
+	if (node_held(node))
+		return guard_is_quiet(node);
 	guard_heard(node);
-	if (write(node->uinput.fd, sentinel, sizeof(sentinel)) == sizeof(sentinel))
-		node->held = !guard_heard(node);
-	if (!node->held)
-		node->leds = 0;
-	return node->held;
-}
-
-static void lose(struct node *node)
-{
-	watch_stop(&node->guard);
-	node->held = false;
-	node->leds = 0;
-	node_release_all(node);
-	node->ops->lost(node);
+	return write(node->uinput.fd, sentinel, sizeof(sentinel)) == sizeof(sentinel) &&
+	       !guard_heard(node);
 }
 
 static void guard_ready(struct watch *watch, uint32_t events)
@@ -101,26 +98,38 @@ static void guard_ready(struct watch *watch, uint32_t events)
 	struct node *node = container_of(watch, struct node, guard);
 
 	(void)events;
-	guard_heard(node);
-	lose(node);
+	node_leave(node);
+	node->leds = 0;
+	node_release_all(node);
+	node->ops->lost(node);
+}
+
+int node_enter(struct node *node)
+{
+	if (node_held(node))
+		return 0;
+	if (node_check(node))
+		return watch_start(&node->guard, node->loop, node->guard_fd, EPOLLIN, guard_ready);
+	node->leds = 0;
+	return 0;
+}
+
+void node_leave(struct node *node)
+{
+	watch_stop(&node->guard);
 }
 
 /* LEDs count while somebody holds the node; otherwise they are the host console's. */
 static void back_ready(struct watch *watch, uint32_t events)
 {
 	struct node *node = container_of(watch, struct node, back);
-	bool watched = node->guard.loop != NULL;
 	uint16_t leds = node->leds;
 
 	(void)events;
 	if (!uinput_read_leds(node->uinput.fd, &leds))
 		return;
-	if (node_check(node)) {
-		node->leds = leds;
-		node->ops->leds(node);
-	} else if (watched) {
-		lose(node); /* the check emptied the guard: its watch would not tell any more */
-	}
+	node->leds = node_check(node) ? leds : 0;
+	node->ops->leds(node);
 }
 
 int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
@@ -160,22 +169,12 @@ int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int 
 	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
 }
 
-int node_watch(struct node *node)
-{
-	return watch_start(&node->guard, node->loop, node->guard_fd, EPOLLIN, guard_ready);
-}
-
-void node_unwatch(struct node *node)
-{
-	watch_stop(&node->guard);
-}
-
 int node_send(struct node *node, const struct frame *frame)
 {
-	return node->held ? uinput_send(node->uinput.fd, frame) : 0;
+	return node_held(node) ? uinput_send(node->uinput.fd, frame) : 0;
 }
 
-void node_release_all(struct node *node)
+void node_release_all(const struct node *node)
 {
 	struct input_event now = { 0 };
 	struct frame frame = { 0 };

@@ -5,8 +5,9 @@
  *
  * The guard is an open, never grabbing client of ours on the same node: it receives events exactly
  * while nobody holds the grab. A harmless sentinel (SYN_MT_REPORT) written to the node and the guard
- * read back tell at once; while the node has the focus the guard stands in the loop, and anything
- * readable there says that the grab was lost. The node owns both descriptors and the device.
+ * read back tell at once. Between node_enter and node_leave the guard is in the loop instead, and
+ * anything readable there says that the grab was lost: nothing else reads it then. The node owns both
+ * descriptors and the device.
  */
 #pragma once
 
@@ -35,9 +36,9 @@ struct node {
 	enum shape_node which;
 	struct uinput uinput;
 	int guard_fd; /* -1: not yet permitted to open it */
-	bool held;    /* by the last sentinel, or until the guard says otherwise */
 	uint16_t leds;
-	struct watch guard, back;
+	struct watch guard; /* in the loop while the node is known to be held and has the focus */
+	struct watch back;
 };
 
 #define NODE_INIT                                                                                  \
@@ -66,18 +67,29 @@ int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int 
 int node_open_guard(struct node *node);
 
 /*
- * Finds out whether somebody holds the node; node->held has it too. False while there is no guard.
+ * Whether somebody holds the node now; false while there is no guard. A question: it changes nothing
+ * about the node, and what the guard heard since node_enter is still there for ops->lost.
  */
-bool node_check(struct node *node);
+bool node_check(const struct node *node);
 
-/* From node_check until node_unwatch, ops->lost tells when the grab goes. 0 or -errno. */
-int node_watch(struct node *node);
-void node_unwatch(struct node *node);
+/*
+ * The guest has the focus: if somebody holds the node, frames are written to it from now on, until
+ * ops->lost or node_leave. Legal at any time, also to look whether it is held by now. 0, held or not,
+ * or -errno of watch_start.
+ */
+int node_enter(struct node *node);
+void node_leave(struct node *node);
+
+/* Whether frames are written to it: held at node_enter, and neither lost nor left since. */
+static inline bool node_held(const struct node *node)
+{
+	return node->guard.loop != NULL;
+}
 
 /* Hot. A whole frame; swallowed while the node is not held. 0 or -errno: the node is broken. */
 int node_send(struct node *node, const struct frame *frame);
 
 /* Releases all that the kernel says is down on the node. */
-void node_release_all(struct node *node);
+void node_release_all(const struct node *node);
 
 void node_close(struct node *node);

@@ -10,10 +10,14 @@
 #include "node.h"
 #include "util.h"
 
+/* How often a node that nobody held when the focus came is looked at: this long a mouse may seem dead. */
+#define SINK_LOOK_MS 250
+
 struct sink_uinput {
 	struct sink sink;
 	struct node node[SHAPE_NODES];
-	unsigned settled; /* bit n: udev has announced node n, its links are there */
+	unsigned settled;  /* bit n: udev has announced node n, its links are there */
+	struct timer look; /* with the focus, while a node is not held: has somebody taken it? */
 };
 
 static struct sink_uinput *to_uinput(struct sink *sink)
@@ -23,8 +27,9 @@ static struct sink_uinput *to_uinput(struct sink *sink)
 
 static void leave(struct sink *sink)
 {
+	timer_arm(&to_uinput(sink)->look, 0, 0);
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		node_unwatch(&to_uinput(sink)->node[i]);
+		node_leave(&to_uinput(sink)->node[i]);
 }
 
 static void release(struct sink *sink)
@@ -95,16 +100,32 @@ static int open_node(struct sink *sink, struct node *node, enum shape_node which
 	return rc;
 }
 
+/* Nothing tells of a grab: QEMU is given one node after the other, and takes some after the focus came. */
+static void look(struct timer *timer)
+{
+	struct sink_uinput *uinput = container_of(timer, struct sink_uinput, look);
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (node_enter(&uinput->node[i]) == 0)
+			held += node_held(&uinput->node[i]);
+	if (held == SHAPE_NODES)
+		timer_arm(timer, 0, 0);
+}
+
 static int sink_open(struct sink *sink)
 {
 	struct sink_uinput *uinput = to_uinput(sink);
+	int rc = timer_init(&uinput->look, sink->loop, look);
 
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		uinput->node[i] = (struct node)NODE_INIT;
+	if (rc < 0)
+		return rc;
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {
 		struct node *node = &uinput->node[i];
-		int rc = open_node(sink, node, i);
 
+		rc = open_node(sink, node, i);
 		if (rc < 0)
 			return rc;
 		log_info("guest %s: %s is %s", sink->guest, shape_node_name(i),
@@ -123,6 +144,7 @@ static int attach(struct sink *sink)
 
 static void sink_close(struct sink *sink)
 {
+	timer_fini(&to_uinput(sink)->look);
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		node_close(&to_uinput(sink)->node[i]);
 }
@@ -139,32 +161,42 @@ static void settled(struct sink *sink, const char *devnode)
 	}
 }
 
+static int enter_nodes(struct sink_uinput *uinput)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		int rc = node_enter(&uinput->node[i]);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int enter(struct sink *sink, const char **why)
 {
-	struct node *node = to_uinput(sink)->node;
+	struct sink_uinput *uinput = to_uinput(sink);
+	struct node *node = uinput->node;
+	int rc;
 
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {
 		if (node[i].guard_fd < 0) {
 			*why = "no permission to read its nodes (is the user in group input?)";
 			return -EACCES;
 		}
-		node_check(&node[i]);
 	}
-	if (!node[SHAPE_KEYBOARD].held && !node[SHAPE_POINTER].held) {
+	rc = enter_nodes(uinput);
+	*why = strerror(-rc);
+	if (rc == 0 && !node_held(&node[SHAPE_KEYBOARD]) && !node_held(&node[SHAPE_POINTER])) {
 		*why = "nobody holds its keyboard or pointer: the VM is off, does not open them, "
 		       "or its own toggle has let them go";
-		return -ENOTCONN;
+		rc = -ENOTCONN;
 	}
-	for (unsigned i = 0; i < SHAPE_NODES; i++) {
-		int rc = node[i].held ? node_watch(&node[i]) : 0;
-
-		if (rc < 0) {
-			leave(sink);
-			*why = strerror(-rc);
-			return rc;
-		}
-	}
-	return 0;
+	sink->leds = node[SHAPE_KEYBOARD].leds;
+	if (rc < 0)
+		leave(sink);
+	else
+		timer_arm(&uinput->look, SINK_LOOK_MS, SINK_LOOK_MS);
+	return rc;
 }
 
 static bool vacant(struct sink *sink)

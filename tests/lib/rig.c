@@ -172,5 +172,5 @@ void rig_send_key(struct rig *rig, enum shape_node which, unsigned code, int val
 
 	frame_put(&frame, &now, EV_KEY, code, value);
 	frame_close(&frame, &now);
-	assert_int_equal(node_send(&rig->node[which], &frame), 0);
+	assert_int_equal(uinput_send(rig->node[which].uinput.fd, &frame), 0);
 }
