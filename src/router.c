@@ -173,17 +173,25 @@ static void leave_place(struct router *router, unsigned place, const struct keys
 	release_everything(router, place, keep, at);
 }
 
+static void give_focus(struct router *router, unsigned to, bool deaf)
+{
+	unsigned from = router->focus;
+
+	router->focus = to;
+	router->deaf = deaf;
+	router->quiet_since = (struct timeval){ 0 };
+	router->ops->focused(router, from, to);
+}
+
 /* 'at' lends its time to the releases; device d is the one whose frame is in hand. */
 static void move_focus(struct router *router, unsigned d, unsigned to, const struct input_event *at)
 {
-	unsigned from = router->focus;
 	unsigned place = focus_place(router);
 
 	flush(router, d, AT_HOST, at);
 	flush(router, d, AT_GUEST, at);
 	leave_place(router, place, place == AT_HOST ? router->always : NULL, at);
-	router->focus = to;
-	router->ops->focused(router, from, to);
+	give_focus(router, to, false);
 }
 
 static int try_target(struct router *router, unsigned d, unsigned to, const struct input_event *at)
@@ -198,8 +206,10 @@ static int try_target(struct router *router, unsigned d, unsigned to, const stru
 static int switch_to(struct router *router, unsigned d, unsigned target,
 		     const struct input_event *at)
 {
-	if (target == router->focus)
+	if (target == router->focus) {
+		router->deaf = false;
 		return 0;
+	}
 	if (target != ROUTER_NEXT)
 		return target < router->n_targets ? try_target(router, d, target, at) : -EINVAL;
 	for (unsigned i = 1; i < router->n_targets; i++)
@@ -233,6 +243,7 @@ static void panic(struct router *router, unsigned d, const struct input_event *e
 	bool again = last != 0 && since >= 0 && since <= ROUTER_PANIC_AGAIN_US;
 
 	router->panicked_at = ev->time;
+	router->deaf = false;
 	if (router->focus != ROUTER_HOST)
 		move_focus(router, d, ROUTER_HOST, ev);
 	flush(router, d, AT_HOST, ev);
@@ -272,9 +283,10 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 	action = resync ? -1 : hotkey_completed(router, code);
 	if (action >= 0)
 		switch_to(router, d, (unsigned)action, ev);
-	else
-		press_at(router, d,
-			 keyset_has(router->always, code) ? AT_HOST : focus_place(router), ev);
+	else if (keyset_has(router->always, code))
+		press_at(router, d, AT_HOST, ev);
+	else if (!router->deaf)
+		press_at(router, d, focus_place(router), ev);
 }
 
 static void release(struct router *router, unsigned d, const struct input_event *ev)
@@ -318,11 +330,29 @@ static bool is_scan_code(const struct input_event *ev)
 	return ev->type == EV_MSC && ev->code == MSC_SCAN;
 }
 
+/*
+ * Every event tells the time. Quiet before the loss does not count: a guest can wait until the user has
+ * read what it shows.
+ */
+static void listen_for_quiet(struct router *router, const struct input_event *ev)
+{
+	int64_t since = time_us(router->quiet_since);
+	int64_t quiet = time_us(ev->time) - since;
+	bool idle = router_idle(router);
+
+	if (idle && since != 0 && quiet >= ROUTER_QUIET_US)
+		router->deaf = false;
+	else if (ev->type == EV_KEY || !idle || since == 0 || quiet < 0)
+		router->quiet_since = ev->time;
+}
+
 void router_frame(struct router *router, unsigned d, const struct frame *frame)
 {
 	const struct input_event *last = &frame->ev[frame->n - 1];
 
 	for (const struct input_event *ev = frame->ev; ev < last; ev++) {
+		if (router->deaf)
+			listen_for_quiet(router, ev);
 		if (ev->type == EV_KEY)
 			route_key(router, d, ev, frame->resync);
 		else if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
@@ -367,8 +397,7 @@ void router_target_down(struct router *router, unsigned target)
 	for (unsigned d = 0; d < router->n_devices; d++)
 		router->device[d].at_guest = (struct keyset){ 0 };
 	router->out[AT_GUEST].n = 0;
-	router->focus = ROUTER_HOST;
-	router->ops->focused(router, target, ROUTER_HOST);
+	give_focus(router, ROUTER_HOST, true);
 }
 
 bool router_idle(const struct router *router)

@@ -20,6 +20,10 @@
  *  I10 The key that completes a hotkey reaches nobody, nor does its release.
  *  I11 No transition of a key is lost while its target is up.
  *  I12 The work of a step is bounded by the number of devices, keys and entries in tables.
+ *  I13 A guest cannot choose when what is typed goes to the host: after a return of the focus that the
+ *      user has not asked for, no press reaches a target but that of an 'always' key, until all keys were
+ *      seen up, and none moved, for ROUTER_QUIET_US by the events' own time, or the user has decided with
+ *      a hotkey or the panic chord. Motion passes.
  */
 #pragma once
 
@@ -38,6 +42,7 @@
 #define ROUTER_HOST    0
 
 #define ROUTER_PANIC_AGAIN_US 2000000 /* a second panic chord within this time is counted as such */
+#define ROUTER_QUIET_US       500000  /* I13 */
 
 /* Actions in struct hotkeys: 0 .. ROUTER_TARGETS - 1 switch to that target, this one to the next. */
 #define ROUTER_NEXT ROUTER_TARGETS
@@ -84,7 +89,10 @@ struct router {
 	unsigned n_targets;
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
-	unsigned n_devices;         /* one above the highest that was ever present */
+	bool deaf;                  /* I13: presses go nowhere */
+	struct timeval
+		quiet_since; /* while deaf: no key has moved since; zero: nothing was seen yet */
+	unsigned n_devices;  /* one above the highest that was ever present */
 	struct router_device device[ROUTER_DEVICES];
 	struct frame out[2]; /* of the frame in hand: for the host, for the focused guest */
 };
@@ -101,14 +109,14 @@ void router_remove_device(struct router *router, unsigned device);
 void router_frame(struct router *router, unsigned device, const struct frame *frame);
 
 /*
- * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT). 0 also where it
- * had it already; the error of ops->enter otherwise, or -ENODEV where no other target is up.
+ * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT): the user's
+ * decision. 0 also where it had it already; the error of ops->enter otherwise, or -ENODEV where no other target is up.
  */
 int router_switch(struct router *router, unsigned target);
 
 /*
  * The target can take nothing any more. What was down there is forgotten, not released: its sink
- * does that. The focus, if it was there, goes to the host.
+ * does that. The focus, if it was there, goes to the host, and I13 holds from now on.
  */
 void router_target_down(struct router *router, unsigned target);
 

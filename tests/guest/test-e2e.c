@@ -46,6 +46,14 @@ static void expect_nothing_on_host(struct desk *desk)
 	observer_expect_nothing(&desk->stage.host_mouse);
 }
 
+/* The guest has gone, with a key held in it: what is typed on is not the host's. */
+static void type_for_nobody(struct desk *desk)
+{
+	puppet_key(&desk->stage.keyboard, KEY_H, 1);
+	puppet_key(&desk->stage.keyboard, KEY_H, 0);
+	expect_nothing_on_host(desk);
+}
+
 /* Of the toggle the guest gets the first Ctrl, with it the releases of what was held there. */
 static void focus_host(struct desk *desk, const char *releases)
 {
@@ -80,10 +88,11 @@ static void expect_up(void *source, enum shape_node node, bool up)
 		return;
 	if (up) {
 		program_expect(&desk->stage.program, "guest one is up");
+		stage_await_quiet(&desk->stage);
 		stage_focus_guest(&desk->stage);
 	} else {
 		program_expect(&desk->stage.program, "focus: host");
-		type_on_host(desk);
+		type_for_nobody(desk);
 	}
 	desk->in_guest = up;
 }

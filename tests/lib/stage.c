@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "router.h"
+
 void stage_plug(struct stage *stage)
 {
 	*stage = (struct stage){ .program.err = -1,
@@ -163,6 +165,13 @@ void stage_focus_host(struct stage *stage)
 {
 	stage_toggle(stage);
 	program_expect(&stage->program, "focus: host");
+}
+
+void stage_await_quiet(struct stage *stage)
+{
+	puppet_move(&stage->mouse, 1, 0);
+	usleep(ROUTER_QUIET_US); /* time is what it waits for */
+	stage_drain_host(stage);
 }
 
 void stage_set_host_led(struct stage *stage, unsigned code, int value)

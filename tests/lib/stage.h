@@ -52,6 +52,11 @@ void stage_toggle(struct stage *stage);
 void stage_focus_guest(struct stage *stage);
 /* Toggles to the host, and waits until the program says so. */
 void stage_focus_host(struct stage *stage);
+/*
+ * After a return to the host that the user has not asked for: until what is typed is the host's again.
+ * Nothing is down; drains the host's observers.
+ */
+void stage_await_quiet(struct stage *stage);
 /* Sets a LED as a desktop does it: on its own keyboard, which is the program's clone. */
 void stage_set_host_led(struct stage *stage, unsigned code, int value);
 /* Reads and forgets what has come out at the host by now. */

@@ -21,6 +21,7 @@
 
 #include "now.h"
 #include "qemu.h"
+#include "router.h"
 #include "util.h"
 #include "world.h"
 
@@ -94,6 +95,12 @@ static void kill_evswitch(struct desk *desk)
 static void start_qemu(struct desk *desk)
 {
 	qemu_start(&desk->qemu, devices);
+}
+
+static void pass_quietly(struct desk *desk)
+{
+	(void)desk;
+	usleep(ROUTER_QUIET_US); /* time is what it waits for */
 }
 
 static void kill_qemu(struct desk *desk)
@@ -192,10 +199,11 @@ static const struct step story[] = {
 	  .plays = "x+1,y+1",
 	  .says = "back to the host",
 	  .state = NEUTRAL },
-	{ .what = "moves on, lets go of the button",
-	  .plays = "x+2,y+2 -btn_right",
-	  .host = "x+2 y+2",
+	{ .what = "types x, which was meant for the guest, and lets go of the button",
+	  .plays = "+x -x -btn_right",
 	  .state = NEUTRAL },
+	{ .what = "moves on", .plays = "x+2,y+2", .host = "x+2 y+2", .state = NEUTRAL },
+	{ .what = "(half a second later)", .act = pass_quietly },
 	{ .what = "presses both Ctrl keys: there is no guest",
 	  .plays = CTRLS_DOWN " " CTRLS_UP,
 	  .host = "+leftctrl -leftctrl",

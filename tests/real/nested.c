@@ -299,7 +299,7 @@ static void test_guest_dies(void **state)
 	program_expect(&nest->stage.program, "focus: host");
 	expect_leds(nest, host_leds(nest)); /* no longer the guest's Caps Lock */
 	rig_play(&nest->rig, SHAPE_POINTER, "btn_left:0");
-	stage_drain_host(&nest->stage);
+	stage_await_quiet(&nest->stage);
 	rig_play(&nest->rig, SHAPE_KEYBOARD, "h:1");
 	rig_play(&nest->rig, SHAPE_KEYBOARD, "h:0");
 	expect_on_host(nest, KEY_H, 1);

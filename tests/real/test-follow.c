@@ -165,7 +165,7 @@ static void focus(struct desk *desk)
 
 static void expect_typed_on_host(struct desk *desk)
 {
-	stage_drain_host(&desk->stage);
+	stage_await_quiet(&desk->stage);
 	puppet_key(&desk->stage.keyboard, KEY_H, 1);
 	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 1);
 	puppet_key(&desk->stage.keyboard, KEY_H, 0);
@@ -252,6 +252,11 @@ static void test_pause_and_resume(void **state)
 	puppet_key(&desk.stage.mouse, BTN_LEFT, 1);
 	qemu_expect(&desk.qemu, "+left");
 	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
+	puppet_key(&desk.stage.keyboard, KEY_H, 1); /* typed on for the guest */
+	puppet_key(&desk.stage.keyboard, KEY_H, 0);
+	observer_expect_nothing(&desk.stage.host_keyboard);
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	puppet_key(&desk.stage.mouse, BTN_LEFT, 0);
 	expect_typed_on_host(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_LEFTCTRL, 1);
 	puppet_key(&desk.stage.keyboard, KEY_RIGHTCTRL, 1);
@@ -261,8 +266,6 @@ static void test_pause_and_resume(void **state)
 	qemu_expect_nothing(&desk.qemu);
 	monitor_do(desk.monitor, "cont");
 	expect_released(&desk, 2);
-	puppet_key(&desk.stage.keyboard, KEY_A, 0);
-	puppet_key(&desk.stage.mouse, BTN_LEFT, 0);
 	focus(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_B, 1);
 	puppet_key(&desk.stage.keyboard, KEY_B, 0);

@@ -241,6 +241,8 @@ static void test_hiding(void **state)
 
 	qemu_kill(&qemu, SIGKILL);
 	lose_and_recover(&stage, &witnesses);
+	stage_await_quiet(&stage);
+	forget_all(&witnesses);
 	witnesses_can_see(&stage, &witnesses);
 	observer_expect_nothing(&witnesses.client);
 	close_witnesses(&witnesses);

@@ -666,6 +666,7 @@ static void test_other_configuration(void **state)
 	program_expect(&stage.program, "has let go of the devices of an earlier configuration");
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		program_expect(&stage.program, "is /dev/input/");
+	stage_await_quiet(&stage);
 	stage_guest_up(&stage);
 	assert_true(declares(&stage.guest_keyboard, EV_KEY, KEY_SCROLLLOCK));
 	assert_false(declares(&stage.guest_pointer, EV_REL, REL_WHEEL_HI_RES));

@@ -377,6 +377,7 @@ static void test_killed_with_key_held(void **state)
 	expect_all_held();
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	observer_expect_nothing(&desk.stage.host_keyboard);
+	stage_await_quiet(&desk.stage);
 	expect_typed_on_host(&desk);
 	toggle_to(&desk, "focus: one");
 	expect_typed_in_guest(&desk);
@@ -444,6 +445,7 @@ static void test_virtio_input(void **state)
 		puppet_key(&desk.stage.mouse, BTN_RIGHT, 0);
 		observer_expect_nothing(&desk.stage.host_mouse);
 		expect_all_neutral(&desk);
+		stage_await_quiet(&desk.stage);
 		expect_typed_on_host(&desk);
 	}
 	stage_close(&desk.stage);

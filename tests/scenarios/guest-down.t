@@ -1,5 +1,6 @@
 # The guest that has the focus goes down with keys held: the focus is the host's, the releases of
-# what was held there go nowhere. When it comes back, nothing is down in it.
+# what was held there go nowhere, and neither does what is typed on for it reach the host, until
+# nothing was down for half a second. When it comes back, nothing is down in it.
 [conf]
 [device keyboard]
 name = evswitch-test keyboard
@@ -25,8 +26,13 @@ via = virtio-input
 ? focus host
 < mouse rel_x:1
 > host/mouse rel_x:1
+< keyboard b:1
+< mouse btn_right:1
+< keyboard b:0
+< mouse btn_right:0
 < keyboard a:0
 < mouse btn_left:0
+! wait 500
 < keyboard b:1
 > host/keyboard b:1
 < keyboard b:0

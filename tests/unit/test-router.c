@@ -425,12 +425,156 @@ static void target_down_forgets(void **state)
 	told(f, "focused 1 0\n");
 	play(f, KEYBOARD, "a:2", "");
 	play(f, KEYBOARD, "a:0", "");
-	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
 	router_target_down(&f->router, ONE);
 	router_target_down(&f->router, HOST);
 	told(f, "");
 	focus(f, ONE);
 	play(f, SECOND, "a:1", "1/1 a:1\n");
+}
+
+/* The guest chose when: what is being typed for it is not the host's. */
+static void lose(struct fixture *f)
+{
+	focus(f, ONE);
+	router_target_down(&f->router, ONE);
+	told(f, "focused 1 0\n");
+}
+
+static void pass_quietly(struct fixture *f)
+{
+	f->now += ROUTER_QUIET_US;
+}
+
+static void what_is_typed_on_after_a_loss_goes_nowhere(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
+	router_target_down(&f->router, ONE);
+	told(f, "focused 1 0\n");
+	play(f, KEYBOARD, "b:0", "");
+	for (unsigned i = 0; i < 1000; i++) {
+		play(f, i % 2 ? KEYBOARD : SECOND, "a:1", "");
+		play(f, i % 2 ? KEYBOARD : SECOND, "a:0", "");
+	}
+	play(f, MOUSE, "btn_left:1", "");
+	play(f, MOUSE, "btn_left:0", "");
+	feed(f, KEYBOARD, "a:1", true);
+	told(f, "");
+	feed(f, KEYBOARD, "a:0", true);
+	told(f, "");
+	pass_quietly(f);
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+}
+
+/* Nobody knows how long ago the loss was: the quiet is seen after it, not before. */
+static void quiet_is_seen_after_the_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
+	play(f, KEYBOARD, "b:0", "1/0 b:0\n");
+	f->now += 10 * ROUTER_QUIET_US;
+	router_target_down(&f->router, ONE);
+	told(f, "focused 1 0\n");
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	f->now += ROUTER_QUIET_US - 1001;
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	f->now += ROUTER_QUIET_US - 1000;
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+}
+
+static void motion_passes_and_tells_the_time_after_a_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, MOUSE, "rel_wheel:1 btn_left:1", "0/2 rel_wheel:1\n");
+	play(f, MOUSE, "btn_left:0", "");
+	pass_quietly(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	pass_quietly(f);
+	play(f, MOUSE, "btn_left:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, MOUSE, "btn_left:0", "");
+}
+
+static void a_key_that_is_held_after_a_loss_is_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, SECOND, "a:1", "");
+	pass_quietly(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "b:1", "");
+	play(f, KEYBOARD, "b:0", "");
+	pass_quietly(f);
+	play(f, SECOND, "a:0", "");
+	play(f, KEYBOARD, "b:1", "");
+	play(f, KEYBOARD, "b:0", "");
+	pass_quietly(f);
+	play(f, KEYBOARD, "b:1", "0/0 b:1\n");
+}
+
+static void a_clock_that_was_set_back_is_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, SECOND, "a:1", "");
+	play(f, SECOND, "a:0", "");
+	f->now -= 3 * ROUTER_QUIET_US;
+	play(f, SECOND, "a:1", "");
+	play(f, SECOND, "a:0", "");
+	pass_quietly(f);
+	play(f, SECOND, "a:1", "0/1 a:1\n");
+}
+
+/* The user has decided: hotkeys, whether they move the focus or not, and the panic chord. */
+static void chords_work_after_a_loss_and_end_the_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, KEYBOARD, "leftctrl:1", "");
+	play(f, KEYBOARD, "f1:1", "");
+	play(f, KEYBOARD, "f1:0 leftctrl:0 a:1 a:0", "0/0 a:1 a:0\n");
+	lose(f);
+	play(f, KEYBOARD, "leftctrl:1 f2:1", "enter 1\nfocused 0 1\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, KEYBOARD, "a:0 leftctrl:0 f2:0", "1/0 a:0\n");
+	lose(f);
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "panicked\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, SECOND, "backspace:0 esc:0 enter:0", "");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+	lose(f);
+	f->up[ONE] = f->up[TWO] = false; /* refused: nothing was decided */
+	play(f, KEYBOARD, "leftctrl:1 rightctrl:1", "enter 1\nenter 2\n");
+	play(f, KEYBOARD, "leftctrl:0 rightctrl:0 a:1", "");
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	play(f, KEYBOARD, "b:1 a:0", "0/0 b:1\n");
+}
+
+/* They are the host's whoever has the focus: the guest has no say in it. */
+static void always_keys_pass_after_a_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	lose(f);
+	play(f, KEYBOARD, "mute:1 a:1", "0/0 mute:1\n");
+	play(f, KEYBOARD, "mute:0 a:0", "0/0 mute:0\n");
 }
 
 static void removal_releases(void **state)
@@ -515,6 +659,13 @@ int main(void)
 		cmocka_unit_test_setup(no_panic_chord_is_none, setup),
 		cmocka_unit_test_setup(resync_completes_no_hotkey, setup),
 		cmocka_unit_test_setup(target_down_forgets, setup),
+		cmocka_unit_test_setup(what_is_typed_on_after_a_loss_goes_nowhere, setup),
+		cmocka_unit_test_setup(quiet_is_seen_after_the_loss, setup),
+		cmocka_unit_test_setup(motion_passes_and_tells_the_time_after_a_loss, setup),
+		cmocka_unit_test_setup(a_key_that_is_held_after_a_loss_is_not_quiet, setup),
+		cmocka_unit_test_setup(a_clock_that_was_set_back_is_not_quiet, setup),
+		cmocka_unit_test_setup(chords_work_after_a_loss_and_end_the_wait, setup),
+		cmocka_unit_test_setup(always_keys_pass_after_a_loss, setup),
 		cmocka_unit_test_setup(removal_releases, setup),
 		cmocka_unit_test_setup(removal_on_the_host_is_of_its_port, setup),
 		cmocka_unit_test_setup(releases_more_than_a_frame_holds, setup),

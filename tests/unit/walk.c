@@ -1,6 +1,6 @@
 /*
  * A random walk over router, shape and backlog, against a model of its own: what the fingers do,
- * what each target therefore has down, and what its sink received. Checks I1 to I12 of router.h in
+ * what each target therefore has down, and what its sink received. Checks I1 to I13 of router.h in
  * every step. walk [STEPS [SEED]]; the same seed walks the same way.
  */
 #include <errno.h>
@@ -86,7 +86,8 @@ static const struct shape_rules rules[TARGETS] = {
 	X(guests_down_in_focus) X(deaths_within_a_frame) X(guests_up) X(key_on_two_devices)        \
 	X(key_from_two_keys) X(pair_waits) X(motion_in_steps) X(clicks_in_steps) X(stalls)         \
 	X(resumes) X(trickles) X(backlog_sums) X(backlog_cuts) X(overflows)                        \
-	X(left_out_after_one)
+	X(left_out_after_one) X(presses_after_a_loss) X(always_after_a_loss)                              \
+	X(motion_after_a_loss) X(quiet_after_a_loss) X(hotkeys_after_a_loss) X(panics_after_a_loss)
 /* clang-format on */
 
 struct counters {
@@ -155,6 +156,8 @@ struct walk {
 	/* The model. */
 	int64_t now, panicked_at;
 	unsigned focus;
+	bool lost;       /* I13: the guest gave the focus back, and nothing was decided since */
+	int64_t stirred; /* since then: a key was down or moved; -1: nothing was seen */
 	bool present[DEVICES];
 	uint32_t fingers[DEVICES];
 	uint32_t at[DEVICES][TARGETS]; /* the keys of the device that are down there */
@@ -674,6 +677,7 @@ static int model_try(struct walk *walk, unsigned target)
 	}
 	model_leave(walk);
 	walk->focus = target;
+	walk->lost = false;
 	walk->expected.moves++;
 	model_changed(walk);
 	return 0;
@@ -683,8 +687,10 @@ static int model_switch(struct walk *walk, unsigned target)
 {
 	unsigned from = walk->focus;
 
-	if (target == from)
+	if (target == from) {
+		walk->lost = false;
 		return 0;
+	}
 	if (target < TARGETS)
 		return model_try(walk, target);
 	if (target != ROUTER_NEXT)
@@ -702,6 +708,8 @@ static void model_panic(struct walk *walk)
 {
 	int64_t since = walk->now - walk->panicked_at;
 
+	walk->counters.panics_after_a_loss += walk->lost;
+	walk->lost = false;
 	walk->expected.panics++;
 	walk->counters.panics++;
 	if (walk->panicked_at && since <= 2000000) {
@@ -743,6 +751,7 @@ static int model_hotkey(const struct walk *walk, unsigned key)
 static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 {
 	uint32_t bit = 1U << key, raw = 0;
+	bool always, lost = walk->lost;
 	unsigned code = remapped_key[d][key], from = walk->focus;
 	int action;
 
@@ -763,10 +772,16 @@ static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 	if (action >= 0 && !resync) {
 		model_switch(walk, (unsigned)action);
 		walk->counters.hotkey_switches += walk->focus != from;
+		walk->counters.hotkeys_after_a_loss += lost && walk->focus != from;
 		return;
 	}
 	walk->counters.resync_no_hotkey += action >= 0;
-	walk->at[d][always_bits >> code & 1 ? HOST : walk->focus] |= bit;
+	always = always_bits >> code & 1;
+	walk->counters.always_after_a_loss += always && lost;
+	walk->counters.presses_after_a_loss += !always && lost;
+	if (!always && lost) /* I13 */
+		return;
+	walk->at[d][always ? HOST : walk->focus] |= bit;
 	model_changed(walk);
 }
 
@@ -789,12 +804,30 @@ static void model_key(struct walk *walk, unsigned d, const struct input_event *e
 	}
 }
 
+/* I13: half a second with all up, and none that moved, has to lie between two events. */
+static void model_quiet(struct walk *walk, const struct input_event *ev)
+{
+	bool up = true;
+
+	for (unsigned d = 0; d < DEVICES; d++)
+		up &= walk->fingers[d] == 0;
+	if (up && walk->stirred >= 0 && walk->now - walk->stirred >= 500000) {
+		walk->counters.quiet_after_a_loss++;
+		walk->lost = false;
+	}
+	if (!up || walk->stirred < 0 || ev->type == EV_KEY)
+		walk->stirred = walk->now;
+}
+
 static void model_frame(struct walk *walk, unsigned d, const struct frame *frame)
 {
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
 		const struct input_event *ev = &frame->ev[i];
 
 		walk->now = time_of(ev);
+		if (walk->lost)
+			model_quiet(walk, ev);
+		walk->counters.motion_after_a_loss += walk->lost && ev->type == EV_REL;
 		if (ev->type == EV_KEY)
 			model_key(walk, d, ev, frame->resync);
 		else if (ev->type == EV_REL)
@@ -949,6 +982,8 @@ static void guest_is_down(struct walk *walk, struct guest *guest)
 	walk->port[port_of(guest->target, 0)] = walk->down[port_of(guest->target, 0)] = 0;
 	if (walk->focus == guest->target) {
 		walk->focus = HOST;
+		walk->lost = true;
+		walk->stirred = -1;
 		walk->expected.moves++;
 	}
 	router_target_down(&walk->router, guest->target);
