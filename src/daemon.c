@@ -110,10 +110,19 @@ static int router_enter(struct router *router, unsigned target)
 	return rc;
 }
 
+static void tell_status(struct daemon *daemon)
+{
+	const struct router *router = &daemon->router;
+	char status[96];
+
+	snprintf(status, sizeof(status), "STATUS=focus: %s%s", target_name(daemon, router->focus),
+		 router->awaited ? ", which takes nothing yet" : "");
+	notify_send(&daemon->notify, status);
+}
+
 static void router_focused(struct router *router, unsigned from, unsigned to)
 {
 	struct daemon *daemon = of_router(router);
-	char status[64];
 
 	if (from != ROUTER_HOST) {
 		guest_leave(&daemon->guest[from - 1]);
@@ -123,8 +132,7 @@ static void router_focused(struct router *router, unsigned from, unsigned to)
 		hook_run(daemon->conf->guests[to - 1].on_enter, target_name(daemon, to));
 	show_all_leds(daemon);
 	log_info("focus: %s", target_name(daemon, to));
-	snprintf(status, sizeof(status), "STATUS=focus: %s", target_name(daemon, to));
-	notify_send(&daemon->notify, status);
+	tell_status(daemon);
 }
 
 static void router_panicked(struct router *router, bool again)
@@ -162,6 +170,20 @@ static void guest_down(struct guest *guest, const char *why)
 	router_target_down(router, target_of(guest));
 }
 
+static void guest_reset(struct guest *guest, const char *why)
+{
+	struct daemon *daemon = of_guest(guest);
+	struct router *router = &daemon->router;
+
+	if (router->focus != target_of(guest))
+		return;
+	log_info("guest %s: %s: the focus stays%s", guest->conf->name, why,
+		 guest->ready ? "" : "; it takes nothing yet");
+	router_target_reset(router, target_of(guest), guest->ready);
+	show_all_leds(daemon);
+	tell_status(daemon);
+}
+
 static void guest_set_leds(struct guest *guest)
 {
 	struct daemon *daemon = of_guest(guest);
@@ -170,7 +192,9 @@ static void guest_set_leds(struct guest *guest)
 		show_all_leds(daemon);
 }
 
-static const struct guest_ops guest_ops = { .down = guest_down, .leds = guest_set_leds };
+static const struct guest_ops guest_ops = { .down = guest_down,
+					    .reset = guest_reset,
+					    .leds = guest_set_leds };
 
 /* --- sources -------------------------------------------------------------------------- */
 

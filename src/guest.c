@@ -49,7 +49,28 @@ static void sink_leds(struct sink *sink)
 	guest->ops->leds(guest);
 }
 
-static const struct sink_owner sink_owner = { .down = sink_down, .leds = sink_leds };
+/* The machine that comes up knows of no key and no LED. */
+static void forget(struct guest *guest, const char *why)
+{
+	guest_release(guest);
+	shape_reset(&guest->shape);
+	if (guest->sink)
+		guest->sink->leds = 0;
+	guest->ops->reset(guest, why);
+}
+
+static void sink_reset(struct sink *sink, bool ready)
+{
+	struct guest *guest = container_of(sink->kept, struct guest, kept);
+
+	guest->ready = ready;
+	forget(guest, ready ? "its driver has started its devices anew"
+			    : "its driver has stopped its devices");
+}
+
+static const struct sink_owner sink_owner = { .down = sink_down,
+					      .reset = sink_reset,
+					      .leds = sink_leds };
 
 /* --- its VM ---------------------------------------------------------------------------------------- */
 
@@ -214,15 +235,6 @@ static void life_event(struct life *life, const char *name, struct json_object *
 	attach_event(&container_of(life, struct guest, life)->attach, name, data);
 }
 
-/* The machine that comes up knows of no key and no LED. */
-static void forget(struct guest *guest, const char *why)
-{
-	guest->ops->down(guest, why);
-	guest_release(guest);
-	if (guest->sink)
-		guest->sink->leds = 0;
-}
-
 static void life_reset(struct life *life)
 {
 	forget(container_of(life, struct guest, life), "its VM was reset");
@@ -317,7 +329,7 @@ int guest_enter(struct guest *guest, const char **why)
 	}
 	rc = guest->sink->ops->enter(guest->sink, why);
 	if (rc == 0) {
-		guest->focused = true;
+		guest->focused = guest->ready = true;
 		guest->error = 0;
 		shape_reset(&guest->shape);
 	}

@@ -20,13 +20,18 @@
 
 struct guest;
 
-/* Neither is called from within a call into the guest. */
+/* None is called from within a call into the guest. */
 struct guest_ops {
 	/*
 	 * It can take nothing any more, for the reason given; what was down on it is up, or comes up
 	 * when it runs again.
 	 */
 	void (*down)(struct guest *guest, const char *why);
+	/*
+	 * It was reset or has crashed, and its VM goes on; or it is ready again after that (guest->ready).
+	 * Nothing is down on it, and no LED is lit. It may come more than once for one reset.
+	 */
+	void (*reset)(struct guest *guest, const char *why);
 	/* It set its lock LEDs: guest_leds. */
 	void (*leds)(struct guest *guest);
 };
@@ -40,6 +45,7 @@ struct guest {
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool focused;
+	bool ready;        /* while it has the focus: it takes events */
 	bool paused;       /* by what its life said last */
 	bool offered;      /* its devices, to the QEMU that runs now */
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */

@@ -178,6 +178,7 @@ static void give_focus(struct router *router, unsigned to, bool deaf)
 	unsigned from = router->focus;
 
 	router->focus = to;
+	router->awaited = false;
 	router->deaf = deaf;
 	router->quiet_since = (struct timeval){ 0 };
 	router->ops->focused(router, from, to);
@@ -285,7 +286,7 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 		switch_to(router, d, (unsigned)action, ev);
 	else if (keyset_has(router->always, code))
 		press_at(router, d, AT_HOST, ev);
-	else if (!router->deaf)
+	else if (!router->deaf && !router->awaited)
 		press_at(router, d, focus_place(router), ev);
 }
 
@@ -357,7 +358,7 @@ void router_frame(struct router *router, unsigned d, const struct frame *frame)
 			route_key(router, d, ev, frame->resync);
 		else if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
 			put(router, d, AT_HOST, ev, ev->code);
-		else if (!is_scan_code(ev))
+		else if (!router->awaited && !is_scan_code(ev))
 			put(router, d, focus_place(router), ev, ev->code);
 	}
 	flush(router, d, AT_HOST, last);
@@ -390,14 +391,27 @@ void router_remove_device(struct router *router, unsigned d)
 	router->device[d].raw = (struct keyset){ 0 };
 }
 
+static void forget_guest(struct router *router)
+{
+	for (unsigned d = 0; d < router->n_devices; d++)
+		router->device[d].at_guest = (struct keyset){ 0 };
+	router->out[AT_GUEST].n = 0;
+}
+
 void router_target_down(struct router *router, unsigned target)
 {
 	if (target == ROUTER_HOST || target != router->focus)
 		return;
-	for (unsigned d = 0; d < router->n_devices; d++)
-		router->device[d].at_guest = (struct keyset){ 0 };
-	router->out[AT_GUEST].n = 0;
+	forget_guest(router);
 	give_focus(router, ROUTER_HOST, true);
+}
+
+void router_target_reset(struct router *router, unsigned target, bool ready)
+{
+	if (target == ROUTER_HOST || target != router->focus)
+		return;
+	forget_guest(router);
+	router->awaited = !ready;
 }
 
 bool router_idle(const struct router *router)

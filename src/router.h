@@ -11,7 +11,8 @@
  *  I2  Nothing but an 'always' key is down on a target without focus.
  *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync. (The tap
  *      of Ctrl that keeps a menu shut when a switch releases Alt or Meta is over within the call.)
- *  I4  Focus is never on a target that is down.
+ *  I4  Focus is never on a target that is gone. On one that was reset it stays: what was down there is
+ *      forgotten, and nothing is sent there while nobody can take it.
  *  I5  An event reaches one target at most.
  *  I6  From every state the panic chord reaches the host.
  *  I7  Presses and releases of a code alternate on every port.
@@ -89,7 +90,8 @@ struct router {
 	unsigned n_targets;
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
-	bool deaf;                  /* I13: presses go nowhere */
+	bool awaited; /* I4: the target with the focus was reset, and is not ready yet */
+	bool deaf;    /* I13: presses go nowhere */
 	struct timeval
 		quiet_since; /* while deaf: no key has moved since; zero: nothing was seen yet */
 	unsigned n_devices;  /* one above the highest that was ever present */
@@ -119,6 +121,12 @@ int router_switch(struct router *router, unsigned target);
  * does that. The focus, if it was there, goes to the host, and I13 holds from now on.
  */
 void router_target_down(struct router *router, unsigned target);
+
+/*
+ * The target was reset, or takes events again after that ('ready'), and its machine goes on: it has
+ * nothing down, and keeps the focus if it has it.
+ */
+void router_target_reset(struct router *router, unsigned target, bool ready);
 
 /* Whether a finger is on any key or button. */
 bool router_idle(const struct router *router);

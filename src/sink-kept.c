@@ -10,6 +10,7 @@ struct sink_kept {
 	struct evring ring;
 	bool up; /* as the user was told */
 	bool entered;
+	bool ready;          /* while entered: as the owner knows */
 	uint32_t generation; /* of the guest's end when it was entered */
 };
 
@@ -62,6 +63,12 @@ static void tell_user(struct sink_kept *kept)
 		log_info("guest %s is down: %s", kept->sink.guest, why_down(from));
 }
 
+/* Also where it went down and up again before anybody looked. */
+static bool is_reset(const struct sink_kept *kept, const struct keeper_state *state)
+{
+	return state->up != kept->ready || (state->up && state->generation != kept->generation);
+}
+
 static void kept_changed(struct sink *sink)
 {
 	struct sink_kept *kept = to_kept(sink);
@@ -69,10 +76,14 @@ static void kept_changed(struct sink *sink)
 	uint16_t before = sink->leds;
 
 	tell_user(kept);
-	sink->leds = state->leds;
-	if (kept->entered && (!state->up || state->generation != kept->generation)) {
+	sink->leds = state->up ? state->leds : 0;
+	if (kept->entered && !state->up && !state->in_use) {
 		kept->entered = false;
 		sink->owner->down(sink);
+	} else if (kept->entered && is_reset(kept, state)) {
+		kept->ready = state->up;
+		kept->generation = state->generation;
+		sink->owner->reset(sink, kept->ready);
 	} else if (before != sink->leds) {
 		sink->owner->leds(sink);
 	}
@@ -86,7 +97,7 @@ static int enter(struct sink *sink, const char **why)
 		*why = why_down(from);
 		return -ENOTCONN;
 	}
-	to_kept(sink)->entered = true;
+	to_kept(sink)->entered = to_kept(sink)->ready = true;
 	to_kept(sink)->generation = from->state.generation;
 	return 0;
 }

@@ -17,10 +17,15 @@
 
 struct sink;
 
-/* What a sink tells its owner. Neither may be called from within a call into the sink. */
+/* What a sink tells its owner. None may be called from within a call into the sink. */
 struct sink_owner {
 	/* The target can take nothing any more; what was down on it is up, as far as that can be. */
 	void (*down)(struct sink *sink);
+	/*
+	 * The guest has its devices still, but its driver has stopped them, or started them anew
+	 * ('ready'): nothing is down in it. A sink that is not ready takes nothing.
+	 */
+	void (*reset)(struct sink *sink, bool ready);
 	/* The guest set its lock LEDs: sink->leds. */
 	void (*leds)(struct sink *sink);
 };
@@ -52,8 +57,8 @@ struct sink_ops {
 	/* udev has set the permissions of an evdev node that may be one of the sink's. NULL: no matter. */
 	void (*settled)(struct sink *sink, const char *devnode);
 	/*
-	 * May the guest have the focus? 0, and from now on owner->down is called when it is lost; or
-	 * -errno with *why saying what is missing and what to do. 'leave' ends it.
+	 * May the guest have the focus? 0, and from now on owner->down is called when it is lost, and
+	 * owner->reset; or -errno with *why saying what is missing and what to do. 'leave' ends it.
 	 */
 	int (*enter)(struct sink *sink, const char **why);
 	void (*leave)(struct sink *sink);

@@ -46,16 +46,18 @@ struct vinput {
 	bool unshared, warned_unshared;
 	uid_t refused_uid; /* the last that was logged; 0: none */
 
-	bool told_up; /* what the owner knows */
+	bool told_up, told_connected; /* what the owner knows */
 	uint16_t told_leds;
 };
 
 /* Its last act: the owner may send from within. */
 static void tell(struct vinput *vinput)
 {
-	if (vinput->told_up == vinput->up && vinput->told_leds == vinput->leds)
+	if (vinput->told_up == vinput->up && vinput->told_leds == vinput->leds &&
+	    vinput->told_connected == vinput_connected(vinput))
 		return;
 	vinput->told_up = vinput->up;
+	vinput->told_connected = vinput_connected(vinput);
 	vinput->told_leds = vinput->leds;
 	vinput->ops->changed(vinput);
 }
@@ -424,6 +426,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 			  strerror(-rc));
 	else
 		log_info("%s: a front end has connected", log_str(vinput->model.name).text);
+	tell(vinput);
 }
 
 static int open_all(struct vinput *vinput, struct loop *loop, int listener)

@@ -39,7 +39,7 @@ struct vinput_ops {
 	/* May a process of this user connect? Whoever does is given what is typed. */
 	bool (*admit)(struct vinput *vinput, uid_t uid);
 	/*
-	 * 'up' or 'leds' has changed. Never called from within vinput_send. It may send, but not free
+	 * 'up', 'leds' or 'connected' has changed. Never called from within vinput_send. It may send, but not free
 	 * the device.
 	 */
 	void (*changed)(struct vinput *vinput);

@@ -32,12 +32,21 @@ static void guest_down(struct guest *guest, const char *why)
 	of_guest(guest)->report.downs++;
 }
 
+static void guest_reset(struct guest *guest, const char *why)
+{
+	(void)why;
+	of_guest(guest)->report.resets++;
+	of_guest(guest)->report.ready = guest->ready;
+}
+
 static void guest_set_leds(struct guest *guest)
 {
 	of_guest(guest)->report.leds = guest_leds(guest);
 }
 
-static const struct guest_ops guest_ops = { .down = guest_down, .leds = guest_set_leds };
+static const struct guest_ops guest_ops = { .down = guest_down,
+					    .reset = guest_reset,
+					    .leds = guest_set_leds };
 
 static void send_event(struct daemon *daemon, unsigned type, unsigned code, int value)
 {

@@ -21,7 +21,8 @@ struct request {
 /* The answer to each. */
 struct report {
 	bool pending, up;
-	unsigned downs; /* how often it heard that the guest is gone */
+	unsigned downs, resets; /* how often it heard that the guest is gone, or was reset */
+	bool ready;             /* by the last reset */
 	uint16_t leds;
 	int error;
 	char why[KEEPER_WHY_MAX];

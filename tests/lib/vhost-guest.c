@@ -43,6 +43,11 @@ void vhost_guest_reboot(struct vhost_guest *guest)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		frontend_stop(&guest->fe[i]);
+	vhost_guest_boot(guest);
+}
+
+void vhost_guest_boot(struct vhost_guest *guest)
+{
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {
 		guest_reset(&guest->fe[i]);
 		frontend_start(&guest->fe[i]);

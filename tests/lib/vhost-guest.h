@@ -19,6 +19,8 @@ void vhost_guest_path(const char *name, enum shape_node node, char path[static U
 void vhost_guest_up(struct vhost_guest *guest, const char *name);
 /* The machine is reset and its drivers come up again, each device in its turn. */
 void vhost_guest_reboot(struct vhost_guest *guest);
+/* The second half of that: the drivers of a machine that was reset start the devices anew. */
+void vhost_guest_boot(struct vhost_guest *guest);
 /* Asks for the config space at every socket: each is answered. */
 void vhost_guest_sync(struct vhost_guest *guest);
 /* Harmless on a zeroed one. */

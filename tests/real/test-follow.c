@@ -150,12 +150,15 @@ static void desk_close(struct desk *desk)
 }
 
 /* It may have come before something else that was looked for. */
+static void expect_said(struct desk *desk, const char *text)
+{
+	if (!strstr(desk->stage.program.log, text))
+		program_expect(&desk->stage.program, text);
+}
+
 static void expect_given(struct desk *desk)
 {
-	static const char given[] = "its running VM was given its devices";
-
-	if (!strstr(desk->stage.program.log, given))
-		program_expect(&desk->stage.program, given);
+	expect_said(desk, "its running VM was given its devices");
 }
 
 static void focus(struct desk *desk)
@@ -172,6 +175,21 @@ static void expect_typed_on_host(struct desk *desk)
 	observer_expect(&desk->stage.host_keyboard, EV_KEY, KEY_H, 0);
 }
 
+/* What was down before may come up first. */
+static void expect_typed_in_guest(struct desk *desk)
+{
+	struct qemu_event event;
+	char text[QEMU_NAME_MAX + 4];
+
+	puppet_key(&desk->stage.keyboard, KEY_G, 1);
+	puppet_key(&desk->stage.keyboard, KEY_G, 0);
+	do {
+		assert_true(qemu_event(&desk->qemu, &event, WORLD_MS));
+		qemu_event_text(&event, text, sizeof(text));
+	} while (strcmp(text, "+g") != 0);
+	qemu_expect(&desk->qemu, "-g");
+}
+
 /* From the command on the test's monitor to the program's line. Told, not judged: it is emulated. */
 static void do_and_expect(struct desk *desk, const char *command, const char *says)
 {
@@ -179,7 +197,7 @@ static void do_and_expect(struct desk *desk, const char *command, const char *sa
 
 	monitor_do(desk->monitor, command);
 	program_expect(&desk->stage.program, says);
-	print_message("%s: the host has the focus after %ld ms\n", command, now_ms() - started);
+	print_message("%s: told after %ld ms\n", command, now_ms() - started);
 }
 
 /* --- tests --------------------------------------------------------------------------------------- */
@@ -279,11 +297,32 @@ static void test_reset(void **state)
 
 	(void)state;
 	open_in_guest(&desk);
-	do_and_expect(&desk, "system_reset", "its VM was reset: back to the host");
+	do_and_expect(&desk, "system_reset", "its VM was reset: the focus stays");
 	qemu_expect(&desk.qemu, "-a");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
-	expect_typed_on_host(&desk);
+	expect_typed_in_guest(&desk);
+	assert_false(program_says(&desk.stage.program, "focus: host", 0));
+	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
+	desk_close(&desk);
+}
+
+/* The keeper has the monitor, and QEMU takes input all the while. */
+static void test_reset_qmp(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	desk_open(&desk, CONF("qmp"));
+	expect_said(&desk, "guest one is up");
 	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	qemu_expect(&desk.qemu, "+a");
+	monitor_do(desk.monitor, "system_reset");
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	expect_typed_in_guest(&desk);
+	observer_expect_nothing(&desk.stage.host_keyboard);
+	assert_false(program_says(&desk.stage.program, "focus: host", 0));
+	do_and_expect(&desk, "stop", "back to the host");
 	desk_close(&desk);
 }
 
@@ -407,6 +446,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_given_to_each_new_machine, qemu_reset),
 		cmocka_unit_test_teardown(test_pause_and_resume, qemu_reset),
 		cmocka_unit_test_teardown(test_reset, qemu_reset),
+		cmocka_unit_test_teardown(test_reset_qmp, qemu_reset),
 		cmocka_unit_test_teardown(test_quit, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),
 		cmocka_unit_test_teardown(test_vhost_user_given_and_taken_back, qemu_reset),

@@ -214,18 +214,81 @@ static void test_reset_drops_older_frames(void **state)
 	puppet_move(&desk.stage.mouse, 5, 5);
 	vhost_guest_reboot(&desk.guest);
 	program_signal(&desk.stage.program, SIGCONT);
-	program_expect(&desk.stage.program, "focus: host");
+	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
 	expect_nothing(keyboard_of(&desk));
 	expect_nothing(pointer_of(&desk));
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
-	stage_drain_host(&desk.stage);
-	stage_focus_guest(&desk.stage);
 	expect_typed_in_guest(&desk);
 	finish(&desk);
 }
 
-/* What was down is up for the guest, which is another one now, and the focus is the host's. */
-static void test_reset_gives_focus_back(void **state)
+static void stop_driver(struct desk *desk)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_stop(&desk->guest.fe[i]);
+	program_expect(&desk->stage.program,
+		       "has stopped its devices: the focus stays; it takes nothing yet");
+}
+
+/* What is typed meanwhile is nobody's, and the host's least of all: a guest boots to its password. */
+static void type_for_nobody(struct desk *desk)
+{
+	puppet_key(&desk->stage.keyboard, KEY_A, 0);
+	puppet_key(&desk->stage.keyboard, KEY_C, 1);
+	puppet_key(&desk->stage.keyboard, KEY_C, 0);
+	puppet_move(&desk->stage.mouse, 1, 1);
+	puppet_key(&desk->stage.keyboard, KEY_D, 1);
+	observer_expect_nothing(&desk->stage.host_keyboard);
+	observer_expect_nothing(&desk->stage.host_mouse);
+}
+
+static void test_focus_stays_over_a_reset(void **state)
+{
+	struct desk desk;
+
+	(void)state;
+	open_in_guest(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	guest_expect_key(keyboard_of(&desk), KEY_A, 1);
+	stop_driver(&desk);
+	type_for_nobody(&desk);
+	vhost_guest_boot(&desk.guest);
+	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
+	puppet_key(&desk.stage.keyboard, KEY_D, 0);
+	expect_nothing(keyboard_of(&desk));
+	expect_nothing(pointer_of(&desk));
+	expect_typed_in_guest(&desk);
+	assert_false(program_says(&desk.stage.program, "focus: host", 0));
+	finish(&desk);
+}
+
+/* The VM ends while it boots; what was typed on is not the host's even then. */
+static void test_gone_after_a_reset(void **state)
+{
+	struct desk desk;
+
+	(void)state;
+	open_in_guest(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	guest_expect_key(keyboard_of(&desk), KEY_A, 1);
+	stop_driver(&desk);
+	type_for_nobody(&desk);
+	vhost_guest_down(&desk.guest);
+	program_expect(&desk.stage.program, "back to the host");
+	program_expect(&desk.stage.program, "focus: host");
+	puppet_key(&desk.stage.keyboard, KEY_C, 1);
+	puppet_key(&desk.stage.keyboard, KEY_C, 0);
+	puppet_key(&desk.stage.keyboard, KEY_D, 0);
+	observer_expect_nothing(&desk.stage.host_keyboard);
+	stage_await_quiet(&desk.stage);
+	puppet_key(&desk.stage.keyboard, KEY_H, 1);
+	observer_expect(&desk.stage.host_keyboard, EV_KEY, KEY_H, 1);
+	puppet_key(&desk.stage.keyboard, KEY_H, 0);
+	finish(&desk);
+}
+
+/* What was down is up for the guest, which is another one now. */
+static void test_reset_is_seen_once_it_is_over(void **state)
 {
 	struct desk desk;
 
@@ -234,11 +297,9 @@ static void test_reset_gives_focus_back(void **state)
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
 	guest_expect_key(keyboard_of(&desk), KEY_A, 1);
 	vhost_guest_reboot(&desk.guest);
-	program_expect(&desk.stage.program, "focus: host");
+	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	expect_nothing(keyboard_of(&desk));
-	stage_drain_host(&desk.stage);
-	stage_focus_guest(&desk.stage);
 	expect_typed_in_guest(&desk);
 	finish(&desk);
 }
@@ -369,7 +430,9 @@ int main(void)
 		TEST(test_kill_at_random),
 		TEST(test_nothing_comes_late),
 		TEST(test_reset_drops_older_frames),
-		TEST(test_reset_gives_focus_back),
+		TEST(test_focus_stays_over_a_reset),
+		TEST(test_gone_after_a_reset),
+		TEST(test_reset_is_seen_once_it_is_over),
 		TEST(test_keeper_is_killed),
 		TEST(test_stays_while_connected),
 		TEST(test_leds_outlive),

@@ -230,6 +230,13 @@ static void test_kill_at_random(void **state)
 	assert_int_equal(keeper_find(0), scene.keeper);
 }
 
+static bool is_ready_again(struct scene *at)
+{
+	struct report report = look(at);
+
+	return report.resets > 0 && report.ready;
+}
+
 /* Sent for the guest as it was before its reset, by a daemon that has not heard of that yet. */
 static void test_reset_drops_older_frames(void **state)
 {
@@ -247,12 +254,43 @@ static void test_reset_drops_older_frames(void **state)
 	kill(scene.daemon, SIGCONT);
 	assert_int_equal(recv(scene.control, &report, sizeof(report), 0), sizeof(report));
 	assert_int_equal(report.error, 0);
-	while (look(&scene).downs != 1)
+	while (!is_ready_again(&scene))
 		;
 	settle(&scene);
 	assert_int_equal(scene.guest.fe[SHAPE_KEYBOARD].guest.events, 0);
-	enter(&scene);
 	expect_typed(&scene);
+	assert_int_equal(look(&scene).downs, 0);
+}
+
+static void await_resets(unsigned resets)
+{
+	while (look(&scene).resets < resets)
+		;
+	assert_int_equal(look(&scene).resets, resets);
+}
+
+/* QEMU is still connected: the guest is not gone. Once it is, that is told, whatever it used last. */
+static void test_driver_stops(void **state)
+{
+	struct frontend *fe = scene.guest.fe;
+
+	(void)state;
+	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
+	send_some(&scene, EV_KEY, KEY_A, 1, 1);
+	guest_expect_key(&fe[SHAPE_KEYBOARD], KEY_A, 1);
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		frontend_stop(&fe[i]);
+	await_resets(1);
+	assert_false(look(&scene).ready);
+	assert_int_equal(look(&scene).downs, 0);
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		assert_int_equal(look(&scene).downs, 0);
+		frontend_fini(&fe[i]);
+	}
+	while (look(&scene).downs != 1)
+		;
+	assert_int_equal(look(&scene).resets, 1);
 }
 
 static void test_keeper_is_killed(void **state)
@@ -364,6 +402,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_prestate_setup_teardown(test_daemon_ends, setup, teardown, &ended),
 		TEST(test_kill_at_random),
 		TEST(test_reset_drops_older_frames),
+		TEST(test_driver_stops),
 		TEST(test_keeper_is_killed),
 		TEST(test_stays_while_connected),
 		TEST(test_socket_in_use),

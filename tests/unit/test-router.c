@@ -577,6 +577,64 @@ static void always_keys_pass_after_a_loss(void **state)
 	play(f, KEYBOARD, "mute:0 a:0", "0/0 mute:0\n");
 }
 
+static void reset_forgets_and_keeps_the_focus(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	router_target_reset(&f->router, TWO, false);
+	router_target_reset(&f->router, HOST, false);
+	play(f, KEYBOARD, "b:1 b:0", "1/0 b:1 b:0\n");
+	router_target_reset(&f->router, ONE, true);
+	told(f, "");
+	assert_int_equal(f->router.focus, ONE);
+	play(f, KEYBOARD, "a:2", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, SECOND, "leftctrl:1 f1:1",
+	     "1/1 leftctrl:1\n1/0 a:0\n1/1 leftctrl:0\nfocused 1 0\n");
+}
+
+static void nothing_is_sent_to_a_guest_that_is_not_ready(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, KEYBOARD, "a:1 mute:1", "0/0 mute:1\n");
+	play(f, KEYBOARD, "a:2", "");
+	play(f, MOUSE, "rel_x:1 btn_left:1 sw_lid:1", "0/2 sw_lid:1\n");
+	router_target_reset(&f->router, ONE, true);
+	told(f, "");
+	play(f, MOUSE, "rel_x:1", "1/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:0 mute:0", "0/0 mute:0\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, MOUSE, "btn_left:0", "");
+}
+
+/* As it is gone, not as it is awaited. */
+static void chords_and_a_loss_work_while_a_guest_is_not_ready(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, KEYBOARD, "leftctrl:1 f1:1", "focused 1 0\n");
+	play(f, KEYBOARD, "f1:0 leftctrl:0 a:1 a:0", "0/0 a:1 a:0\n");
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "focused 1 0\npanicked\n");
+	play(f, SECOND, "backspace:0 esc:0 enter:0 a:1 a:0", "0/1 a:1 a:0\n");
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	router_target_down(&f->router, ONE);
+	told(f, "focused 1 0\n");
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "");
+}
+
 static void removal_releases(void **state)
 {
 	struct fixture *f = *state;
@@ -666,6 +724,9 @@ int main(void)
 		cmocka_unit_test_setup(a_clock_that_was_set_back_is_not_quiet, setup),
 		cmocka_unit_test_setup(chords_work_after_a_loss_and_end_the_wait, setup),
 		cmocka_unit_test_setup(always_keys_pass_after_a_loss, setup),
+		cmocka_unit_test_setup(reset_forgets_and_keeps_the_focus, setup),
+		cmocka_unit_test_setup(nothing_is_sent_to_a_guest_that_is_not_ready, setup),
+		cmocka_unit_test_setup(chords_and_a_loss_work_while_a_guest_is_not_ready, setup),
 		cmocka_unit_test_setup(removal_releases, setup),
 		cmocka_unit_test_setup(removal_on_the_host_is_of_its_port, setup),
 		cmocka_unit_test_setup(releases_more_than_a_frame_holds, setup),

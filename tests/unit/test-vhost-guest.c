@@ -664,6 +664,7 @@ static void disabled_ring_gets_nothing(void **state)
 	stand_survived(stand);
 }
 
+/* Connected, up, down. */
 static void changed_is_called_once_for_each_change(void **state)
 {
 	struct stand *stand = *state;
@@ -671,12 +672,12 @@ static void changed_is_called_once_for_each_change(void **state)
 	unsigned changes = backend_state(&stand->backend, DEVICE).changes;
 
 	stand_begin(stand, &linux_guest);
-	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 1);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 2);
 	stand_delivers(stand, DEVICE, fe);
-	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 1);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 2);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
-	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 2);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 3);
 	stand_survived(stand);
 }
 
