@@ -70,16 +70,16 @@ struct word {
 
 /* "virsh domstate": the names of virDomainState. */
 static const struct word domain_states[] = {
-	{ "running", LIFE_RUNNING },    { "idle", LIFE_RUNNING },     { "paused", LIFE_PAUSED },
-	{ "in shutdown", LIFE_PAUSED }, { "shut off", LIFE_OFF },     { "crashed", LIFE_PAUSED },
-	{ "pmsuspended", LIFE_PAUSED }, { "no state", LIFE_UNKNOWN },
+	{ "running", LIFE_RUNNING },     { "idle", LIFE_RUNNING },     { "paused", LIFE_PAUSED },
+	{ "in shutdown", LIFE_PAUSED },  { "shut off", LIFE_OFF },     { "crashed", LIFE_PAUSED },
+	{ "pmsuspended", LIFE_RUNNING }, { "no state", LIFE_UNKNOWN },
 };
 
 /* "virsh event --event lifecycle": the names of virDomainEventType that change the state. */
 static const struct word lifecycle_events[] = {
 	{ "Started ", LIFE_RUNNING }, { "Suspended ", LIFE_PAUSED },
 	{ "Resumed ", LIFE_RUNNING }, { "Stopped ", LIFE_OFF },
-	{ "Shutdown ", LIFE_PAUSED }, { "PMSuspended ", LIFE_PAUSED },
+	{ "Shutdown ", LIFE_PAUSED }, { "PMSuspended ", LIFE_RUNNING },
 	{ "Crashed ", LIFE_PAUSED },
 };
 
@@ -232,7 +232,9 @@ static int follow_domain(struct life *life)
 /* RunState of QEMU's qapi/run-state.json. */
 static enum life_state state_of(const char *runstate)
 {
-	return strcmp(runstate, "running") == 0 ? LIFE_RUNNING : LIFE_PAUSED;
+	bool takes_input = strcmp(runstate, "running") == 0 || strcmp(runstate, "suspended") == 0;
+
+	return takes_input ? LIFE_RUNNING : LIFE_PAUSED;
 }
 
 static void status_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
@@ -277,10 +279,10 @@ static void monitor_closed(struct qmp *qmp, const char *reason)
 
 static void take_event(struct life *life, const char *name)
 {
-	if (strcmp(name, "RESUME") == 0 || strcmp(name, "WAKEUP") == 0)
+	if (strcmp(name, "RESUME") == 0 || strcmp(name, "WAKEUP") == 0 ||
+	    strcmp(name, "SUSPEND") == 0)
 		set_state(life, LIFE_RUNNING);
-	else if (strcmp(name, "STOP") == 0 || strcmp(name, "SUSPEND") == 0 ||
-		 strcmp(name, "SHUTDOWN") == 0)
+	else if (strcmp(name, "STOP") == 0 || strcmp(name, "SHUTDOWN") == 0)
 		set_state(life, LIFE_PAUSED);
 	else if (strcmp(name, "RESET") == 0)
 		life->ops->reset(life);

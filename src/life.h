@@ -17,10 +17,11 @@ enum life_state {
 	LIFE_UNKNOWN, /* nobody can be asked, or nobody has answered yet */
 	LIFE_OFF,     /* there is no QEMU: nothing of it holds a node or a socket */
 	/*
-	 * There is one, and its guest does not run: paused, suspended, crashed or powered off. QEMU
-	 * drops what it is sent, releases too.
+	 * There is one, and its guest does not run: paused, crashed or powered off. QEMU drops what it is
+	 * sent, releases too.
 	 */
 	LIFE_PAUSED,
+	/* Or suspended to memory (S3): QEMU takes input, and a key can wake it. */
 	LIFE_RUNNING,
 };
 

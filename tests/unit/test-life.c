@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ struct watcher {
 	struct life life;
 	struct loop loop;
 	struct conf_guest guest;
-	unsigned states, resets, panics, monitors;
+	unsigned states, resets, panics, monitors, suspends;
 	const unsigned *close_at; /* within the callback that counts here */
 };
 
@@ -72,9 +73,18 @@ static void on_monitor(struct life *life)
 	told(watcher_of(life), &watcher_of(life)->monitors);
 }
 
-static const struct life_ops ops = {
-	.state = on_state, .reset = on_reset, .panicked = on_panicked, .monitor = on_monitor
-};
+static void on_event(struct life *life, const char *name, struct json_object *data)
+{
+	(void)data;
+	if (strcmp(name, "SUSPEND") == 0)
+		told(watcher_of(life), &watcher_of(life)->suspends);
+}
+
+static const struct life_ops ops = { .state = on_state,
+				     .reset = on_reset,
+				     .panicked = on_panicked,
+				     .monitor = on_monitor,
+				     .event = on_event };
 
 static void watcher_open(struct watcher *watcher, const char *libvirt, const char *qmp)
 {
@@ -241,6 +251,42 @@ static void qemu_panics(void **state)
 	machine_fini(&machine);
 }
 
+/* The power management gets its ports by PCI, and its register is told to sleep (S3). */
+static const unsigned char suspend[] = {
+	0xba, 0xf8, 0x0c, 0x66, 0xb8, 0x40, 0x0b, 0x00, 0x80, 0x66, 0xef, /* 00:01.3, PMBASE */
+	0xba, 0xfc, 0x0c, 0x66, 0xb8, 0x01, 0x06, 0x00, 0x00, 0x66, 0xef, /* at 0x600 */
+	0xba, 0xf8, 0x0c, 0x66, 0xb8, 0x80, 0x0b, 0x00, 0x80, 0x66, 0xef, /* PMREGMISC */
+	0xba, 0xfc, 0x0c, 0x66, 0xb8, 0x01, 0x00, 0x00, 0x00, 0x66, 0xef, /* on */
+	0xba, 0x04, 0x06, 0xb8, 0x00, 0x24, 0xef, 0xf4, 0xeb, 0xfd,       /* PM1_CNT, hlt */
+};
+static const unsigned char jmp_f000_0000[] = { 0xea, 0x00, 0x00, 0x00, 0xf0 };
+
+/* QEMU takes input then, and a key can wake the machine. */
+static void qemu_suspended(void **state)
+{
+	struct machine machine;
+	struct watcher watcher;
+	int bios;
+
+	(void)state;
+	machine_init(&machine, jmp_f000_0000, sizeof(jmp_f000_0000));
+	bios = open(machine.bios, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(bios, suspend, sizeof(suspend), 0), sizeof(suspend));
+	close(bios);
+	watcher_open(&watcher, NULL, machine.monitor);
+	machine_start(&machine);
+	await_state(&watcher, LIFE_PAUSED);
+	command(&watcher, "cont");
+	await_more(&watcher, &watcher.suspends, 0);
+	await_state(&watcher, LIFE_RUNNING);
+	watcher_close(&watcher);
+	watcher_open(&watcher, NULL, machine.monitor);
+	await_state(&watcher, LIFE_RUNNING);
+	watcher_close(&watcher);
+	machine_kill(&machine);
+	machine_fini(&machine);
+}
+
 /* A monitor takes one client: the second waits, and is let in when the first leaves. */
 static void qemu_has_another_client(void **state)
 {
@@ -340,6 +386,39 @@ static void virsh_cannot_connect(void **state)
 	setenv("LIBVIRT_DEFAULT_URI", "test:///default", 1);
 	await_state(&watcher, LIFE_RUNNING);
 	watcher_close(&watcher);
+}
+
+/* A virsh that says this for domstate and event; what follows it is RUNNING. */
+static void virsh_says(const char *domstate, const char *event)
+{
+	char dir[] = "/tmp/evswitch-virsh-XXXXXX", script[64], with[4096];
+	autofree char *path = strdup(getenv("PATH"));
+	struct watcher watcher;
+	FILE *file;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(script, sizeof(script), "%s/virsh", dir);
+	file = fopen(script, "w");
+	fprintf(file, "#!/bin/sh\ncase $3 in\ndomstate) %s;;\nevent) %s;;\nesac\nexec sleep 1000\n",
+		domstate, event);
+	assert_int_equal(fchmod(fileno(file), 0700), 0);
+	fclose(file);
+	snprintf(with, sizeof(with), "%s:%s", dir, path);
+	setenv("PATH", with, 1);
+	watcher_open(&watcher, "win10", NULL);
+	await_state(&watcher, LIFE_RUNNING);
+	watcher_close(&watcher);
+	setenv("PATH", path, 1);
+	unlink(script);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* libvirt's test driver cannot suspend a domain: the lines are those that virsh has for one of QEMU. */
+static void virsh_tells_of_a_suspended_domain(void **state)
+{
+	(void)state;
+	virsh_says("echo pmsuspended", ":");
+	virsh_says(":", "echo \"event 'lifecycle' for domain 'win10': PMSuspended Memory\"");
 }
 
 static void virsh_is_missing(void **state)
@@ -553,11 +632,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(qemu_from_start_to_end),
 		cmocka_unit_test(qemu_panics),
+		cmocka_unit_test(qemu_suspended),
 		cmocka_unit_test(qemu_has_another_client),
 		cmocka_unit_test(closed_within_a_callback),
 		cmocka_unit_test(virsh_knows_the_domain),
 		cmocka_unit_test(virsh_knows_no_such_domain),
 		cmocka_unit_test(virsh_cannot_connect),
+		cmocka_unit_test(virsh_tells_of_a_suspended_domain),
 		cmocka_unit_test(virsh_is_missing),
 		cmocka_unit_test(virsh_dies_and_is_started_again),
 		cmocka_unit_test(child_lines),
