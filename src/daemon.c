@@ -18,7 +18,7 @@
 #include "source.h"
 #include "util.h"
 
-/* A guest named by "start =" is given this long to open its nodes, tried this often. */
+/* Until the user decides, a guest named by "start =" is given this long to open its nodes, tried this often. */
 #define START_TRIES  20
 #define START_TRY_MS 250
 
@@ -105,7 +105,7 @@ static int router_enter(struct router *router, unsigned target)
 	const char *why = "unknown";
 	int rc = guest_enter(&daemon->guest[target - 1], &why);
 
-	if (rc < 0 && !daemon->start.watch.loop)
+	if (rc < 0 && (!daemon->start.watch.loop || router->decided))
 		log_warn("cannot switch to guest %s: %s", target_name(daemon, target), why);
 	return rc;
 }
@@ -387,12 +387,11 @@ static void trial_expired(struct timer *timer)
 static void start_expired(struct timer *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, start);
-	bool last = --daemon->start_tries == 0;
+	struct router *router = &daemon->router;
 
-	if (last || daemon->router.focus != ROUTER_HOST)
+	if (--daemon->start_tries == 0 || router->decided)
 		timer_fini(timer); /* from now on router_enter says why */
-	if (daemon->router.focus == ROUTER_HOST &&
-	    router_switch(&daemon->router, daemon->conf->start) == 0)
+	if (!router->decided && router_switch(router, daemon->conf->start) == 0)
 		timer_fini(timer);
 }
 

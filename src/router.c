@@ -244,6 +244,7 @@ static void panic(struct router *router, unsigned d, const struct input_event *e
 	bool again = last != 0 && since >= 0 && since <= ROUTER_PANIC_AGAIN_US;
 
 	router->panicked_at = ev->time;
+	router->decided = true;
 	router->deaf = false;
 	if (router->focus != ROUTER_HOST)
 		move_focus(router, d, ROUTER_HOST, ev);
@@ -282,6 +283,7 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 		return;
 	}
 	action = resync ? -1 : hotkey_completed(router, code);
+	router->decided |= action >= 0;
 	if (action >= 0)
 		switch_to(router, d, (unsigned)action, ev);
 	else if (keyset_has(router->always, code))

@@ -90,6 +90,7 @@ struct router {
 	unsigned n_targets;
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
+	bool decided;               /* the user has completed a hotkey or the panic chord, ever */
 	bool awaited; /* I4: the target with the focus was reset, and is not ready yet */
 	bool deaf;    /* I13: presses go nowhere */
 	struct timeval

@@ -292,7 +292,7 @@ static int wait_ms(void *world, unsigned ms)
 
 	for (; ms > 0; ms -= ms < START_TRY_MS ? ms : START_TRY_MS) {
 		core->now += 1000 * (int64_t)(ms < START_TRY_MS ? ms : START_TRY_MS);
-		if (core->starting && core->now < first && core->router.focus == ROUTER_HOST)
+		if (core->starting && core->now < first && !core->router.decided)
 			core->starting = router_switch(&core->router, core->conf->start) < 0;
 	}
 	return 0;

@@ -221,6 +221,23 @@ static void hotkey_moves_the_focus(void **state)
 	assert_true(router_idle(&f->router));
 }
 
+static void a_hotkey_or_the_panic_chord_is_a_decision(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(router_switch(&f->router, ONE), 0);
+	feed(f, KEYBOARD, "leftctrl:1 a:1", false);
+	feed(f, KEYBOARD, "rightctrl:1", true); /* what a resync completes is none */
+	assert_false(f->router.decided);
+	feed(f, KEYBOARD, "rightctrl:0", false);
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	feed(f, KEYBOARD, "f1:1", false); /* to where the focus is */
+	assert_true(f->router.decided);
+	f->router.decided = false;
+	feed(f, SECOND, "backspace:1 esc:1 enter:1", false);
+	assert_true(f->router.decided);
+}
+
 static void hotkey_of_no_target_is_swallowed(void **state)
 {
 	struct fixture *f = *state;
@@ -702,6 +719,7 @@ int main(void)
 		cmocka_unit_test_setup(repeats_to_guests_only, setup),
 		cmocka_unit_test_setup(ignores_codes_that_are_no_keys, setup),
 		cmocka_unit_test_setup(hotkey_moves_the_focus, setup),
+		cmocka_unit_test_setup(a_hotkey_or_the_panic_chord_is_a_decision, setup),
 		cmocka_unit_test_setup(hotkey_of_no_target_is_swallowed, setup),
 		cmocka_unit_test_setup(hotkey_cuts_the_frame, setup),
 		cmocka_unit_test_setup(hotkey_lets_other_devices_up, setup),
