@@ -233,6 +233,13 @@ static void source_ready(struct source *source)
 	struct daemon *daemon = of_source(source);
 
 	router_add_device(&daemon->router, index_of(source), &source->conf->remap);
+	if (device_points_absolutely(&source->device)) {
+		router_pin_device(&daemon->router, index_of(source));
+		log_info("device %s: it points absolutely: it stays with the host, buttons and "
+			 "wheel "
+			 "too",
+			 source->conf->name);
+	}
 	show_leds(daemon, source);
 }
 

@@ -31,6 +31,22 @@ static bool is_game_pad(const struct libevdev *evdev)
 		libevdev_has_event_code(evdev, EV_KEY, BTN_JOYSTICK));
 }
 
+static bool has(const struct libevdev *evdev, unsigned type, unsigned code)
+{
+	return libevdev_has_event_code(evdev, type, code);
+}
+
+/* Axes alone do not tell: keyboards have some for their volume. */
+bool device_points_absolutely(const struct device *device)
+{
+	const struct libevdev *evdev = device->evdev;
+
+	return has(evdev, EV_ABS, ABS_X) && has(evdev, EV_ABS, ABS_Y) &&
+	       !(has(evdev, EV_REL, REL_X) && has(evdev, EV_REL, REL_Y)) &&
+	       (has(evdev, EV_KEY, BTN_LEFT) || has(evdev, EV_KEY, BTN_TOUCH) ||
+		has(evdev, EV_KEY, BTN_TOOL_PEN));
+}
+
 static void timer_expired(struct timer *timer);
 
 static int describe(struct device *device, int fd)

@@ -66,6 +66,9 @@ bool device_is_alive(struct device *device);
 /* Starts to wait for a neutral device and then grabs it; ops->grabbed tells. 0 or -errno. */
 int device_grab(struct device *device);
 
+/* Whether its clicks mean the place that it points to: a graphics tablet, or the tablet of a VM. */
+bool device_points_absolutely(const struct device *device);
+
 /* The lock LEDs that the keyboard has now, as a mask; 0 where it has none. */
 uint16_t device_leds(const struct device *device);
 /* The LEDs that it shall show from now on, whatever others write. */

@@ -131,7 +131,8 @@ static void explain(FILE *out, const struct probe_list *list, const struct probe
 	if (note)
 		fprintf(out, "  %s\n", note);
 	if (!refusal && probe_kind(node) == PROBE_TABLET)
-		fputs("  it points absolutely: that works on the host only\n", out);
+		fputs("  it points absolutely: it stays with the host, buttons and wheel too\n",
+		      out);
 	explain_siblings(out, list, node);
 }
 

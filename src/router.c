@@ -44,6 +44,12 @@ static unsigned focus_place(const struct router *router)
 	return router->focus == ROUTER_HOST ? AT_HOST : AT_GUEST;
 }
 
+/* Where what device d sends goes now. */
+static unsigned place_of(const struct router *router, unsigned d)
+{
+	return router->device[d].pinned ? AT_HOST : focus_place(router);
+}
+
 static void flush(struct router *router, unsigned d, unsigned place, const struct input_event *at)
 {
 	struct frame *out = &router->out[place];
@@ -120,14 +126,6 @@ static void release_held(struct router *router, unsigned d, unsigned place,
 	flush(router, d, place, at);
 }
 
-static void release_everything(struct router *router, unsigned place, const struct keyset *keep,
-			       const struct input_event *at)
-{
-	for (unsigned d = 0; d < router->n_devices; d++)
-		if (router->device[d].present)
-			release_held(router, d, place, keep, at);
-}
-
 const uint16_t router_menu_keys[ROUTER_MENU_KEYS] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
 						      KEY_RIGHTMETA };
 
@@ -161,6 +159,11 @@ static void keep_menu_shut(struct router *router, unsigned d, unsigned place,
 	}
 }
 
+static bool leaves_host(const struct router_device *device)
+{
+	return device->present && !device->pinned;
+}
+
 /* All that a switch takes away from the place; a guest has one port for all devices. */
 static void leave_place(struct router *router, unsigned place, const struct keyset *keep,
 			const struct input_event *at)
@@ -168,9 +171,11 @@ static void leave_place(struct router *router, unsigned place, const struct keys
 	unsigned ports = place == AT_HOST ? router->n_devices : 1;
 
 	for (unsigned d = 0; d < ports; d++)
-		if (place == AT_GUEST || router->device[d].present)
+		if (place == AT_GUEST || leaves_host(&router->device[d]))
 			keep_menu_shut(router, d, place, keep, at);
-	release_everything(router, place, keep, at);
+	for (unsigned d = 0; d < router->n_devices; d++)
+		if (leaves_host(&router->device[d]))
+			release_held(router, d, place, keep, at);
 }
 
 static void give_focus(struct router *router, unsigned to, bool deaf)
@@ -249,7 +254,9 @@ static void panic(struct router *router, unsigned d, const struct input_event *e
 	if (router->focus != ROUTER_HOST)
 		move_focus(router, d, ROUTER_HOST, ev);
 	flush(router, d, AT_HOST, ev);
-	release_everything(router, AT_HOST, NULL, ev);
+	for (unsigned i = 0; i < router->n_devices; i++)
+		if (router->device[i].present)
+			release_held(router, i, AT_HOST, NULL, ev);
 	router->ops->panicked(router, again);
 }
 
@@ -286,7 +293,7 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 	router->decided |= action >= 0;
 	if (action >= 0)
 		switch_to(router, d, (unsigned)action, ev);
-	else if (keyset_has(router->always, code))
+	else if (device->pinned || keyset_has(router->always, code))
 		press_at(router, d, AT_HOST, ev);
 	else if (!router->deaf && !router->awaited)
 		press_at(router, d, focus_place(router), ev);
@@ -349,6 +356,11 @@ static void listen_for_quiet(struct router *router, const struct input_event *ev
 		router->quiet_since = ev->time;
 }
 
+static bool takes_motion(const struct router *router, unsigned place)
+{
+	return place == AT_HOST || !router->awaited;
+}
+
 void router_frame(struct router *router, unsigned d, const struct frame *frame)
 {
 	const struct input_event *last = &frame->ev[frame->n - 1];
@@ -360,8 +372,8 @@ void router_frame(struct router *router, unsigned d, const struct frame *frame)
 			route_key(router, d, ev, frame->resync);
 		else if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
 			put(router, d, AT_HOST, ev, ev->code);
-		else if (!router->awaited && !is_scan_code(ev))
-			put(router, d, focus_place(router), ev, ev->code);
+		else if (takes_motion(router, place_of(router, d)) && !is_scan_code(ev))
+			put(router, d, place_of(router, d), ev, ev->code);
 	}
 	flush(router, d, AT_HOST, last);
 	flush(router, d, AT_GUEST, last);
@@ -379,6 +391,11 @@ void router_add_device(struct router *router, unsigned d, const struct remap *re
 	router->device[d] = (struct router_device){ .present = true, .remap = remap };
 	if (d >= router->n_devices)
 		router->n_devices = d + 1;
+}
+
+void router_pin_device(struct router *router, unsigned d)
+{
+	router->device[d].pinned = true;
 }
 
 void router_remove_device(struct router *router, unsigned d)

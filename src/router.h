@@ -8,7 +8,7 @@
  *
  * What holds at the end of every call, and what the random walk checks:
  *  I1  What is down on a port is what the router believes is down there.
- *  I2  Nothing but an 'always' key is down on a target without focus.
+ *  I2  Nothing but an 'always' key, or what a pinned device holds, is down on a target without focus.
  *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync. (The tap
  *      of Ctrl that keeps a menu shut when a switch releases Alt or Meta is over within the call.)
  *  I4  Focus is never on a target that is gone. On one that was reset it stays: what was down there is
@@ -22,7 +22,7 @@
  *  I11 No transition of a key is lost while its target is up.
  *  I12 The work of a step is bounded by the number of devices, keys and entries in tables.
  *  I13 A guest cannot choose when what is typed goes to the host: after a return of the focus that the
- *      user has not asked for, no press reaches a target but that of an 'always' key, until all keys were
+ *      user has not asked for, no press reaches a target but that of an 'always' key or on a pinned device, until all keys were
  *      seen up, and none moved, for ROUTER_QUIET_US by the events' own time, or the user has decided with
  *      a hotkey or the panic chord. Motion passes.
  */
@@ -66,7 +66,7 @@ struct router_ops {
 		     const struct frame *frame);
 	/* Asks whether the target can have the focus: 0, or -errno and the focus stays where it is. */
 	int (*enter)(struct router *router, unsigned target);
-	/* The focus moved. 'from' has nothing down any more but 'always' keys. */
+	/* The focus moved. 'from' has nothing down any more but what I2 leaves there. */
 	void (*focused)(struct router *router, unsigned from, unsigned to);
 	/* The panic chord was completed; the host has the focus. 'again': the second within 2 s. */
 	void (*panicked)(struct router *router, bool again);
@@ -74,6 +74,7 @@ struct router_ops {
 
 struct router_device {
 	bool present;
+	bool pinned;               /* to the host */
 	const struct remap *remap; /* the configuration's */
 	struct keyset raw;         /* fingers: down on the device, before the remap */
 	struct keyset at_host;     /* the part of raw whose press the host got */
@@ -107,6 +108,12 @@ void router_init(struct router *router, const struct router_ops *ops, const stru
 /* A device appears with nothing down, or is gone: what it held is released wherever it was down. */
 void router_add_device(struct router *router, unsigned device, const struct remap *remap);
 void router_remove_device(struct router *router, unsigned device);
+
+/*
+ * All that the device sends is the host's from now on, whoever has the focus; hotkeys and the panic
+ * chord count on it too. It is present, and has nothing down.
+ */
+void router_pin_device(struct router *router, unsigned device);
 
 /* Hot. One whole frame, SYN_REPORT at its end, of a device that is present. */
 void router_frame(struct router *router, unsigned device, const struct frame *frame);

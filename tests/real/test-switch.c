@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "stage.h"
+#include "util.h"
 
 static void type(struct puppet *keyboard, unsigned code)
 {
@@ -240,6 +241,46 @@ static void test_touchpad_is_refused(void **state)
 	stage_close(&stage);
 }
 
+/* A click without its place would hit something else in the guest. */
+static void test_tablet_stays_with_the_host(void **state)
+{
+	static const struct input_event point[] = {
+		{ .type = EV_ABS, .code = ABS_X, .value = 100 },
+		{ .type = EV_ABS, .code = ABS_Y, .value = 200 },
+		{ .type = EV_KEY, .code = BTN_LEFT, .value = 1 },
+	};
+	struct observer host_tablet;
+	struct puppet tablet;
+	struct stage stage;
+	struct seen seen;
+
+	(void)state;
+	stage_plug(&stage);
+	puppet_plug(&tablet, PUPPET_TABLET, "test tablet", "test/tablet", 0xc003);
+	stage_start(&stage, STAGE_CONF "[device tablet]\nname = test tablet\n");
+	program_expect(&stage.program, "is grabbed");
+	if (!strstr(stage.program.log, "it points absolutely: it stays with the host"))
+		program_expect(&stage.program, "it points absolutely: it stays with the host");
+	observer_open(&host_tablet, "evswitch/host/tablet");
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	puppet_play(&tablet, point, ARRAY_SIZE(point));
+	assert_true(observer_frame(&host_tablet, &seen, WORLD_MS));
+	assert_int_equal(seen.n, ARRAY_SIZE(point));
+	stage_focus_host(&stage);
+	stage_focus_guest(&stage);
+	assert_int_equal(observer_keys_down(&host_tablet), 1);
+	puppet_key(&tablet, BTN_LEFT, 0);
+	observer_expect(&host_tablet, EV_KEY, BTN_LEFT, 0);
+	observer_expect_nothing(&stage.guest_pointer);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	observer_close(&host_tablet);
+	puppet_unplug(&tablet);
+	stage_close(&stage);
+}
+
 static void test_several_nodes_match(void **state)
 {
 	struct stage stage;
@@ -415,6 +456,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_replug_unseen, world_reset),
 		cmocka_unit_test_teardown(test_clone_follows_capabilities, world_reset),
 		cmocka_unit_test_teardown(test_touchpad_is_refused, world_reset),
+		cmocka_unit_test_teardown(test_tablet_stays_with_the_host, world_reset),
 		cmocka_unit_test_teardown(test_several_nodes_match, world_reset),
 		cmocka_unit_test_teardown(test_own_devices_are_not_grabbed, world_reset),
 		cmocka_unit_test_teardown(test_without_rules, world_reset),

@@ -330,6 +330,30 @@ static void next_from_the_last_is_the_host(void **state)
 	told(f, "enter 2\nfocused 1 0\n");
 }
 
+static void a_pinned_device_stays_at_the_host(void **state)
+{
+	struct fixture *f = *state;
+
+	router_pin_device(&f->router, MOUSE);
+	play(f, MOUSE, "btn_left:1 abs_x:1", "0/2 btn_left:1 abs_x:1\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	assert_int_equal(router_switch(&f->router, ONE), 0);
+	told(f, "enter 1\n0/0 a:0\nfocused 0 1\n");
+	play(f, MOUSE, "btn_left:0 abs_x:2 rel_wheel:1 btn_right:1",
+	     "0/2 btn_left:0 abs_x:2 rel_wheel:1 btn_right:1\n");
+	play(f, KEYBOARD, "a:0 b:1", "1/0 b:1\n");
+	router_target_reset(&f->router, ONE, false);
+	play(f, MOUSE, "rel_wheel:1", "0/2 rel_wheel:1\n");
+	router_target_down(&f->router, ONE);
+	told(f, "focused 1 0\n");
+	play(f, MOUSE, "btn_right:0 btn_left:1", "0/2 btn_right:0 btn_left:1\n");
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "0/2 btn_left:0\npanicked\n");
+	router_remove_device(&f->router, MOUSE);
+	router_add_device(&f->router, MOUSE, &plain);
+	focus(f, ONE);
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+}
+
 static void always_keys_stay(void **state)
 {
 	struct fixture *f = *state;
@@ -727,6 +751,7 @@ int main(void)
 		cmocka_unit_test_setup(remaps, setup),
 		cmocka_unit_test_setup(refusal_changes_nothing, setup),
 		cmocka_unit_test_setup(next_from_the_last_is_the_host, setup),
+		cmocka_unit_test_setup(a_pinned_device_stays_at_the_host, setup),
 		cmocka_unit_test_setup(always_keys_stay, setup),
 		cmocka_unit_test_setup(panic_reaches_the_host, setup),
 		cmocka_unit_test_setup(panic_counts_raw_codes_and_resyncs, setup),
