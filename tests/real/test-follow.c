@@ -3,6 +3,7 @@
  * devices is given them, and what becomes of the focus and of what is held when it pauses, is reset
  * or ends. The test has a monitor of its own, since QEMU serves one client on each.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -297,12 +298,52 @@ static void test_reset(void **state)
 
 	(void)state;
 	open_in_guest(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTSHIFT, 1);
+	qemu_expect(&desk.qemu, "+shift");
 	do_and_expect(&desk, "system_reset", "its VM was reset: the focus stays");
-	qemu_expect(&desk.qemu, "-a");
+	expect_released(&desk, 2);
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTSHIFT, 0);
+	expect_typed_in_guest(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTSHIFT, 1); /* waits for no other of its pair */
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTSHIFT, 0);
+	qemu_expect(&desk.qemu, "+shift_r -shift_r");
+	assert_false(program_says(&desk.stage.program, "focus: host", 0));
+	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
+	desk_close(&desk);
+}
+
+/* Firmware that panics, by pvpanic, when a key is pressed: by the keyboard controller's status. */
+static void make_panicking_bios(const char *path)
+{
+	static const unsigned char code[] = { 0xe4, 0x64, 0xa8, 0x01, 0x74, 0xfa, 0xba, 0x05,
+					      0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd };
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(ftruncate(fd, 65536), 0);
+	assert_int_equal(pwrite(fd, code, sizeof(code), 65536 - 16), sizeof(code));
+}
+
+/* The VM goes on, and so may be about to boot. */
+static void test_crash(void **state)
+{
+	static const char bios[] = "/tmp/evswitch-panics.bios";
+	const char *const panics[] = { "-bios",   bios,         "-device", "pvpanic",
+				       "-action", "panic=none", NULL };
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	make_panicking_bios(bios);
+	start_qemu_with(&desk, panics);
+	stage_open(&desk.stage, CONF("input-linux"));
+	expect_given(&desk);
+	focus(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	program_expect(&desk.stage.program, "its system has crashed: the focus stays");
+	qemu_expect(&desk.qemu, "+a -a");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	expect_typed_in_guest(&desk);
 	assert_false(program_says(&desk.stage.program, "focus: host", 0));
-	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
 	desk_close(&desk);
 }
 
@@ -447,6 +488,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_pause_and_resume, qemu_reset),
 		cmocka_unit_test_teardown(test_reset, qemu_reset),
 		cmocka_unit_test_teardown(test_reset_qmp, qemu_reset),
+		cmocka_unit_test_teardown(test_crash, qemu_reset),
 		cmocka_unit_test_teardown(test_quit, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),
 		cmocka_unit_test_teardown(test_vhost_user_given_and_taken_back, qemu_reset),

@@ -526,6 +526,26 @@ static void test_silent_keeper(void **state)
 	expect_taken_over(&stage);
 }
 
+/* The end of a program in good order needs nobody to release what is down. */
+static void test_end_with_a_stopped_keeper(void **state)
+{
+	struct stage stage;
+	pid_t keeper;
+
+	(void)state;
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 1);
+	kill(keeper, SIGSTOP);
+	program_stop(&stage.program);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_A, 0);
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	kill(keeper, SIGCONT);
+	stage_unplug(&stage);
+	keeper_await_end(keeper, END_MS);
+}
+
 /* A real one that cannot run just then, with the nodes in the guest's hands. */
 static void test_stopped_keeper(void **state)
 {
@@ -777,6 +797,7 @@ int main(void)
 		TEST(test_second_daemon_takes_over),
 		TEST(test_other_version),
 		TEST(test_silent_keeper),
+		TEST(test_end_with_a_stopped_keeper),
 		TEST(test_stopped_keeper),
 		TEST(test_no_keeper_at_all),
 		TEST(test_nonsense),

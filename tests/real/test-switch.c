@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/uinput.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -77,6 +80,91 @@ static void test_pointer_only(void **state)
 	observer_expect_nothing(&stage.host_keyboard);
 	observer_close(&second);
 	stage_close(&stage);
+}
+
+/* The program's own uinput device of this phys is gone, as by a fault in the kernel. */
+static void destroy_device(const struct program *program, const char *phys)
+{
+	autoclose int process = (int)syscall(SYS_pidfd_open, program->pid, 0);
+
+	for (int fd = 0; fd < 256; fd++) {
+		autoclose int its = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+		char name[32], path[80], is[80] = "";
+		FILE *file;
+
+		if (its < 0 || ioctl(its, UI_GET_SYSNAME(sizeof(name)), name) < 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/devices/virtual/input/%s/phys", name);
+		file = fopen(path, "r");
+		if (file && fscanf(file, "%79s", is) == 1 && strcmp(is, phys) == 0) {
+			fclose(file);
+			assert_int_equal(ioctl(its, UI_DEV_DESTROY), 0);
+			return;
+		}
+		if (file)
+			fclose(file);
+	}
+	fail_msg("the program has no %s", phys);
+}
+
+/* Input that the host's programs cannot get is given back to them whole. */
+static void test_host_device_fails(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	destroy_device(&stage.program, "evswitch/host/keyboard");
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	program_expect(&stage.program, "cannot write to the host's devices");
+	stage_expect_end(&stage, EX_IOERR);
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	stage_unplug(&stage);
+}
+
+/* The key is read before the guard tells that the node is gone. */
+static void test_guest_device_fails(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	program_signal(&stage.program, SIGSTOP);
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	destroy_device(&stage.program, "evswitch/one/keyboard");
+	program_signal(&stage.program, SIGCONT);
+	program_expect(&stage.program, "guest one: cannot write to it");
+	program_expect(&stage.program, "focus: host");
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	stage_await_quiet(&stage);
+	type(&stage.keyboard, KEY_H);
+	expect_typed(&stage.host_keyboard, KEY_H);
+	stage_close(&stage);
+}
+
+/* What is down goes up by the router's rules, not by the kernel's: Alt alone would open a menu. */
+static void test_end_releases(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	puppet_key(&stage.keyboard, KEY_LEFTALT, 1);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTALT, 1);
+	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 1);
+	program_stop(&stage.program);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTCTRL, 0);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTALT, 0);
+	observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 0);
+	puppet_key(&stage.keyboard, KEY_LEFTALT, 0);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	stage_unplug(&stage);
 }
 
 /* Whoever sat at the desk before the program came must see the release of what was held then. */
@@ -448,6 +536,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_toggle, world_reset),
 		cmocka_unit_test_teardown(test_pointer_only, world_reset),
+		cmocka_unit_test_teardown(test_host_device_fails, world_reset),
+		cmocka_unit_test_teardown(test_guest_device_fails, world_reset),
+		cmocka_unit_test_teardown(test_end_releases, world_reset),
 		cmocka_unit_test_teardown(test_waits_for_neutral, world_reset),
 		cmocka_unit_test_teardown(test_neutral_is_bounded, world_reset),
 		cmocka_unit_test_teardown(test_another_grabs_first, world_reset),
