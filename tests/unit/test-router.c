@@ -567,6 +567,19 @@ static void a_key_that_is_held_after_a_loss_is_not_quiet(void **state)
 	play(f, KEYBOARD, "b:1", "0/0 b:1\n");
 }
 
+static void a_key_that_went_with_its_device_was_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	f->now += ROUTER_QUIET_US / 2;
+	play(f, SECOND, "a:1", "");
+	router_remove_device(&f->router, SECOND);
+	f->now += ROUTER_QUIET_US / 2;
+	play(f, KEYBOARD, "b:1", "");
+}
+
 static void a_clock_that_was_set_back_is_not_quiet(void **state)
 {
 	struct fixture *f = *state;
@@ -764,6 +777,7 @@ int main(void)
 		cmocka_unit_test_setup(quiet_is_seen_after_the_loss, setup),
 		cmocka_unit_test_setup(motion_passes_and_tells_the_time_after_a_loss, setup),
 		cmocka_unit_test_setup(a_key_that_is_held_after_a_loss_is_not_quiet, setup),
+		cmocka_unit_test_setup(a_key_that_went_with_its_device_was_not_quiet, setup),
 		cmocka_unit_test_setup(a_clock_that_was_set_back_is_not_quiet, setup),
 		cmocka_unit_test_setup(chords_work_after_a_loss_and_end_the_wait, setup),
 		cmocka_unit_test_setup(always_keys_pass_after_a_loss, setup),

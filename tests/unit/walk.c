@@ -1,7 +1,8 @@
 /*
  * A random walk over router, shape and backlog, against a model of its own: what the fingers do,
  * what each target therefore has down, and what its sink received. Checks I1 to I13 of router.h in
- * every step. walk [STEPS [SEED]]; the same seed walks the same way.
+ * every step. walk [STEPS [SEED]], or WALK_STEPS and WALK_SEED in the environment; the same seed walks
+ * the same way. By default several seeds, the last of which differs from run to run.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backlog.h"
 #include "router.h"
@@ -16,11 +18,18 @@
 #include "shape.h"
 #include "util.h"
 
-#define STEPS_DEFAULT 10000000
+#define STEPS_DEFAULT 1000000 /* with each seed */
+#define SEEDS         4       /* that are always walked, and one more */
 #define HISTORY       40
 
-enum { KEYBOARD, SECOND, MOUSE, DEVICES };
-enum { HOST, FULL, PLAIN, TARGETS }; /* guests: with all rules of shape, and with none */
+enum { KEYBOARD, SECOND, MOUSE, PINNED, DEVICES };
+enum {
+	HOST,
+	FULL,
+	PLAIN,
+	LAST = ROUTER_TARGETS - 1,
+	TARGETS
+}; /* odd guests have all rules of shape */
 enum { PORTS = DEVICES + TARGETS - 1 };
 enum { NONE = SHAPE_NODES };
 
@@ -42,15 +51,20 @@ static const struct key {
 	{ KEY_VOLUMEUP, SHAPE_MEDIA },     { BTN_LEFT, SHAPE_POINTER },
 	{ BTN_RIGHT, SHAPE_POINTER },      { BTN_SIDE, SHAPE_POINTER },
 	{ BTN_TASK, SHAPE_POINTER },       { BTN_SOUTH, NONE },
+	{ BTN_TRIGGER_HAPPY1, NONE },      { KEY_MAX, NONE },
+	{ KEY_OK, SHAPE_KEYBOARD },
 };
 
 enum { KEYS = ARRAY_SIZE(keys), MODIFIERS = 8 /* the first ones, as pairs */ };
 
 #define MODIFIER_BITS ((1U << MODIFIERS) - 1)
 
+/* The router's numbers of the devices. */
+static const unsigned slots[DEVICES] = { 0, 1, ROUTER_DEVICES - 1, 40 };
+
 static const struct chord panic_chord = { 3, { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
 static const struct hotkeys hotkeys = {
-	.n = 7,
+	.n = 9,
 	.entry = {
 		{ { 2, { KEY_LEFTCTRL, KEY_RIGHTCTRL } }, ROUTER_NEXT },
 		{ { 2, { KEY_LEFTCTRL, KEY_F1 } }, HOST },
@@ -59,6 +73,8 @@ static const struct hotkeys hotkeys = {
 		{ { 3, { KEY_LEFTCTRL, KEY_A, KEY_F2 } }, ROUTER_NEXT },
 		{ { 2, { KEY_LEFTMETA, BTN_RIGHT } }, PLAIN },
 		{ { 1, { KEY_F3 } }, FULL },
+		{ { 2, { KEY_LEFTSHIFT, KEY_F1 } }, LAST },
+		{ { 2, { KEY_LEFTCTRL, KEY_MAX } }, LAST - 1 },
 	},
 };
 static const struct remap remaps[DEVICES] = {
@@ -68,11 +84,11 @@ static const struct remap remaps[DEVICES] = {
 			 { KEY_B, KEY_A } } },
 	[MOUSE] = { 2, { { BTN_SIDE, KEY_LEFTMETA }, { BTN_TASK, KEY_MUTE } } },
 };
-static const struct shape_rules rules[TARGETS] = {
-	[FULL] = { .one_of_pair = true,
-		   .wheel_clicks = true,
-		   .no_hires_wheel = true,
-		   .step_max = 127 },
+static const struct shape_rules rules[2] = {
+	[FULL % 2] = { .one_of_pair = true,
+		       .wheel_clicks = true,
+		       .no_hires_wheel = true,
+		       .step_max = 127 },
 };
 
 /* What the walk has to have done: a walk that never did it proves nothing. */
@@ -87,6 +103,9 @@ static const struct shape_rules rules[TARGETS] = {
 	X(key_from_two_keys) X(pair_waits) X(motion_in_steps) X(clicks_in_steps) X(stalls)         \
 	X(resumes) X(trickles) X(backlog_sums) X(backlog_cuts) X(overflows)                        \
 	X(left_out_after_one) X(presses_after_a_loss) X(always_after_a_loss)                              \
+	X(resets) X(resets_in_focus) X(resets_with_keys_held) X(ready) X(presses_for_nobody)        \
+	X(motion_for_nobody) X(pinned_while_away) X(pinned_held_over_a_switch)                        \
+	X(menu_key_kept_over_a_switch) X(high_codes) X(rests)                                          \
 	X(motion_after_a_loss) X(quiet_after_a_loss) X(hotkeys_after_a_loss) X(panics_after_a_loss)
 /* clang-format on */
 
@@ -125,7 +144,8 @@ struct node {
 struct guest {
 	unsigned target;
 	bool up, stalled;
-	bool dead; /* within the frame in hand */
+	bool ready; /* while up: not between a reset and what follows it */
+	bool dead;  /* within the frame in hand */
 	struct shape shape;
 	struct node node[SHAPE_NODES];
 	int balance[3][KEYS]; /* of the frame in hand: into shape, minus out of it */
@@ -143,6 +163,7 @@ struct action {
 struct walk {
 	uint64_t seed, random;
 	unsigned long step;
+	unsigned n_targets;
 	struct counters counters;
 	struct router router;
 	struct keyset always_set;
@@ -170,6 +191,10 @@ struct walk {
 static int8_t key_of[KEY_CNT]; /* -1: none of this world's */
 static uint32_t always_bits;   /* after the remap */
 static uint32_t panic_bits;
+
+/* One is a key whose release opens a menu. */
+static const uint16_t always_keys[] = { KEY_MUTE, KEY_MACRO1, KEY_RIGHTMETA };
+
 static unsigned remapped_key[DEVICES][KEYS];
 static uint32_t always_raw[DEVICES]; /* before it */
 
@@ -199,7 +224,8 @@ __attribute__((format(printf, 2, 3), noreturn)) static void fail(const struct wa
 	fprintf(stderr, "\nthe last actions:\n");
 	for (unsigned long i = first; i < walk->actions; i++)
 		print_action(&walk->history[i % HISTORY]);
-	fprintf(stderr, "again: walk %lu %" PRIu64 "\n", walk->step + 1, walk->seed);
+	fprintf(stderr, "again: WALK_STEPS=%lu WALK_SEED=%" PRIu64 " walk\n", walk->step + 1,
+		walk->seed);
 	exit(1);
 }
 
@@ -313,7 +339,7 @@ static void receive_transition(const struct walk *walk, struct node *node, int k
 static void sink_receive(const struct walk *walk, const struct guest *guest, struct node *node,
 			 const struct frame *frame)
 {
-	int max = rules[guest->target].step_max;
+	int max = rules[guest->target % 2].step_max;
 
 	check_frame(walk, frame, "sink");
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
@@ -321,7 +347,7 @@ static void sink_receive(const struct walk *walk, const struct guest *guest, str
 
 		if (ev->type == EV_KEY) {
 			receive_transition(walk, node, key_index(walk, ev), ev->value);
-			if (rules[guest->target].one_of_pair)
+			if (rules[guest->target % 2].one_of_pair)
 				check_pairs(walk, node->down, "sink");
 			continue;
 		}
@@ -402,7 +428,7 @@ struct emit_ctx {
 
 static void emitted_rel(const struct walk *walk, struct guest *guest, const struct input_event *ev)
 {
-	const struct shape_rules *rule = &rules[guest->target];
+	const struct shape_rules *rule = &rules[guest->target % 2];
 
 	CHECK(walk, ev->code < REL_CNT, "shape: axis %u", ev->code);
 	if (rule->step_max && (ev->code == REL_X || ev->code == REL_Y))
@@ -434,7 +460,7 @@ static void on_emit(void *ctx, enum shape_node which, const struct frame *frame)
 		key = key_index(walk, ev);
 		CHECK(walk, keys[key].node == which, "shape: key %u on node %u", ev->code, which);
 		receive_key(walk, &node->emitted, key, ev->value, "shape");
-		if (rules[guest->target].one_of_pair)
+		if (rules[guest->target % 2].one_of_pair)
 			check_pairs(walk, node->emitted, "shape");
 		guest->balance[ev->value][key]--;
 	}
@@ -448,7 +474,7 @@ static void on_emit(void *ctx, enum shape_node which, const struct frame *frame)
 static bool carried(const struct guest *guest, int key)
 {
 	return keys[key].node != NONE &&
-	       !(rules[guest->target].one_of_pair && keys[key].code == KEY_SCROLLLOCK);
+	       !(rules[guest->target % 2].one_of_pair && keys[key].code == KEY_SCROLLLOCK);
 }
 
 /* Into shape, before it ran. */
@@ -466,15 +492,15 @@ static void note_into_shape(struct walk *walk, struct guest *guest, const struct
 			guest->rel[ev->code] += ev->value;
 	}
 	walk->counters.motion_in_steps +=
-		rules[guest->target].step_max && labs(guest->rel[REL_X]) > 127;
+		rules[guest->target % 2].step_max && labs(guest->rel[REL_X]) > 127;
 	walk->counters.clicks_in_steps +=
-		rules[guest->target].wheel_clicks && labs(guest->rel[REL_WHEEL]) > 1;
+		rules[guest->target % 2].wheel_clicks && labs(guest->rel[REL_WHEEL]) > 1;
 }
 
 /* I11: all transitions but those of pairs, and all motion, come out of shape as they went in. */
 static void check_shape(struct walk *walk, struct guest *guest)
 {
-	const struct shape_rules *rule = &rules[guest->target];
+	const struct shape_rules *rule = &rules[guest->target % 2];
 
 	CHECK(walk, guest->frames <= SHAPE_STEPS_MAX + 8, "I12: shape made %u frames",
 	      guest->frames);
@@ -520,13 +546,24 @@ static void sent_event(struct walk *walk, unsigned port, const struct input_even
 	}
 }
 
-static void on_send(struct router *router, unsigned target, unsigned device,
+static unsigned device_at(const struct walk *walk, unsigned slot)
+{
+	unsigned device = 0;
+
+	while (device < DEVICES && slots[device] != slot)
+		device++;
+	CHECK(walk, device < DEVICES, "slot %u", slot);
+	return device;
+}
+
+static void on_send(struct router *router, unsigned target, unsigned slot,
 		    const struct frame *frame)
 {
 	struct walk *walk = of_router(router);
+	unsigned device = device_at(walk, slot);
 	struct emit_ctx ctx = { walk, &walk->guest[target] };
 
-	CHECK(walk, target < TARGETS && device < DEVICES, "target %u, device %u", target, device);
+	CHECK(walk, target < walk->n_targets, "target %u", target);
 	check_frame(walk, frame, "port");
 	walk->sends++;
 	walk->sent_at = 0; /* two places take turns: order holds within each of their frames */
@@ -534,7 +571,8 @@ static void on_send(struct router *router, unsigned target, unsigned device,
 		sent_event(walk, port_of(target, device), &frame->ev[i]);
 	if (target == HOST)
 		return;
-	CHECK(walk, walk->guest[target].up, "I4: a frame for guest %u, which is down", target);
+	CHECK(walk, walk->guest[target].up && walk->guest[target].ready,
+	      "I4: a frame for guest %u, which takes none", target);
 	note_into_shape(walk, ctx.guest, frame);
 	shape_frame(&ctx.guest->shape, frame, on_emit, &ctx);
 	check_shape(walk, ctx.guest);
@@ -542,7 +580,9 @@ static void on_send(struct router *router, unsigned target, unsigned device,
 
 static bool can_enter(const struct walk *walk, unsigned target)
 {
-	return target == HOST || (walk->guest[target].up && !walk->refuse[target]);
+	const struct guest *guest = &walk->guest[target];
+
+	return target == HOST || (guest->up && guest->ready && !walk->refuse[target]);
 }
 
 static int on_enter(struct router *router, unsigned target)
@@ -563,7 +603,7 @@ static void on_focused(struct router *router, unsigned from, unsigned to)
 
 	CHECK(walk, router->focus == to && from != to, "focused from %u to %u", from, to);
 	walk->got.moves++;
-	for (unsigned d = 0; from == HOST && d < DEVICES; d++)
+	for (unsigned d = 0; from == HOST && d < PINNED; d++)
 		CHECK(walk, !(walk->down[d] & ~always_bits), "I2: the host keeps %x",
 		      walk->down[d]);
 	if (from != HOST && walk->guest[from].up)
@@ -633,7 +673,8 @@ static void model_changed(struct walk *walk)
 
 static void model_forget(struct walk *walk, unsigned target, bool keep_always)
 {
-	for (unsigned d = 0; d < DEVICES; d++) {
+	walk->counters.pinned_held_over_a_switch += target == HOST && walk->at[PINNED][HOST];
+	for (unsigned d = 0; d < PINNED; d++) {
 		if (walk->at[d][target])
 			walk->counters.switches_with_keys_held++;
 		walk->at[d][target] &= keep_always ? always_raw[d] : 0;
@@ -662,8 +703,13 @@ static void model_leave(struct walk *walk)
 	if (walk->focus != HOST) {
 		model_menu(walk, port_of(walk->focus, 0), 0);
 	} else {
-		for (unsigned d = 0; d < DEVICES; d++)
-			model_menu(walk, d, remap_bits(d, walk->at[d][HOST] & always_raw[d]));
+		for (unsigned d = 0; d < PINNED; d++) {
+			uint32_t kept = remap_bits(d, walk->at[d][HOST] & always_raw[d]);
+
+			walk->counters.menu_key_kept_over_a_switch +=
+				kept >> key_of[KEY_RIGHTMETA] & 1;
+			model_menu(walk, d, kept);
+		}
 	}
 	model_forget(walk, walk->focus, walk->focus == HOST);
 }
@@ -691,12 +737,12 @@ static int model_switch(struct walk *walk, unsigned target)
 		walk->lost = false;
 		return 0;
 	}
-	if (target < TARGETS)
+	if (target < walk->n_targets)
 		return model_try(walk, target);
 	if (target != ROUTER_NEXT)
 		return -EINVAL;
-	for (unsigned i = 1; i < TARGETS; i++) {
-		if (model_try(walk, (from + i) % TARGETS) == 0)
+	for (unsigned i = 1; i < walk->n_targets; i++) {
+		if (model_try(walk, (from + i) % walk->n_targets) == 0)
 			return 0;
 		walk->counters.passed_over++;
 	}
@@ -748,6 +794,12 @@ static int model_hotkey(const struct walk *walk, unsigned key)
 	return action;
 }
 
+/* Whether what has the focus takes events. */
+static bool is_ready(const struct walk *walk)
+{
+	return walk->focus == HOST || walk->guest[walk->focus].ready;
+}
+
 static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 {
 	uint32_t bit = 1U << key, raw = 0;
@@ -776,10 +828,13 @@ static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 		return;
 	}
 	walk->counters.resync_no_hotkey += action >= 0;
-	always = always_bits >> code & 1;
+	walk->counters.high_codes += keys[key].code >= 0x2c0;
+	walk->counters.pinned_while_away += d == PINNED && walk->focus != HOST;
+	always = d == PINNED || always_bits >> code & 1;
 	walk->counters.always_after_a_loss += always && lost;
 	walk->counters.presses_after_a_loss += !always && lost;
-	if (!always && lost) /* I13 */
+	walk->counters.presses_for_nobody += !always && !is_ready(walk);
+	if (!always && (lost || !is_ready(walk))) /* I13, I4 */
 		return;
 	walk->at[d][always ? HOST : walk->focus] |= bit;
 	model_changed(walk);
@@ -795,7 +850,7 @@ static void model_key(struct walk *walk, unsigned d, const struct input_event *e
 	} else if (ev->value == 0) {
 		walk->counters.senseless_events += !(walk->fingers[d] & bit);
 		walk->fingers[d] &= ~bit;
-		for (unsigned target = 0; target < TARGETS; target++)
+		for (unsigned target = 0; target < walk->n_targets; target++)
 			walk->at[d][target] &= ~bit;
 		model_changed(walk);
 	} else if (walk->focus != HOST && (walk->at[d][walk->focus] & bit)) {
@@ -819,6 +874,12 @@ static void model_quiet(struct walk *walk, const struct input_event *ev)
 		walk->stirred = walk->now;
 }
 
+/* The port that what device d sends belongs to. */
+static unsigned place_of(const struct walk *walk, unsigned d)
+{
+	return port_of(d == PINNED ? HOST : walk->focus, d);
+}
+
 static void model_frame(struct walk *walk, unsigned d, const struct frame *frame)
 {
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
@@ -830,14 +891,16 @@ static void model_frame(struct walk *walk, unsigned d, const struct frame *frame
 		walk->counters.motion_after_a_loss += walk->lost && ev->type == EV_REL;
 		if (ev->type == EV_KEY)
 			model_key(walk, d, ev, frame->resync);
-		else if (ev->type == EV_REL)
-			walk->expected.rel[port_of(walk->focus, d)][ev->code] += ev->value;
 		else if (ev->type == EV_SW)
 			walk->expected.other[d]++;
-		else if (ev->type == EV_ABS)
-			walk->expected.other[port_of(walk->focus, d)]++;
-		else
+		else if (ev->type == EV_MSC)
 			walk->counters.scan_codes++;
+		else if (d != PINNED && !is_ready(walk))
+			walk->counters.motion_for_nobody++;
+		else if (ev->type == EV_REL)
+			walk->expected.rel[place_of(walk, d)][ev->code] += ev->value;
+		else
+			walk->expected.other[place_of(walk, d)]++;
 	}
 }
 
@@ -868,7 +931,7 @@ static void check_guest(struct walk *walk, struct guest *guest)
 		const struct node *node = &guest->node[i];
 		uint32_t want = on[i];
 
-		if (rules[guest->target].one_of_pair) {
+		if (rules[guest->target % 2].one_of_pair) {
 			want = one_of_each(walk, want, node->emitted);
 			walk->counters.pair_waits += want != on[i];
 		}
@@ -913,14 +976,14 @@ static void check_step(struct walk *walk)
 		CHECK(walk, down == walk->port[port], "I1: port %u: %x is down, not %x", port, down,
 		      walk->port[port]);
 		CHECK(walk, !(down & ~fingers), "I3: port %u: no finger is on %x", port, down);
-		if (port < DEVICES && walk->focus != HOST)
+		if (port < PINNED && walk->focus != HOST)
 			CHECK(walk, !(down & ~always_bits), "I2: the host keeps %x", down);
 		if (port >= DEVICES && port != port_of(walk->focus, 0))
 			CHECK(walk, !down, "I2: port %u keeps %x", port, down);
 	}
 	CHECK(walk, memcmp(&walk->got, &walk->expected, sizeof(walk->got)) == 0,
 	      "I5, I10, I11: what came out is not what the frame asks for");
-	for (unsigned target = FULL; target < TARGETS; target++)
+	for (unsigned target = FULL; target < walk->n_targets; target++)
 		check_guest(walk, &walk->guest[target]);
 	CHECK(walk, router_idle(&walk->router) == !fingers, "router_idle");
 	count_shared(walk);
@@ -941,8 +1004,8 @@ static struct action *begin(struct walk *walk, const char *what, unsigned a, uns
 	memset(&walk->got, 0, sizeof(walk->got));
 	memset(&walk->expected, 0, sizeof(walk->expected));
 	walk->sends = 0;
-	walk->refuse[FULL] = one_in(walk, 8);
-	walk->refuse[PLAIN] = one_in(walk, 8);
+	for (unsigned target = FULL; target < walk->n_targets; target++)
+		walk->refuse[target] = one_in(walk, 8);
 	walk->now += 100 + below(walk, 5000);
 	if (one_in(walk, 200))
 		walk->now += below(walk, 3000000);
@@ -1000,10 +1063,10 @@ static void play(struct walk *walk, struct action *action)
 	walk->counters.frames++;
 	walk->counters.full_frames += frame->n == FRAME_MAX;
 	model_frame(walk, d, frame);
-	router_frame(&walk->router, d, frame);
+	router_frame(&walk->router, slots[d], frame);
 	CHECK(walk, walk->sends <= (2 + 2 * DEVICES) * (frame->n + 1), "I12: %u frames",
 	      walk->sends);
-	for (unsigned target = FULL; target < TARGETS; target++)
+	for (unsigned target = FULL; target < walk->n_targets; target++)
 		if (walk->guest[target].dead)
 			guest_is_down(walk, &walk->guest[target]);
 	check_step(walk);
@@ -1014,7 +1077,9 @@ static void plug(struct walk *walk, unsigned d)
 	begin(walk, "plug", d, 0);
 	walk->counters.plugs++;
 	walk->present[d] = true;
-	router_add_device(&walk->router, d, &remaps[d]);
+	router_add_device(&walk->router, slots[d], &remaps[d]);
+	if (d == PINNED)
+		router_pin_device(&walk->router, slots[d]);
 	check_step(walk);
 }
 
@@ -1027,7 +1092,7 @@ static void unplug(struct walk *walk, unsigned d)
 	walk->fingers[d] = 0;
 	memset(walk->at[d], 0, sizeof(walk->at[d]));
 	model_changed(walk);
-	router_remove_device(&walk->router, d);
+	router_remove_device(&walk->router, slots[d]);
 	check_step(walk);
 }
 
@@ -1179,7 +1244,8 @@ static void resync(struct walk *walk)
 
 static void call_switch(struct walk *walk)
 {
-	static const unsigned targets[] = { HOST, FULL, PLAIN, ROUTER_NEXT, ROUTER_NEXT, TARGETS };
+	const unsigned targets[] = { HOST,        FULL,        PLAIN,           LAST,
+				     ROUTER_NEXT, ROUTER_NEXT, walk->n_targets, ROUTER_NEXT + 1 };
 	unsigned target = targets[below(walk, ARRAY_SIZE(targets))], from = walk->focus;
 	int expected, rc;
 
@@ -1209,7 +1275,25 @@ static void guest_rises(struct walk *walk, struct guest *guest)
 {
 	begin(walk, "up", guest->target, 0);
 	walk->counters.guests_up++;
-	guest->up = true;
+	guest->up = guest->ready = true;
+	check_step(walk);
+}
+
+/* It knows of nothing that was down; what waited for it is nobody's. */
+static void guest_is_reset(struct walk *walk, struct guest *guest, bool ready)
+{
+	begin(walk, ready ? "ready" : "reset", guest->target, 0);
+	walk->counters.resets += !ready;
+	walk->counters.ready += ready;
+	walk->counters.resets_in_focus += walk->focus == guest->target;
+	walk->counters.resets_with_keys_held += walk->port[port_of(guest->target, 0)] != 0;
+	guest->ready = ready;
+	guest->stalled = false;
+	for (unsigned d = 0; d < DEVICES; d++)
+		walk->at[d][guest->target] = 0;
+	walk->port[port_of(guest->target, 0)] = walk->down[port_of(guest->target, 0)] = 0;
+	router_target_reset(&walk->router, guest->target, ready);
+	clear_guest(guest);
 	check_step(walk);
 }
 
@@ -1254,11 +1338,17 @@ static void trickle(struct walk *walk, struct guest *guest)
 
 static void change_guest(struct walk *walk)
 {
-	struct guest *guest = &walk->guest[one_in(walk, 2) ? FULL : PLAIN];
+	bool focused = walk->focus != HOST && one_in(walk, 2);
+	unsigned target = focused ? walk->focus : 1 + below(walk, walk->n_targets - 1);
+	struct guest *guest = &walk->guest[target];
 	unsigned chance = below(walk, 100);
 
 	if (!guest->up)
 		guest_rises(walk, guest);
+	else if (!guest->ready && chance >= 12)
+		guest_is_reset(walk, guest, one_in(walk, 2));
+	else if (chance >= 90)
+		guest_is_reset(walk, guest, one_in(walk, 2)); /* also one that is over at once */
 	else if (chance < 6)
 		guest_dies(walk, guest);
 	else if (chance < 12)
@@ -1287,10 +1377,26 @@ static void play_panic(struct walk *walk)
 	CHECK(walk, walk->counters.panics > panics && walk->router.focus == HOST, "I6");
 	for (unsigned port = 0; port < PORTS; port++)
 		CHECK(walk, !walk->down[port], "I6: port %u keeps %x", port, walk->down[port]);
-	for (unsigned target = FULL; target < TARGETS; target++)
+	for (unsigned target = FULL; target < walk->n_targets; target++)
 		for (unsigned i = 0; i < SHAPE_NODES; i++)
 			CHECK(walk, !walk->guest[target].node[i].owed, "I6: guest %u", target);
 	walk->counters.panic_chords_played++;
+}
+
+/* All up for about half a second, with motion or none. */
+static void rest(struct walk *walk)
+{
+	walk->counters.rests++;
+	for (unsigned d = 0; d < DEVICES; d++)
+		if (walk->fingers[d])
+			release_all(walk, d);
+	if (one_in(walk, 2))
+		motion_frame(walk);
+	walk->now += 490000 + below(walk, 20000);
+	if (one_in(walk, 2))
+		motion_frame(walk);
+	else
+		random_frame(walk);
 }
 
 static void step(struct walk *walk)
@@ -1298,7 +1404,9 @@ static void step(struct walk *walk)
 	unsigned chance = below(walk, 1000);
 	unsigned d = below(walk, DEVICES);
 
-	if (chance < 700)
+	if (chance < 10)
+		rest(walk);
+	else if (chance < 700)
 		random_frame(walk);
 	else if (chance < 800)
 		motion_frame(walk);
@@ -1327,7 +1435,8 @@ static void init_tables(void)
 	memset(key_of, -1, sizeof(key_of));
 	for (unsigned i = 0; i < KEYS; i++)
 		key_of[keys[i].code] = (int8_t)i;
-	always_bits = 1U << key_of[KEY_MUTE] | 1U << key_of[KEY_MACRO1];
+	for (unsigned i = 0; i < ARRAY_SIZE(always_keys); i++)
+		always_bits |= 1U << key_of[always_keys[i]];
 	for (unsigned i = 0; i < panic_chord.n; i++)
 		panic_bits |= 1U << key_of[panic_chord.code[i]];
 	for (unsigned d = 0; d < DEVICES; d++) {
@@ -1343,18 +1452,25 @@ static void init_tables(void)
 
 static void init_walk(struct walk *walk, uint64_t seed)
 {
+	static const unsigned targets[] = { 2, 3, TARGETS, 4 };
+	struct counters counters = walk->counters;
+
+	memset(walk, 0, sizeof(*walk));
+	walk->counters = counters;
 	walk->seed = walk->random = seed;
 	walk->now = 1000000;
-	keyset_add(&walk->always_set, KEY_MUTE);
-	keyset_add(&walk->always_set, KEY_MACRO1);
-	router_init(&walk->router, &ops, &hotkeys, &panic_chord, &walk->always_set, TARGETS);
-	for (unsigned target = FULL; target < TARGETS; target++) {
+	walk->n_targets = targets[seed % ARRAY_SIZE(targets)];
+	for (unsigned i = 0; i < ARRAY_SIZE(always_keys); i++)
+		keyset_add(&walk->always_set, always_keys[i]);
+	router_init(&walk->router, &ops, &hotkeys, &panic_chord, &walk->always_set,
+		    walk->n_targets);
+	for (unsigned target = FULL; target < walk->n_targets; target++) {
 		struct guest *guest = &walk->guest[target];
 
 		guest->target = target;
-		shape_init(&guest->shape, &rules[target]);
+		shape_init(&guest->shape, &rules[target % 2]);
 		for (unsigned i = 0; i < SHAPE_NODES; i++)
-			backlog_init(&guest->node[i].backlog, rules[target].step_max);
+			backlog_init(&guest->node[i].backlog, rules[target % 2].step_max);
 	}
 }
 
@@ -1371,18 +1487,33 @@ static int print_counters(const struct counters *counters)
 	return missing;
 }
 
+static void walk_seed(struct walk *walk, unsigned long steps, uint64_t seed)
+{
+	init_walk(walk, seed);
+	printf("%lu steps with seed %" PRIu64 ", %u targets\n", steps, seed, walk->n_targets);
+	for (; walk->step < steps; walk->step++)
+		step(walk);
+}
+
+static uint64_t number(int argc, char **argv, int nth, const char *name, uint64_t otherwise)
+{
+	const char *text = argc > nth ? argv[nth] : getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
 	static struct walk walk;
-	unsigned long steps = argc > 1 ? strtoul(argv[1], NULL, 10) : STEPS_DEFAULT;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	unsigned long steps = number(argc, argv, 1, "WALK_STEPS", STEPS_DEFAULT);
+	uint64_t seed = number(argc, argv, 2, "WALK_SEED", 0);
 	int missing;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	init_tables();
-	init_walk(&walk, seed);
-	for (; walk.step < steps; walk.step++)
-		step(&walk);
-	printf("%lu steps with seed %" PRIu64 ":\n", steps, seed);
+	for (uint64_t fixed = 1; !seed && fixed <= SEEDS; fixed++)
+		walk_seed(&walk, steps, fixed);
+	walk_seed(&walk, steps, seed ? seed : (uint64_t)time(NULL));
 	missing = print_counters(&walk.counters);
 	printf("%d passed, %d failed\n", !missing, missing);
 	return missing;
