@@ -25,13 +25,6 @@
 
 static char guest_name[32] = "one";
 
-unsigned kills_wanted(unsigned otherwise)
-{
-	const char *kills = getenv("KILLS");
-
-	return kills ? (unsigned)strtoul(kills, NULL, 10) : otherwise;
-}
-
 void keepers_look_at(const char *guest)
 {
 	snprintf(guest_name, sizeof(guest_name), "%s", guest);

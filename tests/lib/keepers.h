@@ -10,9 +10,6 @@
 
 #include "keeper-message.h"
 
-/* How often something is killed: the environment's KILLS, or 'otherwise'. */
-unsigned kills_wanted(unsigned otherwise);
-
 /* The guest that all this is about, if it is not "one". */
 void keepers_look_at(const char *guest);
 

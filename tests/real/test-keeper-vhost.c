@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "keeper.h"
 #include "keepers.h"
 #include "stage.h"
@@ -156,13 +156,11 @@ static void harvest(void *arg)
 
 static void test_kill_at_random(void **state)
 {
-	unsigned seed = (unsigned)time(NULL);
 	struct desk desk;
 	pid_t keeper;
 
 	(void)state;
-	printf("seed %u\n", seed);
-	srand(seed);
+	chance_seed();
 	open_in_guest(&desk);
 	keeper = keeper_find(0);
 	for (unsigned i = 0, n = kills_wanted(KILLS); i < n; i++) {

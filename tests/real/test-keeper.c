@@ -15,11 +15,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "keeper.h"
 #include "keepers.h"
 #include "now.h"
@@ -198,13 +198,11 @@ static void kill_at_random(struct stage *stage, const char *conf)
 static void test_kill_at_random(void **state)
 {
 	const char *conf = CONF("virtio-input", "");
-	unsigned seed = (unsigned)time(NULL);
 	struct stage stage;
 	pid_t keeper;
 
 	(void)state;
-	printf("seed %u\n", seed);
-	srand(seed);
+	chance_seed();
 	stage_open(&stage, conf);
 	stage_guest_up(&stage);
 	keeper = keeper_find(0);

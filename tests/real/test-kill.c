@@ -14,16 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "desktop.h"
 #include "now.h"
 #include "stage.h"
 
-#define KILLS 100
+#define KILLS 100 /* or the environment's KILLS, for those in a hurry */
 /* Instants are spread over this time after the first event: about twelve switches. */
 #define SPREAD_US 60000
 /* How long the kernel may take to let go of a device, in a machine that may be emulated beside others. */
@@ -137,25 +137,24 @@ static long kill_once(struct stage *stage, struct screen *screen, struct observe
 
 static void test_kill(void **state)
 {
-	unsigned seed = (unsigned)time(NULL);
 	struct screen screen = { 0 };
 	struct observer client;
 	struct stage stage;
+	unsigned n = kills_wanted(KILLS);
 	long longest = 0;
 
 	(void)state;
-	srand(seed);
-	printf("seed %u\n", seed);
+	chance_seed();
 	stage_plug(&stage);
 	observer_open(&client, "test/keyboard");
 	desktop_open(&screen.desktop);
 	look_until(&screen, 0);
-	for (unsigned i = 0; i < KILLS; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		long took = kill_once(&stage, &screen, &client);
 
 		longest = took > longest ? took : longest;
 	}
-	printf("%d kills: the keyboard free after %ld ms at the longest\n", KILLS, longest);
+	printf("%u kills: the keyboard free after %ld ms at the longest\n", n, longest);
 	desktop_close(&screen.desktop);
 	observer_close(&client);
 	puppet_unplug(&stage.keyboard);

@@ -18,9 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "half-daemon.h"
 #include "keeper.h"
 #include "keepers.h"
@@ -203,13 +203,10 @@ static void test_daemon_ends(void **state)
 /* At full speed; all that it pushed is delivered or dropped, and nothing stays down. */
 static void test_kill_at_random(void **state)
 {
-	unsigned seed = (unsigned)time(NULL);
-
 	(void)state;
-	printf("seed %u\n", seed);
-	srand(seed);
+	chance_seed();
 	vhost_guest_up(&scene.guest, scene.name);
-	for (unsigned i = 0; i < KILLS; i++) {
+	for (unsigned i = 0, n = kills_wanted(KILLS); i < n; i++) {
 		long until = rand() % 20000;
 
 		enter(&scene);
