@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What tests/check makes of suites that hang, run too little, skip without a reason, or do not exist.
+# usage: test-check.sh BUILD_DIR; the last line is "N passed, N failed".
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 1
+san=()
+[[ $1 != */san ]] || san=(--san)
+dir=$(mktemp -d) passed=0 failed=0
+trap 'rm -rf "$dir"' EXIT
+
+ok() { # NAME COMMAND...
+	if "${@:2}"; then
+		passed=$((passed + 1)); printf 'ok   %s\n' "$1"
+	else
+		failed=$((failed + 1)); printf 'FAIL %s\n' "$1"; sed 's/^/     /' "$dir/out"
+	fi
+}
+says() { grep -qE -- "$1" "$dir/out"; }
+
+# Runs tests/check on one suite, which prints these lines and ends with this status after so many seconds.
+outcome() { # LISTED STATUS SECONDS LINE...
+	printf '%s\n' "${@:4}" >"$dir/lines"
+	printf '#!/bin/sh\ncat %s\nsleep %s\nexit %s\n' "$dir/lines" "$3" "$2" >"$dir/suite"
+	chmod +x "$dir/suite"
+	echo "native $1 check-of-check $dir/suite" >"$dir/suites"
+	run check-of-check
+}
+run() {
+	status=0
+	SUITES=$dir/suites LIMIT=2 tests/check ${san[@]+"${san[@]}"} "$@" >"$dir/out" 2>&1 || status=$?
+}
+
+outcome 3 0 0 '3 passed, 0 failed'
+ok 'all pass: 0' test "$status" = 0
+outcome 3 0 0 '2 passed, 0 failed'
+ok 'fewer than are listed: not 0' test "$status" != 0
+ok 'says so' says 'FAILED: check-of-check: ran 2 checks, 3 are listed'
+outcome 3 1 0 '3 passed, 0 failed'
+ok 'a bad exit status: not 0' test "$status" != 0
+outcome 3 0 0 '2 passed, 0 failed, 1 skipped' 'skip: this machine has none'
+ok 'skipped with a reason: 0' test "$status" = 0
+ok 'says the reason' says 'skipped: check-of-check: skip: this machine has none'
+outcome 3 0 0 '2 passed, 0 failed, 1 skipped'
+ok 'skipped without a reason: not 0' test "$status" != 0
+ok 'says so' says 'FAILED: check-of-check: 1 skipped without a reason'
+outcome 3 0 600 '3 passed, 0 failed'
+ok 'one that hangs: not 0' test "$status" != 0
+ok 'says so' says 'FAILED: check-of-check: not done after 2 s'
+run no-such-suite
+ok 'an unknown name: not 0' test "$status" != 0
+ok 'says so' says 'no suite is called no-such-suite'
+
+echo "$passed passed, $failed failed"
+((failed == 0))
