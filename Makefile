@@ -94,15 +94,14 @@ format:
 	clang-format -i $(wildcard src/*.[ch] tests/*/*.[ch])
 
 install: all
-	install -D -m 755 build/evswitch $(DESTDIR)$(BINDIR)/evswitch
+	install -D -m 755 $(BUILD)/evswitch $(DESTDIR)$(BINDIR)/evswitch
 	install -D -m 644 src/evswitch.1 $(DESTDIR)$(MANDIR)/man1/evswitch.1
 	install -D -m 644 src/evswitch.conf.5 $(DESTDIR)$(MANDIR)/man5/evswitch.conf.5
 	install -D -m 644 conf/evswitch.conf $(DESTDIR)$(DOCDIR)/evswitch.conf
 	install -D -m 644 conf/65-evswitch.rules $(DESTDIR)$(UDEVDIR)/65-evswitch.rules
 	install -D -m 644 conf/evswitch-uinput.conf $(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf
-	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service \
-		> $(DESTDIR)$(UNITDIR)/evswitch.service
+	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service >$(BUILD)/evswitch.service
+	install -D -m 644 $(BUILD)/evswitch.service $(DESTDIR)$(UNITDIR)/evswitch.service
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \
@@ -112,7 +111,7 @@ uninstall:
 	-rmdir $(DESTDIR)$(DOCDIR)
 
 clean:
-	rm -rf build
+	rm -rf build $(BUILD)
 
 .PHONY: all tests deps demo check check-nested check-libvirt check-guest format install uninstall clean
 .SECONDARY:

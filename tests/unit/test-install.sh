@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# What "make install" puts where, below a DESTDIR, and that "make uninstall" leaves none of it.
+# usage: test-install.sh BUILD_DIR; the last line is "N passed, N failed".
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 1
+dir=$(mktemp -d) passed=0 failed=0
+trap 'rm -rf "$dir"' EXIT
+umask 077 # as some administrators have it
+
+# A build at another place, whose program is like none at the usual one.
+build=$dir/build
+mkdir "$build"
+cp -a "$1"/{obj,evswitch} "$build"
+echo >>"$build/evswitch"
+make=(make --no-print-directory "BUILD=$build" WERROR=-Werror)
+[[ $1 != */san ]] || make+=(SAN=1)
+
+check() { # NAME COMMAND...
+	if "${@:2}" >"$dir/out" 2>&1; then
+		passed=$((passed + 1)); printf 'ok   %s\n' "$1"
+	else
+		failed=$((failed + 1)); printf 'FAIL %s\n' "$1"; sed 's/^/     /' "$dir/out"
+	fi
+}
+# Mode and path of each file below the DESTDIR.
+installed() { (cd "$dir/root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); }
+holds() { diff <(printf '%s\n' "$@" | LC_ALL=C sort -k 2) <(installed); }
+has_no() { ! grep -rE "$1" "$dir/root/etc" "$dir/root$2"; }
+man_page() { mandoc -T lint -W error "$1"; }
+
+check 'install' "${make[@]}" install DESTDIR="$dir/root"
+check 'what is there' holds \
+	'644 etc/modules-load.d/evswitch-uinput.conf' \
+	'644 etc/systemd/user/evswitch.service' \
+	'644 etc/udev/rules.d/65-evswitch.rules' \
+	'755 usr/local/bin/evswitch' \
+	'644 usr/local/share/doc/evswitch/evswitch.conf' \
+	'644 usr/local/share/man/man1/evswitch.1' \
+	'644 usr/local/share/man/man5/evswitch.conf.5'
+check 'the program is the one of this build' cmp "$build/evswitch" "$dir/root/usr/local/bin/evswitch"
+check 'it runs' "$dir/root/usr/local/bin/evswitch" --version
+check 'the unit starts it' grep -q '^ExecStart=/usr/local/bin/evswitch' "$dir/root/etc/systemd/user/evswitch.service"
+check 'no place is left open' has_no '@[A-Z]+@' /usr/local/share
+check 'evswitch(1)' man_page "$dir/root/usr/local/share/man/man1/evswitch.1"
+check 'evswitch.conf(5)' man_page "$dir/root/usr/local/share/man/man5/evswitch.conf.5"
+check 'the configuration is the one described' cmp conf/evswitch.conf "$dir/root/usr/local/share/doc/evswitch/evswitch.conf"
+check 'nothing names the build' has_no "$PWD" /usr/local/share
+check 'install again' "${make[@]}" install DESTDIR="$dir/root"
+check 'uninstall' "${make[@]}" uninstall DESTDIR="$dir/root"
+check 'no file is left' test -z "$(installed)"
+check 'nor the directory of the documents' test ! -e "$dir/root/usr/local/share/doc/evswitch"
+
+places=(DESTDIR="$dir/root" PREFIX=/opt/x UDEVDIR=/usr/lib/udev/rules.d MODULESDIR=/usr/lib/modules-load.d UNITDIR=/usr/lib/systemd/user)
+check 'elsewhere' "${make[@]}" install "${places[@]}"
+check 'what is there' holds \
+	'755 opt/x/bin/evswitch' \
+	'644 opt/x/share/doc/evswitch/evswitch.conf' \
+	'644 opt/x/share/man/man1/evswitch.1' \
+	'644 opt/x/share/man/man5/evswitch.conf.5' \
+	'644 usr/lib/modules-load.d/evswitch-uinput.conf' \
+	'644 usr/lib/systemd/user/evswitch.service' \
+	'644 usr/lib/udev/rules.d/65-evswitch.rules'
+check 'the unit starts it' grep -q '^ExecStart=/opt/x/bin/evswitch' "$dir/root/usr/lib/systemd/user/evswitch.service"
+check 'uninstall' "${make[@]}" uninstall "${places[@]}"
+check 'no file is left' test -z "$(installed)"
+
+echo "$passed passed, $failed failed"
+((failed == 0))
