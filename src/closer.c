@@ -2,21 +2,31 @@
 #include "closer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "util.h"
 
 #define TOGETHER_MAX 64
 
+static atomic_uint pending;
+
 static void *close_here(void *fd)
 {
 	close((int)(intptr_t)fd);
+	atomic_fetch_sub(&pending, 1);
 	return NULL;
 }
 
 static int start_close(pthread_t *thread, int fd)
 {
-	return pthread_create(thread, NULL, close_here, (void *)(intptr_t)fd);
+	int rc;
+
+	atomic_fetch_add(&pending, 1);
+	rc = pthread_create(thread, NULL, close_here, (void *)(intptr_t)fd);
+	if (rc != 0)
+		atomic_fetch_sub(&pending, 1);
+	return rc;
 }
 
 void close_later(int fd)
@@ -48,4 +58,9 @@ void close_together(int *fds, unsigned n)
 	}
 	while (started)
 		pthread_join(thread[--started], NULL);
+}
+
+unsigned closes_pending(void)
+{
+	return atomic_load(&pending);
 }

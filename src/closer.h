@@ -1,6 +1,7 @@
 /*
- * Closing evdev descriptors without waiting: the kernel takes 10 to 60 ms for each (it waits until no
- * event is in flight), which the event path must not.
+ * Closing descriptors without waiting. Of an evdev node the kernel takes 10 to 60 ms for each (it waits
+ * until no event is in flight), which the event path must not; and what another process handed over
+ * can take for ever (peer-fd.h).
  */
 #pragma once
 
@@ -9,3 +10,6 @@ void close_later(int fd);
 
 /* Closes all n descriptors at the same time and returns when that is done; each becomes -1. */
 void close_together(int *fds, unsigned n);
+
+/* How many closes have been started and have not ended. */
+unsigned closes_pending(void);

@@ -5,9 +5,10 @@
 #include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
+#include "closer.h"
 #include "log.h"
+#include "peer-fd.h"
 #include "stall.h"
 #include "util.h"
 
@@ -20,6 +21,8 @@
 #define DEADLINE_MS      1000
 #define MESSAGES_PER_RUN 16
 #define COMPLAINTS_MAX   8
+#define STUCK_MAX        128 /* of what peers handed over, in all; see peer_fd_stuck */
+#define FDS_MAX          253 /* SCM_MAX_FD: more the kernel does not pass */
 
 #define PROTOCOL_MQ        (UINT64_C(1) << 0)
 #define PROTOCOL_REPLY_ACK (UINT64_C(1) << 3)
@@ -74,17 +77,22 @@ static bool need_reply(const struct vhost *vhost)
 	return vhost->msg.flags & FLAG_NEED_REPLY;
 }
 
-static void take_fd(struct vhost *vhost, int *fd)
+/* For CALL and ERR: what can be written to without waiting, once ring_of_fd has looked at it. */
+static int take_writable(struct vhost *vhost, int *fd)
 {
+	int taken = vhost->n_fds > 0 ? steal_fd(&vhost->fds[0]) : -1;
+
+	if (peer_fd_kind(taken) == PEER_FD_PIPE)
+		taken = peer_fd_relay(&taken);
 	close_fd(fd);
-	if (vhost->n_fds > 0)
-		*fd = steal_fd(&vhost->fds[0]);
+	*fd = taken < 0 ? -1 : taken;
+	return taken < -1 ? taken : 0;
 }
 
 static void drop_fds(struct vhost *vhost)
 {
 	while (vhost->n_fds > 0)
-		close_fd(&vhost->fds[--vhost->n_fds]);
+		peer_fd_close(&vhost->fds[--vhost->n_fds]);
 }
 
 /* The one bound of every index that the front end sends. */
@@ -189,7 +197,7 @@ static void kick_ready(struct watch *watch, uint32_t events)
 static void close_kick(struct vhost_ring *ring)
 {
 	watch_stop(&ring->kick);
-	close_fd(&ring->kick_fd);
+	peer_fd_close(&ring->kick_fd);
 }
 
 static int get_features(struct vhost *vhost)
@@ -317,22 +325,21 @@ static int get_vring_base(struct vhost *vhost)
 }
 
 /*
- * The ring of a KICK, CALL or ERR message, with the descriptor that it says it has. That may not be a
- * file or a device, where a write could wait; O_NONBLOCK does the rest.
+ * The ring of a KICK, CALL or ERR message, with the descriptor that it says it has: an eventfd, the
+ * end of a pipe, or a unix socket.
  */
 static struct vhost_ring *ring_of_fd(struct vhost *vhost)
 {
 	uint64_t value = vhost->msg.u64;
 	int fd = vhost->n_fds > 0 ? vhost->fds[0] : -1;
-	struct stat stat;
-	int flags;
+	int kind, flags;
 
 	if (value & ~(uint64_t)(0xff | NO_FD) || !(value & NO_FD) != (fd >= 0))
 		return NULL;
 	if (fd < 0)
 		return ring_at(vhost, value & 0xff);
-	if (fstat(fd, &stat) < 0 || S_ISREG(stat.st_mode) || S_ISDIR(stat.st_mode) ||
-	    S_ISCHR(stat.st_mode) || S_ISBLK(stat.st_mode))
+	kind = peer_fd_kind(fd);
+	if (kind != PEER_FD_EVENT && kind != PEER_FD_PIPE)
 		return NULL;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -348,10 +355,11 @@ static int set_vring_kick(struct vhost *vhost)
 	if (!ring)
 		return -EINVAL;
 	close_kick(ring);
-	take_fd(vhost, &ring->kick_fd);
-	if (ring->kick_fd >= 0)
+	if (vhost->n_fds > 0) {
+		ring->kick_fd = steal_fd(&vhost->fds[0]);
 		rc = watch_start(&ring->kick, vhost->watch.loop, ring->kick_fd, EPOLLIN | EPOLLET,
 				 kick_ready);
+	}
 	if (rc < 0)
 		return rc;
 	ring->kicked = true;
@@ -363,24 +371,19 @@ static int set_vring_kick(struct vhost *vhost)
 static int set_vring_call(struct vhost *vhost)
 {
 	struct vhost_ring *ring = ring_of_fd(vhost);
+	int rc = ring ? take_writable(vhost, &ring->call_fd) : -EINVAL;
 
-	if (!ring)
-		return -EINVAL;
-	take_fd(vhost, &ring->call_fd);
 	/* What was published before may have been told to the old one alone. */
-	if (ring->running)
+	if (rc == 0 && ring->running)
 		write_event(&ring->call_fd);
-	return 0;
+	return rc;
 }
 
 static int set_vring_err(struct vhost *vhost)
 {
 	struct vhost_ring *ring = ring_of_fd(vhost);
 
-	if (!ring)
-		return -EINVAL;
-	take_fd(vhost, &ring->err_fd);
-	return 0;
+	return ring ? take_writable(vhost, &ring->err_fd) : -EINVAL;
 }
 
 static int set_vring_enable(struct vhost *vhost)
@@ -524,7 +527,7 @@ static int take_fds(struct vhost *vhost, struct msghdr *hdr)
 			if (vhost->n_fds < ARRAY_SIZE(vhost->fds)) {
 				vhost->fds[vhost->n_fds++] = fd;
 			} else {
-				close_fd(&fd);
+				peer_fd_close(&fd);
 				rc = -EBADMSG;
 			}
 		}
@@ -532,19 +535,26 @@ static int take_fds(struct vhost *vhost, struct msghdr *hdr)
 	return rc;
 }
 
-/* Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse. */
+/*
+ * Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse.
+ * There is room for all descriptors that can come: what has none the kernel closes, and we wait for it.
+ */
 static int receive(struct vhost *vhost, size_t end)
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(vhost->fds))];
+		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = { wire(vhost) + vhost->have, end - vhost->have };
 	struct msghdr hdr = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
-	ssize_t n = recvmsg(vhost->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n;
+
+	if (peer_fd_stuck() > STUCK_MAX)
+		return -EMFILE;
+	n = recvmsg(vhost->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
@@ -623,7 +633,7 @@ int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhos
 	if (rc == 0)
 		rc = watch_start(&vhost->watch, loop, fd, EPOLLIN, conn_ready);
 	if (rc < 0) {
-		close_fd(&fd);
+		close_later(fd);
 		vhost_close(vhost);
 	}
 	return rc;
@@ -636,7 +646,8 @@ void vhost_close(struct vhost *vhost)
 	vhost->open = false;
 	if (vhost->watch.loop) {
 		watch_stop(&vhost->watch);
-		close_fd(&vhost->watch.fd);
+		/* With all that stands unread in it. */
+		close_later(steal_fd(&vhost->watch.fd));
 	}
 	timer_fini(&vhost->deadline);
 	drop_fds(vhost);

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 
 #include "backlog.h"
+#include "closer.h"
 #include "log.h"
+#include "peer-fd.h"
 #include "usock.h"
 #include "util.h"
 #include "vhost.h"
@@ -21,6 +23,8 @@
 #define STATUS_MS        10  /* the guest's LEDs are looked at this often at most */
 #define STATUS_PER_RUN   64
 #define UNSHARED_MS      2000 /* kicked, and yet no buffer came into sight */
+#define STUCK_MAX        64   /* less than what ends a connection: whoever is refused ends none */
+#define LISTEN_AGAIN_MS  100
 #define LEDS             (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 
 struct vinput {
@@ -28,6 +32,7 @@ struct vinput {
 	const struct vinput_ops *ops;
 	void *owner;
 	struct watch listener;
+	struct timer listen_again;
 	struct vhost vhost;
 	uint8_t select, subsel; /* of the config space */
 
@@ -412,21 +417,38 @@ static bool admits(struct vinput *vinput, int fd)
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct vinput *vinput = container_of(watch, struct vinput, listener);
-	autoclose int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	int rc;
+	int fd, rc;
 
 	(void)events;
-	if (fd < 0 || vinput->vhost.open || !admits(vinput, fd))
+	if (peer_fd_stuck() > STUCK_MAX) {
+		watch_stop(watch);
+		timer_arm(&vinput->listen_again, LISTEN_AGAIN_MS, 0);
 		return;
+	}
+	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (vinput->vhost.open || !admits(vinput, fd)) {
+		close_later(fd); /* with what stands unread in it */
+		return;
+	}
 	vinput->select = vinput->subsel = 0;
 	vinput->warned_unshared = false;
-	rc = vhost_open(&vinput->vhost, watch->loop, steal_fd(&fd), &vhost_ops);
+	rc = vhost_open(&vinput->vhost, watch->loop, fd, &vhost_ops);
 	if (rc < 0)
 		log_error("%s: cannot serve a connection: %s", log_str(vinput->model.name).text,
 			  strerror(-rc));
 	else
 		log_info("%s: a front end has connected", log_str(vinput->model.name).text);
 	tell(vinput);
+}
+
+static void listen_again(struct timer *timer)
+{
+	struct vinput *vinput = container_of(timer, struct vinput, listen_again);
+
+	watch_start(&vinput->listener, timer->watch.loop, vinput->listener.fd, EPOLLIN,
+		    listener_ready);
 }
 
 static int open_all(struct vinput *vinput, struct loop *loop, int listener)
@@ -437,6 +459,8 @@ static int open_all(struct vinput *vinput, struct loop *loop, int listener)
 		rc = timer_init(&vinput->status, loop, status_rested);
 	if (rc == 0)
 		rc = timer_init(&vinput->unshared_timer, loop, unshared_passed);
+	if (rc == 0)
+		rc = timer_init(&vinput->listen_again, loop, listen_again);
 	if (rc == 0 && fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
 		rc = -errno;
 	if (rc == 0)
@@ -476,7 +500,8 @@ void vinput_free(struct vinput *vinput)
 	timer_fini(&vinput->retry);
 	timer_fini(&vinput->status);
 	timer_fini(&vinput->unshared_timer);
-	if (vinput->listener.loop) {
+	timer_fini(&vinput->listen_again);
+	if (vinput->listener.fn) {
 		watch_stop(&vinput->listener);
 		close_fd(&vinput->listener.fd);
 	}

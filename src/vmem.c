@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "peer-fd.h"
 #include "util.h"
 
 static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -45,18 +46,19 @@ static int check_areas(const struct vmem_area *areas, unsigned n)
 }
 
 /*
- * The page size of a file, if that may be mapped; else -errno. Not one on FUSE: a process that serves it
- * could leave an access of ours without an answer.
+ * The page size of a file, if that may be mapped; else -errno. Only one of this machine's own: a process
+ * that serves it could leave an access of ours without an answer, and these questions too.
  */
 static int page_size(int fd, const struct vmem_area *area, uint64_t *page)
 {
+	int kind = peer_fd_kind(fd);
 	struct stat stat;
-	struct statfs fs;
+	struct statfs fs = { 0 };
 
-	if (fstat(fd, &stat) < 0 || fstatfs(fd, &fs) < 0)
+	if (kind != PEER_FD_MEMORY && kind != PEER_FD_FILE)
+		return kind < 0 ? kind : -EINVAL;
+	if (fstat(fd, &stat) < 0 || (kind == PEER_FD_MEMORY && fstatfs(fd, &fs) < 0))
 		return -errno;
-	if (!S_ISREG(stat.st_mode) || fs.f_type == FUSE_SUPER_MAGIC)
-		return -EINVAL;
 	if ((uint64_t)stat.st_size < area->offset + area->size)
 		return -EINVAL;
 	*page = (uint64_t)(fs.f_type == HUGETLBFS_MAGIC ? fs.f_bsize : sysconf(_SC_PAGESIZE));

@@ -38,8 +38,8 @@ struct vmem {
 /*
  * Maps n areas, each from its own descriptor, in the place of what was mapped before; pointers into
  * that are void. The descriptors may be closed after. -EINVAL: none or too many, empty, beyond the
- * end of an address space or of the file, overlapping, above the cap, or no regular file that is kept
- * by this kernel; or fstat's or mmap's error. After an error all is as it was.
+ * end of an address space or of the file, overlapping, above the cap, or neither memory nor a file of a
+ * local disk file system, which is found out without waiting (peer-fd.h); or fstat's or mmap's error. After an error all is as it was.
  */
 int vmem_map(struct vmem *vmem, const struct vmem_area *areas, const int *fds, unsigned n);
 void vmem_unmap(struct vmem *vmem);

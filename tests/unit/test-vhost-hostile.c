@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 
 #include "now.h"
 #include "stand.h"
+#include "stuck.h"
 #include "util.h"
 
 /* How far the honest part has come when the lie begins. */
@@ -643,13 +645,34 @@ static int odd_fd(unsigned kind)
 
 #define ODD_FDS 12
 
+/* An eventfd, the end of a pipe, or a unix socket, which UML uses: what is due. */
+static bool can_signal(unsigned kind)
+{
+	return (kind >= 6 && kind <= 9) || kind == 11;
+}
+
+static void expect_acknowledged(struct frontend *fe)
+{
+	struct {
+		struct vhost_header header;
+		uint32_t status[2];
+	} answer;
+
+	assert_true(frontend_read(fe, &answer, sizeof(answer)));
+	assert_int_equal(answer.status[0] | answer.status[1], 0);
+}
+
 static void set_odd(struct stand *stand, uint32_t request, unsigned kind)
 {
 	autoclose int fd = odd_fd(kind);
 	const uint64_t ring = EVENTQ;
 
 	assert_true(fd >= 0);
-	frontend_message(&stand->fe, request, 0, &ring, sizeof(ring), &fd, 1);
+	frontend_message(&stand->fe, request, VHOST_NEED_REPLY, &ring, sizeof(ring), &fd, 1);
+	if (can_signal(kind))
+		expect_acknowledged(&stand->fe);
+	else
+		frontend_expect_refused(&stand->fe);
 	for (unsigned i = 0; i < 4; i++)
 		type(stand);
 	backend_expect_idle(&stand->backend);
@@ -682,6 +705,140 @@ static void err_of_any_kind(struct stand *stand)
 		backend_sync(&stand->backend);
 		again(stand);
 	}
+}
+
+/* Less than what makes the back end refuse connections. */
+#define BEARABLE 32
+
+/* A message with a descriptor on which calls wait, as often as is told; nobody waits. */
+static void hand_over_stuck(struct stand *stand, uint32_t request, const void *payload, size_t size,
+			    const unsigned *counts, unsigned n_counts)
+{
+	for (unsigned kind = 0; kind < STUCK_KINDS; kind++)
+		for (unsigned i = 0; i < n_counts; i++) {
+			struct stuck stuck;
+			int fds[VHOST_FDS_MAX];
+
+			if (!stuck_make(&stuck, kind))
+				skip();
+			for (unsigned k = 0; k < counts[i]; k++)
+				fds[k] = stuck.fd;
+			frontend_message(&stand->fe, request, 0, payload, size, fds, counts[i]);
+			for (unsigned k = 0; k < 4; k++)
+				type(stand);
+			backend_expect_idle(&stand->backend);
+			stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+			/* While so many closes wait nobody new is let in, and then again. */
+			if (counts[i] > BEARABLE)
+				stuck_end(&stuck);
+			again(stand);
+			stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+			stuck_end(&stuck);
+		}
+}
+
+static void stuck_memory_is_not_waited_for(struct stand *stand)
+{
+	static const unsigned counts[] = { 2, 8, 200 };
+
+	hand_over_stuck(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, counts,
+			ARRAY_SIZE(counts));
+}
+
+static void stuck_kick_call_and_err_are_not_waited_for(struct stand *stand)
+{
+	static const unsigned one = 1;
+	const uint64_t ring = EVENTQ;
+
+	for (uint32_t r = VHOST_SET_VRING_KICK; r <= VHOST_SET_VRING_ERR; r++)
+		hand_over_stuck(stand, r, &ring, sizeof(ring), &one, 1);
+}
+
+/* Where no descriptor is due at all, and the message is refused. */
+static void stuck_and_unexpected_is_not_waited_for(struct stand *stand)
+{
+	static const unsigned one = 1;
+	const uint64_t features = F_VERSION_1;
+
+	hand_over_stuck(stand, VHOST_SET_FEATURES, &features, sizeof(features), &one, 1);
+	hand_over_stuck(stand, 100, NULL, 0, &one, 1);
+}
+
+/* A ring that breaks says so through it. */
+static void stuck_err_is_not_waited_for(struct stand *stand)
+{
+	const uint64_t ring = EVENTQ;
+	struct stuck stuck;
+
+	if (!stuck_make(&stuck, STUCK_PIPE))
+		skip();
+	frontend_message(&stand->fe, VHOST_SET_VRING_ERR, 0, &ring, sizeof(ring), &stuck.fd, 1);
+	stand->fe.ring[EVENTQ].vring.avail->idx = 0x7000;
+	type(stand);
+	backend_await_up(&stand->backend, DEVICE, false);
+	stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+	again(stand);
+	stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+	stuck_end(&stuck);
+}
+
+/* Until no timer of a call descriptor's runs any more: its signal would end some of the waits. */
+static void settle(struct stand *stand)
+{
+	for (unsigned i = 0; i < 8; i++)
+		backend_expect_idle(&stand->backend);
+}
+
+/*
+ * What nobody has read when the connection ends is closed with it, and ours are closed before. Not one on
+ * FUSE: its server is only asked where it was somebody's descriptor.
+ */
+static void stuck_and_unread_is_not_waited_for(struct stand *stand)
+{
+	const struct vhost_header wrong = { VHOST_SET_OWNER, 7, 0 };
+
+	for (unsigned kind = STUCK_SOCKET; kind < STUCK_KINDS; kind++) {
+		struct stuck stuck;
+
+		if (!stuck_make(&stuck, kind))
+			skip();
+		frontend_sync(&stand->fe);
+		settle(stand);
+		kill(stand->backend.pid, SIGSTOP);
+		frontend_write(&stand->fe, &wrong, sizeof(wrong), NULL, 0);
+		frontend_write(&stand->fe, &wrong, sizeof(wrong), &stuck.fd, 1);
+		close_fd(&stuck.fd);
+		kill(stand->backend.pid, SIGCONT);
+		frontend_close(&stand->fe);
+		stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+		again(stand);
+		stuck_end(&stuck);
+	}
+}
+
+static void stuck_of_a_refused_user_is_not_waited_for(struct stand *stand)
+{
+	stand_end(stand);
+	for (unsigned kind = STUCK_SOCKET; kind < STUCK_KINDS; kind++) {
+		struct stuck stuck;
+
+		if (!stuck_make(&stuck, kind))
+			skip();
+		backend_admit(&stand->backend, false);
+		frontend_init(&stand->fe, &victim);
+		settle(stand);
+		kill(stand->backend.pid, SIGSTOP);
+		frontend_connect(&stand->fe, stand->backend.path[DEVICE]);
+		frontend_write(&stand->fe, "any bytes", 9, &stuck.fd, 1);
+		close_fd(&stuck.fd);
+		kill(stand->backend.pid, SIGCONT);
+		frontend_expect_closed(&stand->fe);
+		stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+		frontend_fini(&stand->fe);
+		backend_admit(&stand->backend, true);
+		stuck_end(&stuck);
+	}
+	begin(stand);
 }
 
 /* Its writer waits for ever where nothing says that it shall not. */
@@ -1958,6 +2115,12 @@ static const struct hostile list[] = {
 	{ STARTED, H(kick_of_any_kind) },
 	{ STARTED, H(call_of_any_kind) },
 	{ STARVED, H(err_of_any_kind) },
+	{ REALIZED, H(stuck_memory_is_not_waited_for) },
+	{ STARTED, H(stuck_kick_call_and_err_are_not_waited_for) },
+	{ REALIZED, H(stuck_and_unexpected_is_not_waited_for) },
+	{ STARVED, H(stuck_err_is_not_waited_for) },
+	{ REALIZED, H(stuck_and_unread_is_not_waited_for) },
+	{ RAW, H(stuck_of_a_refused_user_is_not_waited_for) },
 	{ STARTED, H(full_call_does_not_block) },
 	{ STARTED, H(call_made_blocking_does_not_block) },
 	{ STARVED, H(err_made_blocking_does_not_block) },

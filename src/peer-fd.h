@@ -1,0 +1,36 @@
+/*
+ * Descriptors that another process handed over. Whoever has made one can make a call on it wait for
+ * ever: fstat, fstatfs, poll, write and close of a file whose FUSE server does not answer; close of a
+ * TCP socket that lingers; write and close of a pipe whose reader sleeps with its lock. So what a
+ * descriptor is, is found out by calls that ask nobody, before any other; and it is closed here.
+ *
+ * The process must see /proc and ignore SIGPIPE.
+ */
+#pragma once
+
+enum peer_fd_kind {
+	PEER_FD_OTHER,
+	PEER_FD_MEMORY, /* a memfd, or a file of tmpfs or hugetlbfs: no call on it waits */
+	PEER_FD_FILE,  /* a regular file of a local disk file system: it waits for the disk alone */
+	PEER_FD_EVENT, /* an eventfd: only a write can wait (stall.h) */
+	PEER_FD_PIPE,  /* can be polled without waiting, and no more */
+};
+
+/* Never waits. One of the kinds, or -EBADF. */
+int peer_fd_kind(int fd);
+
+/* Closes *fd, whatever it is, without waiting: if need be in a thread. It becomes -1. */
+void peer_fd_close(int *fd);
+
+/*
+ * Takes over the write end of a PEER_FD_PIPE. Returns a descriptor of the caller's in its place, non-blocking,
+ * from which a thread passes on that something was written, 8 bytes for each time or for several;
+ * closing it ends the thread. Or -errno, and the pipe is closed.
+ */
+int peer_fd_relay(int *pipe);
+
+/*
+ * How many threads there are for what peers have made: relays, and closes that have not ended. Who goes
+ * on to accept descriptors bounds it.
+ */
+unsigned peer_fd_stuck(void);
