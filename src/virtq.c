@@ -91,7 +91,7 @@ unsigned virtq_room(struct virtq *virtq, unsigned want)
 struct chain {
 	const void *table; /* at any alignment, if it is indirect */
 	uint32_t size;     /* of the table */
-	uint32_t left;     /* descriptors that may still come: a loop ends there */
+	uint32_t left;     /* descriptors that may still come */
 	uint16_t next;
 	bool indirect, done;
 };
@@ -121,7 +121,7 @@ static int enter_indirect(const struct virtq *virtq, struct chain *chain, const 
 	*chain = (struct chain){
 		.table = vmem_guest(virtq->mem, desc->addr, desc->len),
 		.size = n,
-		.left = n,
+		.left = chain->left + 1, /* the one that led here holds nothing */
 		.indirect = true,
 	};
 	return chain->table ? 0 : -EPROTO;
@@ -162,12 +162,16 @@ static int next_head(struct virtq *virtq)
 	return head < virtq->num ? (int)head : violated(virtq);
 }
 
-static struct chain start_chain(const struct virtq *virtq, int head)
+/*
+ * Along a buffer for n bytes. None of its descriptors is empty, so that it needs n of them at most; one
+ * with more would only cost time, up to the whole ring for each buffer.
+ */
+static struct chain start_chain(const struct virtq *virtq, int head, uint32_t n)
 {
 	return (struct chain){
 		.table = virtq->desc,
 		.size = virtq->num,
-		.left = virtq->num,
+		.left = n,
 		.next = (uint16_t)head,
 	};
 }
@@ -185,7 +189,7 @@ static void use(struct virtq *virtq, int head, uint32_t written)
 /* Fills a buffer that may be a chain. */
 static int put_along(struct virtq *virtq, int head, const void *data, uint32_t n)
 {
-	struct chain chain = start_chain(virtq, head);
+	struct chain chain = start_chain(virtq, head, n);
 	uint32_t done = 0;
 	int64_t len;
 	uint8_t *piece;
@@ -223,7 +227,7 @@ int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
 int virtq_get(struct virtq *virtq, void *data, uint32_t n)
 {
 	int head = next_head(virtq);
-	struct chain chain = start_chain(virtq, head);
+	struct chain chain = start_chain(virtq, head, n);
 	uint32_t done = 0;
 	int64_t len;
 	uint8_t *piece;

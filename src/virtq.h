@@ -55,7 +55,7 @@ unsigned virtq_room(struct virtq *virtq, unsigned want);
 /*
  * Hot. Puts n bytes into the next buffer, which is to be written by the device, or gets the first n at
  * most from one that is to be read. Returns the bytes copied; -EAGAIN where no buffer waits; -EPROTO
- * where the queue broke, or the buffer cannot hold n.
+ * where the queue broke, the buffer cannot hold n, or is a chain of more than n descriptors.
  */
 int virtq_put(struct virtq *virtq, const void *data, uint32_t n);
 int virtq_get(struct virtq *virtq, void *data, uint32_t n);

@@ -318,6 +318,78 @@ static void gets_what_the_driver_wrote(void **state)
 	assert_int_equal(t.used->ring[1].id, 2);
 }
 
+/* 'n' descriptors from 0 on, of a byte each but for the last. */
+static void set_chain(unsigned n, uint16_t flags)
+{
+	for (unsigned i = 0; i < n; i++)
+		set_desc(i, buffer(0) + i, i + 1 < n ? 1 : 8,
+			 (uint16_t)(flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0)),
+			 (uint16_t)(i + 1));
+}
+
+/* A chain of the whole ring for each of many buffers would keep us for long: 8 bytes need 8 pieces. */
+static void breaks_on_longer_chains_than_an_event_needs(void **state)
+{
+	uint8_t data[8];
+
+	(void)state;
+	for (unsigned n = 8; n <= 9; n++)
+		for (unsigned indirect = 0; indirect < 2; indirect++) {
+			init(16, false);
+			if (indirect)
+				set_indirect(n, 0, 0);
+			else
+				set_chain(n, VRING_DESC_F_WRITE);
+			give(indirect ? 3 : 0);
+			assert_int_equal(put(EVENT(n)), n == 8 ? 8 : -EPROTO);
+			init(16, false);
+			set_chain(n, 0);
+			give(0);
+			assert_int_equal(virtq_get(&t.q, data, sizeof(data)), n == 8 ? 8 : -EPROTO);
+		}
+}
+
+/* What was put before a break is not told of: the queue is the driver's no more. */
+static void publishes_nothing_after_a_break(void **state)
+{
+	(void)state;
+	give_buffers(1);
+	assert_int_equal(put(EVENT(0)), 8);
+	give(8);
+	assert_int_equal(put(EVENT(1)), -EPROTO);
+	assert_false(virtq_publish(&t.q));
+	assert_int_equal(t.used->idx, 0);
+}
+
+/* Places whose doubles and halves are not each other's: an index is added to, and subtracted from. */
+static void goes_on_from_any_place(void **state)
+{
+	static const uint16_t places[] = { 1, 5, 0x1234, 0x7ffe, 0xfffb };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		init(8, false);
+		t.used->idx = t.avail->idx = places[i];
+		give_buffers(8);
+		t.q.last_avail = places[i];
+		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
+		assert_int_equal(t.q.last_avail, places[i]);
+		assert_int_equal(virtq_room(&t.q, 1), 8);
+		/* Lost by little, and by much: one entry behind all that the ring holds, or before. */
+		t.q.last_avail = (uint16_t)(places[i] - 1);
+		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
+		assert_int_equal(t.q.last_avail, places[i]);
+		t.q.last_avail = (uint16_t)(places[i] + 9);
+		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
+		assert_int_equal(t.q.last_avail, places[i]);
+		/* Neither can be: it is left as the front end says, and breaks. */
+		t.used->idx = (uint16_t)(places[i] + 0x4000);
+		t.q.last_avail = (uint16_t)(places[i] - 1);
+		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
+		assert_int_equal(t.q.last_avail, (uint16_t)(places[i] - 1));
+	}
+}
+
 static void breaks_on_bad_indices(void **state)
 {
 	(void)state;
@@ -552,6 +624,9 @@ int main(void)
 		virtq_test(puts_across_descriptors),
 		virtq_test(puts_into_indirect_tables),
 		virtq_test(gets_what_the_driver_wrote),
+		virtq_test(breaks_on_longer_chains_than_an_event_needs),
+		virtq_test(publishes_nothing_after_a_break),
+		virtq_test(goes_on_from_any_place),
 		virtq_test(breaks_on_bad_indices),
 		virtq_test(breaks_on_bad_descriptors),
 		virtq_test(breaks_on_loops),

@@ -174,6 +174,24 @@ static void refuses_bad_tables(void **state)
 	}
 }
 
+/* Each with each of those before it, and not only with its neighbour or the first. */
+static void refuses_overlaps_of_any_two(void **state)
+{
+	(void)state;
+	for (unsigned a = 0; a < 4; a++)
+		for (unsigned b = 0; b < 4; b++)
+			for (unsigned user = 0; user < 2; user++) {
+				struct vmem_area areas[4];
+
+				for (unsigned i = 0; i < 4; i++)
+					areas[i] = (struct vmem_area){ .guest = i * 0x10000,
+								       .size = 0x1000,
+								       .user = i * 0x10000 };
+				*(user ? &areas[b].user : &areas[b].guest) = a * 0x10000 + 0xfff;
+				assert_int_equal(map(areas, 4), a == b ? 0 : -EINVAL);
+			}
+}
+
 static void refuses_bad_numbers(void **state)
 {
 	struct vmem_area areas[VMEM_REGIONS_MAX + 1];
@@ -335,17 +353,12 @@ static void other_bus_errors_are_fatal(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		vmem_test(finds_both_kinds_of_address),
-		vmem_test(finds_whole_extents_only),
-		vmem_test(maps_at_odd_offsets),
-		vmem_test(shares_what_it_writes),
-		vmem_test(refuses_bad_tables),
-		vmem_test(refuses_bad_numbers),
-		vmem_test(caps_the_total),
-		vmem_test(refuses_what_is_no_memory),
-		vmem_test(leaks_nothing_on_failure),
-		vmem_test(replaces_the_table),
-		vmem_test(survives_a_truncated_file),
+		vmem_test(finds_both_kinds_of_address), vmem_test(finds_whole_extents_only),
+		vmem_test(maps_at_odd_offsets),         vmem_test(shares_what_it_writes),
+		vmem_test(refuses_bad_tables),          vmem_test(refuses_overlaps_of_any_two),
+		vmem_test(refuses_bad_numbers),         vmem_test(caps_the_total),
+		vmem_test(refuses_what_is_no_memory),   vmem_test(leaks_nothing_on_failure),
+		vmem_test(replaces_the_table),          vmem_test(survives_a_truncated_file),
 		vmem_test(other_bus_errors_are_fatal),
 	};
 
