@@ -386,7 +386,6 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 {
 	struct qinput *qinput = qmp_owner(qmp);
 
-	(void)data;
 	if (strcmp(name, "RESUME") == 0) {
 		go_up(qinput);
 	} else if (strcmp(name, "STOP") == 0) {
@@ -399,7 +398,8 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 	} else if (strcmp(name, "SHUTDOWN") == 0) {
 		forget(qinput);
 		go_down(qinput, "its VM has shut down");
-	} else if (strcmp(name, "GUEST_PANICKED") == 0) {
+	} else if (strcmp(name, "GUEST_PANICKED") == 0 &&
+		   strcmp(qmp_text(qmp_member(data, "action")), "run") != 0) {
 		go_down(qinput, "its guest has panicked");
 	}
 }

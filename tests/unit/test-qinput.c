@@ -1097,6 +1097,20 @@ static void releases_are_owed_over_a_reconnection(void **state)
 	assert_int_equal(count(peer.commands[3], "true"), 0);
 }
 
+/* QEMU was told to let it run on: it may be about to boot, and takes input. */
+static void panic_of_a_vm_that_goes_on(void **state)
+{
+	(void)state;
+	peer_say("{\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":\"run\"}}");
+	event("NIC_RX_FILTER_CHANGED");
+	assert_true(qinput_up(qinput));
+	assert_int_equal(changes, 1);
+	event("RESET");
+	assert_true(qinput_up(qinput));
+	peer_say("{\"event\":\"GUEST_PANICKED\"}");
+	AWAIT(!qinput_up(qinput));
+}
+
 static void panic_and_shutdown(void **state)
 {
 	(void)state;
@@ -1206,6 +1220,7 @@ int main(void)
 		PEER(releases_in_flight_are_owed_over_a_pause),
 		PEER(releases_that_wait_are_owed_over_a_pause),
 		PEER(releases_are_owed_over_a_reconnection),
+		PEER(panic_of_a_vm_that_goes_on),
 		PEER(panic_and_shutdown),
 		PEER(broken_peer),
 		PEER(freed_when_down),
