@@ -608,6 +608,7 @@ static void conn_ready(struct watch *watch, uint32_t events)
 		if (rc < 0)
 			break;
 		vhost->have = 0;
+		set_deadline(vhost, false); /* the next message has its own */
 	}
 	if (rc == 0 || rc == -EAGAIN)
 		set_deadline(vhost, vhost->have > 0);

@@ -477,6 +477,33 @@ static void pause_and_resume(void **state)
 	stand_survived(stand);
 }
 
+/* The same where its indices have just turned over: it stands where one that began anew would. */
+static void pause_at_index_0(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+
+	stand_begin(stand, &linux_guest);
+	key(stand, KEY_LEFTSHIFT, 1);
+	for (unsigned i = 1; i < 32768; i++) {
+		stand_send(stand, EVENTS({ EV_REL, REL_X, 1 }));
+		if (i % 16 == 0) /* before any has to wait, and is summed up */
+			guest_drain(fe, &stand->backend);
+	}
+	guest_drain(fe, &stand->backend);
+	assert_int_equal(fe->guest.rel[REL_X], 32767);
+	frontend_stop(fe);
+	assert_int_equal(fe->ring[EVENTQ].base, 0);
+	frontend_start(fe);
+	frontend_sync(fe);
+	backend_await_up(&stand->backend, DEVICE, true);
+	guest_drain(fe, &stand->backend);
+	expect_all_up(stand);
+	guest_calls(fe, EVENTQ);
+	stand_delivers(stand, DEVICE, fe);
+	stand_survived(stand);
+}
+
 /* What waited when it stopped is gone, and what is down in the guest comes up all the same. */
 static void pause_with_no_buffers(void **state)
 {
@@ -1099,6 +1126,7 @@ int main(int argc, char **argv)
 		TEST(guest_repeats_by_itself),
 		TEST(repetitions_for_a_guest_that_does_not),
 		TEST(pause_and_resume),
+		TEST(pause_at_index_0),
 		TEST(pause_with_no_buffers),
 		TEST(many_pauses),
 		TEST(reboot_forgets_all),

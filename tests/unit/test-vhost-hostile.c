@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -258,6 +259,21 @@ static void half_a_payload_is_not_waited_for(struct stand *stand)
 	frontend_expect_closed(&stand->fe);
 }
 
+/* A second for all of a message, and not for each byte: this one would take an hour. */
+static void trickle_is_not_waited_for(struct stand *stand)
+{
+	const struct vhost_header header = { VHOST_SET_CONFIG, VHOST_VERSION, 4096 };
+	struct pollfd closed = { .fd = stand->fe.sock, .events = POLLIN };
+	unsigned sent = 0;
+
+	assert_true(frontend_write(&stand->fe, &header, sizeof(header), NULL, 0));
+	while (poll(&closed, 1, 500) == 0) {
+		assert_in_range(sent++, 0, 20);
+		frontend_write(&stand->fe, "", 1, NULL, 0);
+	}
+	frontend_expect_closed(&stand->fe);
+}
+
 static void half_a_message_and_gone(struct stand *stand)
 {
 	const struct vhost_header header = { VHOST_SET_FEATURES, VHOST_VERSION, 8 };
@@ -282,6 +298,34 @@ static void message_in_single_bytes(struct stand *stand)
 		backend_sync(&stand->backend);
 	}
 	assert_true(frontend_read(&stand->fe, answer, sizeof(answer)));
+}
+
+/*
+ * The end of a message and the beginning of the next in one piece, again and again: each has a second of
+ * its own. Where we were slow ourselves, it is no proof.
+ */
+static void each_message_has_its_own_time(struct stand *stand)
+{
+	const struct vhost_header message = { VHOST_SET_OWNER, VHOST_VERSION, 0 };
+	const uint8_t *bytes = (const uint8_t *)&message;
+	uint8_t turned[sizeof(message)];
+	struct pollfd closed = { .fd = stand->fe.sock, .events = POLLIN };
+	long slowest = 0;
+
+	memcpy(turned, bytes + 6, 6);
+	memcpy(turned + 6, bytes, 6);
+	assert_true(frontend_write(&stand->fe, bytes, 6, NULL, 0));
+	for (unsigned i = 0; i < 6; i++) {
+		long start = now_ms();
+		bool ended = poll(&closed, 1, 300) != 0;
+
+		if (ended && slowest > 700)
+			return;
+		assert_false(ended);
+		if (!frontend_write(&stand->fe, turned, sizeof(turned), NULL, 0))
+			assert_true(now_ms() - start > 700);
+		slowest = now_ms() - start > slowest ? now_ms() - start : slowest;
+	}
 }
 
 static void messages_in_one_piece(struct stand *stand)
@@ -855,6 +899,23 @@ static void full_call_does_not_block(struct stand *stand)
 	assert_true(backend_state(&stand->backend, DEVICE).up);
 }
 
+/* Nothing is lost by one that was full: from when it was read, it is written to again. */
+static void full_call_is_used_again(struct stand *stand)
+{
+	struct frontend *fe = &stand->fe;
+	uint64_t most = UINT64_MAX - 1;
+
+	frontend_sync(fe);
+	guest_calls(fe, EVENTQ);
+	assert_int_equal(write(fe->ring[EVENTQ].call, &most, sizeof(most)), sizeof(most));
+	type(stand);
+	backend_sync(&stand->backend);
+	assert_true(guest_calls(fe, EVENTQ) == most);
+	guest_await(fe, 2);
+	guest_calls(fe, EVENTQ);
+	stand_delivers(stand, DEVICE, fe);
+}
+
 /* The flag is one of the open file, which the peer has too. */
 static void call_made_blocking_does_not_block(struct stand *stand)
 {
@@ -1085,6 +1146,18 @@ static void the_honest_start_is_one(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
 
+	start_lying(&stand->fe, &start);
+	await_said(&stand->fe);
+	assert_true(backend_state(&stand->backend, DEVICE).up);
+}
+
+/* Without PROTOCOL_FEATURES there is no SET_VRING_ENABLE: a ring starts with its kick. */
+static void start_without_protocol_features(struct stand *stand)
+{
+	struct start start = honest_start(&stand->fe);
+
+	start.features = F_VERSION_1;
+	start.no_enable = true;
 	start_lying(&stand->fe, &start);
 	await_said(&stand->fe);
 	assert_true(backend_state(&stand->backend, DEVICE).up);
@@ -1396,6 +1469,31 @@ static void tell_table(struct frontend *fe, const struct vhost_memory *memory)
 	const int fds[] = { fe->memfd, fe->memfd };
 
 	say(fe, VHOST_SET_MEM_TABLE, memory, 8 + memory->n * 32UL, fds, memory->n);
+}
+
+/* A ring that was stopped waits for its next kick descriptor, whatever else is said meanwhile. */
+static void stopped_ring_stays_so(struct stand *stand)
+{
+	struct frontend *fe = &stand->fe;
+	const uint64_t features = fe->features;
+
+	for (uint32_t i = 0; i < RINGS; i++) {
+		struct vhost_state state = { i, 0 }, base;
+
+		frontend_ask(fe, VHOST_GET_VRING_BASE, &state, sizeof(state), &base, sizeof(base));
+	}
+	tell_table(fe, &fe->memory);
+	say(fe, VHOST_SET_FEATURES, &features, sizeof(features), NULL, 0);
+	for (uint32_t i = 0; i < RINGS; i++) {
+		struct vhost_state state = { i, 1 };
+
+		say(fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+	}
+	await_said(fe);
+	type(stand);
+	assert_false(backend_state(&stand->backend, DEVICE).up);
+	guest_drain(fe, &stand->backend);
+	assert_int_equal(fe->guest.n_log, 0);
 }
 
 static void memory_repeated_leaks_nothing(struct stand *stand)
@@ -2088,8 +2186,10 @@ static const struct hostile list[] = {
 	{ REALIZED, H(unknown_request_is_refused) },
 	{ RAW, H(half_a_header_is_not_waited_for) },
 	{ RAW, H(half_a_payload_is_not_waited_for) },
+	{ RAW, H(trickle_is_not_waited_for) },
 	{ RAW, H(half_a_message_and_gone) },
 	{ RAW, H(message_in_single_bytes) },
+	{ RAW, H(each_message_has_its_own_time) },
 	{ RAW, H(messages_in_one_piece) },
 	{ RAW, H(silent_peer) },
 	{ RAW, H(peer_that_does_not_read) },
@@ -2122,6 +2222,7 @@ static const struct hostile list[] = {
 	{ REALIZED, H(stuck_and_unread_is_not_waited_for) },
 	{ RAW, H(stuck_of_a_refused_user_is_not_waited_for) },
 	{ STARTED, H(full_call_does_not_block) },
+	{ STARTED, H(full_call_is_used_again) },
 	{ STARTED, H(call_made_blocking_does_not_block) },
 	{ STARVED, H(err_made_blocking_does_not_block) },
 	{ STARTED, H(kick_made_blocking_does_not_block) },
@@ -2140,6 +2241,7 @@ static const struct hostile list[] = {
 	{ STARTED, H(addresses_stay_while_it_runs) },
 	{ STARTED, H(base_stays_while_it_runs) },
 	{ REALIZED, H(the_honest_start_is_one) },
+	{ REALIZED, H(start_without_protocol_features) },
 	{ REALIZED, H(packed_ring_is_refused) },
 	{ REALIZED, H(iommu_is_refused) },
 	{ REALIZED, H(ring_addresses_are_mapped) },
@@ -2167,6 +2269,7 @@ static const struct hostile list[] = {
 	{ REALIZED, H(region_is_memory) }, /* as CVE-2020-35517 of virtiofsd */
 	{ REALIZED, H(region_total_is_bounded) },
 	{ REALIZED, H(memory_cut_before_it_is_sent) },
+	{ STARTED, H(stopped_ring_stays_so) },
 	{ STARTED, H(memory_repeated_leaks_nothing) }, /* as CVE-2021-3544 */
 	{ STARTED, H(rings_go_with_their_memory) },    /* CVE-2026-86567 */
 	{ STARTED, H(buffers_go_with_their_memory) },
