@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <linux/virtio_ring.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include "util.h"
 #include "virtq.h"
@@ -610,6 +612,109 @@ static void survives_memory_that_is_taken_away(void **state)
 	assert_true(vmem_broken(&t.mem));
 }
 
+#if defined(__x86_64__)
+/*
+ * Every access of the device's to what only the driver writes, caught one by one: its mapping may not
+ * be touched but for the one instruction that has faulted, which is stepped over.
+ */
+#define WATCHED_END INDIRECT + (64 << 10)
+#define ACCESS_MAX  256
+#define TRAP_FLAG   0x100
+
+static struct {
+	uint8_t *base;
+	uint32_t at[ACCESS_MAX];
+	unsigned n;
+} watch;
+
+static void protect(int prot)
+{
+	mprotect(watch.base, USED, prot);
+	mprotect(watch.base + INDIRECT, 64 << 10, prot);
+}
+
+static void on_access(int signo, siginfo_t *info, void *context)
+{
+	ucontext_t *cpu = context;
+	uint64_t at = (uint64_t)((uint8_t *)info->si_addr - watch.base);
+
+	if (at >= WATCHED_END) {
+		signal(signo, SIG_DFL);
+		return;
+	}
+	if (watch.n < ACCESS_MAX)
+		watch.at[watch.n++] = (uint32_t)at;
+	protect(PROT_READ | PROT_WRITE);
+	cpu->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+}
+
+static void on_step(int signo, siginfo_t *info, void *context)
+{
+	ucontext_t *cpu = context;
+
+	(void)signo;
+	(void)info;
+	protect(PROT_NONE);
+	cpu->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+}
+
+static struct sigaction was[2];
+
+static void watch_begin(void)
+{
+	struct sigaction access = { .sa_sigaction = on_access, .sa_flags = SA_SIGINFO };
+	struct sigaction step = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+
+	watch.base = t.mem.region[0].host;
+	watch.n = 0;
+	sigaction(SIGSEGV, &access, &was[0]);
+	sigaction(SIGTRAP, &step, &was[1]);
+	protect(PROT_NONE);
+}
+
+static void watch_end(void)
+{
+	protect(PROT_READ | PROT_WRITE);
+	sigaction(SIGSEGV, &was[0], NULL);
+	sigaction(SIGTRAP, &was[1], NULL);
+}
+
+/* Descriptors by halves of 8 bytes, the available ring by its fields; each of them once. */
+static void expect_read_once(unsigned n)
+{
+	assert_int_equal(watch.n, n);
+	for (unsigned i = 0; i < watch.n; i++) {
+		uint32_t at = watch.at[i];
+
+		if (at < AVAIL || at >= INDIRECT)
+			assert_int_equal(at % 8, 0);
+		for (unsigned k = 0; k < i; k++)
+			assert_int_not_equal(watch.at[k], at);
+	}
+}
+
+/* What is looked at a second time may be another by then (CVE-2026-86562, 86848, 93683). */
+static void reads_each_field_once(void **state)
+{
+	uint8_t data[8];
+
+	(void)state;
+	give_buffers(1);
+	watch_begin();
+	put(EVENT(0));
+	watch_end();
+	expect_read_once(1 + 1 + 2); /* the index, the entry, the descriptor */
+
+	init(8, false);
+	set_chain(3, 0);
+	give(0);
+	watch_begin();
+	assert_int_equal(virtq_get(&t.q, data, sizeof(data)), 8);
+	watch_end();
+	expect_read_once(1 + 1 + 3 * 2);
+}
+#endif
+
 #define virtq_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -627,6 +732,9 @@ int main(void)
 		virtq_test(breaks_on_longer_chains_than_an_event_needs),
 		virtq_test(publishes_nothing_after_a_break),
 		virtq_test(goes_on_from_any_place),
+#if defined(__x86_64__)
+		virtq_test(reads_each_field_once),
+#endif
 		virtq_test(breaks_on_bad_indices),
 		virtq_test(breaks_on_bad_descriptors),
 		virtq_test(breaks_on_loops),
