@@ -61,28 +61,26 @@ static void copy_repeat(struct clone *clone, const struct libevdev *source)
 			 strerror(errno));
 }
 
-static void clone_ready(struct watch *watch, uint32_t events)
+static void leds_changed(struct uinput_leds *leds)
 {
-	struct clone *clone = container_of(watch, struct clone, watch);
+	struct clone *clone = container_of(leds, struct clone, leds);
 
-	(void)events;
-	if (uinput_read_leds(clone->uinput.fd, &clone->leds))
-		clone->leds_changed(clone);
+	clone->leds_changed(clone);
 }
 
 int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, const char *phys,
-	       uint16_t leds, clone_leds_fn leds_changed)
+	       uint16_t leds, clone_leds_fn changed)
 {
 	int rc;
 
-	*clone = (struct clone){ .uinput.fd = -1, .leds = leds, .leds_changed = leds_changed };
+	*clone = (struct clone){ .uinput.fd = -1, .leds_changed = changed };
 	libevdev_disable_event_type(source, EV_FF);
 	identify(source, &clone->identity);
 	rc = uinput_open(&clone->uinput, source, phys);
 	if (rc < 0)
 		return rc;
 	copy_repeat(clone, source);
-	rc = watch_start(&clone->watch, loop, clone->uinput.fd, EPOLLIN, clone_ready);
+	rc = uinput_watch_leds(&clone->leds, loop, clone->uinput.fd, leds, leds_changed);
 	if (rc < 0)
 		clone_close(clone);
 	return rc;
@@ -104,6 +102,6 @@ int clone_send(struct clone *clone, const struct frame *frame)
 
 void clone_close(struct clone *clone)
 {
-	watch_stop(&clone->watch);
+	uinput_unwatch_leds(&clone->leds);
 	uinput_close(&clone->uinput);
 }

@@ -16,7 +16,7 @@
 
 struct clone;
 
-/* The host's programs changed the lock LEDs: clone->leds has the new mask. */
+/* The host's programs changed the lock LEDs: clone->leds.mask. At most every UINPUT_LEDS_MS. */
 typedef void (*clone_leds_fn)(struct clone *clone);
 
 /* Everything about a source that its clone copies: equal bytes mean that the clone still fits. */
@@ -31,9 +31,8 @@ struct clone_identity {
 
 struct clone {
 	struct uinput uinput;
-	uint16_t leds; /* the host's own: bit n for LED code n */
+	struct uinput_leds leds; /* the host's own: leds.mask */
 	clone_leds_fn leds_changed;
-	struct watch watch;
 	struct clone_identity identity;
 };
 

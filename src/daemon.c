@@ -68,7 +68,8 @@ static void show_leds(struct daemon *daemon, struct source *source)
 	const struct guest *guest = focused_guest(daemon);
 
 	if (source->ready)
-		device_set_leds(&source->device, guest ? guest_leds(guest) : source->clone.leds);
+		device_set_leds(&source->device,
+				guest ? guest_leds(guest) : source->clone.leds.mask);
 }
 
 static void show_all_leds(struct daemon *daemon)

@@ -48,7 +48,10 @@ int node_open_guard(struct node *node)
 	if (node->guard_fd >= 0)
 		return 0;
 	node->guard_fd = open(node->uinput.devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return node->guard_fd < 0 ? -errno : 0;
+	if (node->guard_fd < 0)
+		return -errno;
+	uinput_leds_by(&node->leds, node->guard_fd);
+	return 0;
 }
 
 /*
@@ -99,7 +102,7 @@ static void guard_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	node_leave(node);
-	node->leds = 0;
+	node->leds.mask = 0;
 	node_release_all(node);
 	node->ops->lost(node);
 }
@@ -110,7 +113,7 @@ int node_enter(struct node *node)
 		return 0;
 	if (node_check(node))
 		return watch_start(&node->guard, node->loop, node->guard_fd, EPOLLIN, guard_ready);
-	node->leds = 0;
+	node->leds.mask = 0;
 	return 0;
 }
 
@@ -120,15 +123,12 @@ void node_leave(struct node *node)
 }
 
 /* LEDs count while somebody holds the node; otherwise they are the host console's. */
-static void back_ready(struct watch *watch, uint32_t events)
+static void leds_changed(struct uinput_leds *leds)
 {
-	struct node *node = container_of(watch, struct node, back);
-	uint16_t leds = node->leds;
+	struct node *node = container_of(leds, struct node, leds);
 
-	(void)events;
-	if (!uinput_read_leds(node->uinput.fd, &leds))
-		return;
-	node->leds = node_check(node) ? leds : 0;
+	if (!node_check(node))
+		leds->mask = 0;
 	node->ops->leds(node);
 }
 
@@ -149,13 +149,13 @@ int node_open(struct node *node, struct loop *loop, const char *guest, enum shap
 	libevdev_free(model);
 	if (rc < 0)
 		return rc;
-	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
+	return uinput_watch_leds(&node->leds, loop, node->uinput.fd, 0, leds_changed);
 }
 
 int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
 	       int guard_fd, const char *devnode, const struct node_ops *ops)
 {
-	uint16_t leds = 0;
+	int rc;
 
 	*node = (struct node){ .ops = ops,
 			       .loop = loop,
@@ -164,9 +164,13 @@ int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int 
 			       .guard_fd = guard_fd };
 	snprintf(node->uinput.devnode, sizeof(node->uinput.devnode), "%s", devnode);
 	node_release_all(node);
-	if (node_check(node) && ioctl(guard_fd, EVIOCGLED(sizeof(leds)), &leds) >= 0)
-		node->leds = leds;
-	return watch_start(&node->back, loop, node->uinput.fd, EPOLLIN, back_ready);
+	rc = uinput_watch_leds(&node->leds, loop, node->uinput.fd, 0, leds_changed);
+	if (rc < 0 || guard_fd < 0)
+		return rc;
+	uinput_leds_by(&node->leds, guard_fd);
+	if (node_check(node))
+		node->leds.mask = node->leds.kernel;
+	return 0;
 }
 
 int node_send(struct node *node, const struct frame *frame)
@@ -197,7 +201,7 @@ void node_release_all(const struct node *node)
 void node_close(struct node *node)
 {
 	watch_stop(&node->guard);
-	watch_stop(&node->back);
+	uinput_unwatch_leds(&node->leds);
 	close_fd(&node->guard_fd);
 	uinput_close(&node->uinput);
 }

@@ -26,7 +26,7 @@ struct node_ops {
 	 * The guard heard something: the grab is lost. The node has released what was down on it.
 	 */
 	void (*lost)(struct node *node);
-	/* The holder set LEDs: node->leds. */
+	/* The holder set LEDs: node->leds.mask. At most every UINPUT_LEDS_MS. */
 	void (*leds)(struct node *node);
 };
 
@@ -35,10 +35,9 @@ struct node {
 	struct loop *loop;
 	enum shape_node which;
 	struct uinput uinput;
-	int guard_fd; /* -1: not yet permitted to open it */
-	uint16_t leds;
+	int guard_fd;       /* -1: not yet permitted to open it */
 	struct watch guard; /* in the loop while the node is known to be held and has the focus */
-	struct watch back;
+	struct uinput_leds leds; /* the holder's: leds.mask */
 };
 
 #define NODE_INIT                                                                                  \
@@ -48,7 +47,7 @@ struct node {
 
 /*
  * Makes node 'which' of the guest: name "evswitch-GUEST-keyboard", phys "evswitch/GUEST/keyboard",
- * the codes that shape_carries allows. 0, or -errno as uinput_create.
+ * the codes that shape_carries allows. 0, or -errno as uinput_open.
  */
 int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
 	      const struct shape_rules *rules, const struct node_ops *ops);

@@ -58,7 +58,7 @@ static void node_leds(struct node *node)
 {
 	struct sink *sink = &owner_of(node)->sink;
 
-	sink->leds = node->leds;
+	sink->leds = node->leds.mask;
 	sink->owner->leds(sink);
 }
 
@@ -96,7 +96,7 @@ static int open_node(struct sink *sink, struct node *node, enum shape_node which
 	rc = node_adopt(node, sink->loop, which, fd, kept_take_guard(kept, which),
 			kept->hello.devnode[which], &node_ops);
 	if (which == SHAPE_KEYBOARD)
-		sink->leds = node->leds;
+		sink->leds = node->leds.mask;
 	return rc;
 }
 
@@ -191,7 +191,7 @@ static int enter(struct sink *sink, const char **why)
 		       "or its own toggle has let them go";
 		rc = -ENOTCONN;
 	}
-	sink->leds = node[SHAPE_KEYBOARD].leds;
+	sink->leds = node[SHAPE_KEYBOARD].leds.mask;
 	if (rc < 0)
 		leave(sink);
 	else

@@ -22,7 +22,7 @@ struct source_ops {
 	void (*ready)(struct source *source);
 	/* Unplugged, after ready. */
 	void (*gone)(struct source *source);
-	/* The host's programs changed its LEDs: source->clone.leds. */
+	/* The host's programs changed its LEDs: source->clone.leds.mask. */
 	void (*leds)(struct source *source);
 };
 

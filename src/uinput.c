@@ -60,21 +60,107 @@ int uinput_send(int fd, const struct frame *frame)
 	return written < 0 ? -errno : -EIO;
 }
 
-bool uinput_read_leds(int fd, uint16_t *leds)
+/* What is read from uinput is a queue of 16 that overruns without a word: good for a few events only. */
+static bool apply_events(struct uinput_leds *leds)
 {
 	struct input_event ev[16];
-	ssize_t size = read(fd, ev, sizeof(ev));
-	unsigned mask = *leds;
+	ssize_t size = read(leds->watch.fd, ev, sizeof(ev));
 
-	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++) {
+	for (ssize_t i = 0; leds->evdev_fd < 0 && i < size / (ssize_t)sizeof(*ev); i++) {
 		if (ev[i].type != EV_LED || ev[i].code > LED_MAX)
 			continue;
-		mask &= ~(1U << ev[i].code);
+		leds->mask &= (uint16_t) ~(1U << ev[i].code);
 		if (ev[i].value)
-			mask |= 1U << ev[i].code;
+			leds->mask |= (uint16_t)(1U << ev[i].code);
 	}
-	if (mask == *leds)
-		return false;
-	*leds = (uint16_t)mask;
-	return true;
+	return size > 0;
+}
+
+/* Of what the kernel has, only the changes: what it showed before may be somebody else's. */
+static void apply_state(struct uinput_leds *leds)
+{
+	uint16_t now = leds->kernel, changed;
+
+	if (leds->evdev_fd < 0 || ioctl(leds->evdev_fd, EVIOCGLED(sizeof(now)), &now) < 0)
+		return;
+	changed = now ^ leds->kernel;
+	leds->mask = (uint16_t)((leds->mask & ~changed) | (now & changed));
+	leds->kernel = now;
+}
+
+static int start_watch(struct uinput_leds *leds);
+
+/* True where somebody has set LEDs since the last look. */
+static bool look_at_leds(struct uinput_leds *leds)
+{
+	uint16_t mask = leds->mask;
+	bool any = apply_events(leds);
+
+	apply_state(leds);
+	return any || mask != leds->mask;
+}
+
+static void leds_ready(struct watch *watch, uint32_t events)
+{
+	struct uinput_leds *leds = container_of(watch, struct uinput_leds, watch);
+
+	(void)events;
+	/* Without the state, events must be taken as they come. */
+	if (leds->evdev_fd >= 0)
+		watch_stop(watch);
+	look_at_leds(leds);
+	if (leds->resting)
+		return;
+	leds->resting = true;
+	timer_arm(&leds->rest, UINPUT_LEDS_MS, UINPUT_LEDS_MS);
+	leds->told = leds->mask;
+	leds->changed(leds);
+}
+
+static void leds_rested(struct timer *timer)
+{
+	struct uinput_leds *leds = container_of(timer, struct uinput_leds, rest);
+	bool any = look_at_leds(leds) || leds->told != leds->mask;
+
+	if (!any && (leds->watch.loop || start_watch(leds) == 0)) {
+		timer_arm(timer, 0, 0);
+		leds->resting = false;
+	}
+	if (leds->told == leds->mask)
+		return;
+	leds->told = leds->mask;
+	leds->changed(leds);
+}
+
+static int start_watch(struct uinput_leds *leds)
+{
+	return watch_start(&leds->watch, leds->loop, leds->watch.fd, EPOLLIN, leds_ready);
+}
+
+int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint16_t mask,
+		      uinput_leds_fn changed)
+{
+	int rc;
+
+	*leds = (struct uinput_leds){ .loop = loop,
+				      .changed = changed,
+				      .evdev_fd = -1,
+				      .mask = mask,
+				      .told = mask,
+				      .watch.fd = fd };
+	rc = timer_init(&leds->rest, loop, leds_rested);
+	return rc < 0 ? rc : start_watch(leds);
+}
+
+void uinput_leds_by(struct uinput_leds *leds, int evdev_fd)
+{
+	leds->evdev_fd = evdev_fd;
+	if (ioctl(evdev_fd, EVIOCGLED(sizeof(leds->kernel)), &leds->kernel) < 0)
+		leds->evdev_fd = -1;
+}
+
+void uinput_unwatch_leds(struct uinput_leds *leds)
+{
+	watch_stop(&leds->watch);
+	timer_fini(&leds->rest);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "frame.h"
+#include "loop.h"
 
 #define UINPUT_DEVNODE_MAX 64
 
@@ -33,6 +34,35 @@ void uinput_close(struct uinput *uinput);
 /* Hot. Writes a whole frame. 0 or -errno. uinput never blocks: a frame nobody reads is gone. */
 int uinput_send(int fd, const struct frame *frame);
 
-/* Reads what came back through uinput and applies the EV_LED events in it. True where *leds
- * changed. */
-bool uinput_read_leds(int fd, uint16_t *leds);
+/* How soon after the owner was told of LEDs it is told again. */
+#define UINPUT_LEDS_MS 50
+
+struct uinput_leds;
+typedef void (*uinput_leds_fn)(struct uinput_leds *leds);
+
+/*
+ * The LEDs that others set on a device of ours: their state, told at most every UINPUT_LEDS_MS however
+ * often they change. With an evdev client of the device to ask for the state, nothing in between wakes
+ * this process either. Embedded in the owner, who has both descriptors.
+ */
+struct uinput_leds {
+	struct loop *loop;
+	uinput_leds_fn changed;
+	uint16_t mask;   /* bit n for LED code n; the owner may set it */
+	uint16_t told;   /* when 'changed' was called last */
+	uint16_t kernel; /* the device's LEDs at the last look */
+	int evdev_fd;    /* -1: none */
+	bool resting;    /* the timer runs */
+	struct watch watch;
+	struct timer rest;
+};
+
+/*
+ * Watches the uinput descriptor 'fd'; 'mask' is what counts as set until somebody sets another. 0 or
+ * -errno of timer_init or watch_start: uinput_unwatch_leds is legal then, as on a zeroed struct.
+ */
+int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint16_t mask,
+		      uinput_leds_fn changed);
+/* From now on the state is asked for through this client of the same device. */
+void uinput_leds_by(struct uinput_leds *leds, int evdev_fd);
+void uinput_unwatch_leds(struct uinput_leds *leds);

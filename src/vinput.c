@@ -20,7 +20,7 @@
 #define STATUSQ          1
 #define RETRY_MS         8   /* a driver that refilled its ring without a kick */
 #define FRAMES_PER_FLUSH 256 /* the rest at the next retry: bounded work for each wake-up */
-#define STATUS_MS        10  /* the guest's LEDs are looked at this often at most */
+#define STATUS_MS        50  /* the guest's LEDs are looked at this often at most */
 #define STATUS_PER_RUN   64
 #define UNSHARED_MS      2000 /* kicked, and yet no buffer came into sight */
 #define STUCK_MAX        64   /* less than what ends a connection: whoever is refused ends none */
