@@ -37,6 +37,41 @@ static bool is_media_key(unsigned code)
 }
 
 /*
+ * Of the keys behind the buttons, those that keyboards have. Linux before 6.10 never announces a device
+ * whose uevent is longer than 2,048 bytes, and each key from KEY_MUTE on takes 3 or 4 of them: remote
+ * controls', telephones' and cameras' keys stay out, and laptops' Fn chords, which firmware makes.
+ */
+static const struct {
+	uint16_t first, last;
+} keyboard_keys[] = {
+	{ KEY_OK, KEY_CLEAR },
+	{ KEY_OPTION, KEY_INFO },
+	{ KEY_FAVORITES, KEY_FAVORITES },
+	{ KEY_ZOOM, KEY_SCREEN },
+	{ KEY_ZOOMIN, KEY_EURO },
+	{ KEY_CONTEXT_MENU, KEY_CONTEXT_MENU },
+	{ KEY_IMAGES, KEY_IMAGES },
+	{ KEY_NOTIFICATION_CENTER, KEY_LINK_PHONE },
+	{ KEY_FN, KEY_FN_ESC },
+	{ KEY_BRL_DOT1, KEY_BRL_DOT10 },
+	{ KEY_TOUCHPAD_TOGGLE, KEY_TOUCHPAD_OFF },
+	{ KEY_ALS_TOGGLE, KEY_REFRESH_RATE_TOGGLE },
+	{ KEY_BUTTONCONFIG, KEY_BRIGHTNESS_MAX },
+	{ KEY_KBDINPUTASSIST_PREV, KEY_KBDINPUTASSIST_CANCEL },
+	{ KEY_MACRO1, KEY_KBD_LCD_MENU5 },
+};
+
+static bool is_keyboard_key(unsigned code)
+{
+	if (code <= KEY_MICMUTE)
+		return code != KEY_RESERVED;
+	for (unsigned i = 0; i < ARRAY_SIZE(keyboard_keys); i++)
+		if (code >= keyboard_keys[i].first && code <= keyboard_keys[i].last)
+			return true;
+	return false;
+}
+
+/*
  * The node of an EV_KEY code, or SHAPE_NODES for none. Game pads' and tablets' buttons have none: a
  * guest would take the whole node for a joystick and its desktop would ignore it.
  */
@@ -44,8 +79,7 @@ static enum shape_node key_node(unsigned code)
 {
 	if (code >= BTN_MISC && code < BTN_JOYSTICK)
 		return SHAPE_POINTER;
-	if (code == KEY_RESERVED || (code >= BTN_JOYSTICK && code < KEY_OK) ||
-	    (code >= BTN_DPAD_UP && code <= BTN_DPAD_RIGHT) || code >= BTN_TRIGGER_HAPPY)
+	if (!is_keyboard_key(code))
 		return SHAPE_NODES;
 	return is_media_key(code) ? SHAPE_MEDIA : SHAPE_KEYBOARD;
 }

@@ -1,5 +1,5 @@
-# Keys beyond the classic keyboard come out where the channel can take them. A game pad's buttons
-# are the host's alone: no node of a guest declares them.
+# Keys beyond the classic keyboard come out where the channel can take them. A remote control's keys and a
+# game pad's buttons are the host's alone: no node of a guest declares them.
 [conf]
 [device keyboard]
 name = evswitch-test keyboard
@@ -48,6 +48,8 @@ via = virtio-input
 > one/keyboard ok:1
 < keyboard ok:0
 > one/keyboard ok:0
+< keyboard tv:1
+< keyboard tv:0
 < keyboard btn_south:1
 < keyboard btn_south:0
 < keyboard btn_trigger_happy1:1

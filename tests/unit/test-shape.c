@@ -140,6 +140,44 @@ static void carries_each_code_on_one_node(void **state)
 	}
 }
 
+/* A device that declared all codes would never be announced by Linux before 6.10. */
+static void carries_the_keys_of_keyboards(void **state)
+{
+	static const uint16_t kept[] = { KEY_ESC,
+					 KEY_F13,
+					 KEY_F24,
+					 KEY_MICMUTE,
+					 KEY_OK,
+					 KEY_DISPLAYTOGGLE,
+					 KEY_EURO,
+					 KEY_CONTEXT_MENU,
+					 KEY_FN,
+					 KEY_BRL_DOT8,
+					 KEY_TOUCHPAD_TOGGLE,
+					 KEY_ASSISTANT,
+					 KEY_EMOJI_PICKER,
+					 KEY_MACRO1,
+					 KEY_MACRO30,
+					 KEY_MACRO_RECORD_START,
+					 KEY_KBD_LCD_MENU5 };
+	static const uint16_t left_out[] = { KEY_TV,          KEY_RED,
+					     KEY_NUMERIC_0,   KEY_CAMERA_ZOOMIN,
+					     KEY_FN_F1,       KEY_ATTENDANT_ON,
+					     KEY_NEXT_ELEMENT };
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		assert_true(shape_carries(&none, SHAPE_KEYBOARD, EV_KEY, kept[i]));
+	for (unsigned i = 0; i < sizeof(left_out) / sizeof(*left_out); i++)
+		assert_false(shape_carries(&none, SHAPE_KEYBOARD, EV_KEY, left_out[i]));
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		n += shape_carries(&none, SHAPE_KEYBOARD, EV_KEY, code) ||
+		     shape_carries(&none, SHAPE_MEDIA, EV_KEY, code);
+	print_message("%u keys\n", n);
+	play(with(&none), "tv:1 numeric_0:1 a:1", "keyboard a:1\n");
+}
+
 static void carries_by_rule(void **state)
 {
 	(void)state;
@@ -407,6 +445,7 @@ int main(void)
 		cmocka_unit_test(splits_over_the_nodes),
 		cmocka_unit_test(leaves_out_what_no_node_carries),
 		cmocka_unit_test(carries_each_code_on_one_node),
+		cmocka_unit_test(carries_the_keys_of_keyboards),
 		cmocka_unit_test(carries_by_rule),
 		cmocka_unit_test(input_linux_declares_nine_axes),
 		cmocka_unit_test(one_of_each_pair),
