@@ -25,7 +25,7 @@
 struct kept;
 
 struct kept_ops {
-	/* The keeper has said what it keeps: kept->hello, and kept_take_fd. */
+	/* The keeper has said what it keeps: kept->hello, kept_take_node. */
 	void (*attached)(struct kept *kept);
 	/* kept->state is new. */
 	void (*changed)(struct kept *kept);

@@ -1,7 +1,8 @@
 /*
  * Messages to stderr, one line each, never blocking: a line that stderr cannot take now is dropped.
- * The level is the program's only global state. Not for the hot path. What a device, a guest or a
- * file named itself goes through log_str first; nothing that was typed is ever logged.
+ * The level is global; apart from it only what signal handlers need is (sigbus.h, stall.h). Not for the
+ * hot path. What a device, a guest or a file named itself goes through log_str first; nothing that was
+ * typed is ever logged.
  */
 #pragma once
 

@@ -92,7 +92,7 @@ struct probe_list {
 /* The one with this order, or NULL. */
 const struct probe_node *probe_recognised(const struct probe_list *list, unsigned order);
 
-/* Makes 'info' point at the fields and fd -1. The texts are set by probe_node_name and friends. */
+/* Makes 'info' point at the fields and fd -1. probe_node_set_text and its like set the texts. */
 void probe_node_init(struct probe_node *node);
 
 /*
