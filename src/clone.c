@@ -61,11 +61,11 @@ static void copy_repeat(struct clone *clone, const struct libevdev *source)
 			 strerror(errno));
 }
 
-static void leds_changed(struct uinput_leds *leds)
+static void leds_changed(struct uinput_leds *leds, uint16_t changed)
 {
 	struct clone *clone = container_of(leds, struct clone, leds);
 
-	clone->leds_changed(clone);
+	clone->leds_changed(clone, changed);
 }
 
 int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, const char *phys,

@@ -16,8 +16,8 @@
 
 struct clone;
 
-/* The host's programs changed the lock LEDs: clone->leds.mask. At most every UINPUT_LEDS_MS. */
-typedef void (*clone_leds_fn)(struct clone *clone);
+/* The host's programs changed these LEDs: clone->leds.mask. At most every UINPUT_LEDS_MS. */
+typedef void (*clone_leds_fn)(struct clone *clone, uint16_t changed);
 
 /* Everything about a source that its clone copies: equal bytes mean that the clone still fits. */
 struct clone_identity {

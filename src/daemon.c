@@ -68,7 +68,7 @@ static void show_leds(struct daemon *daemon, struct source *source)
 	const struct guest *guest = focused_guest(daemon);
 
 	if (source->ready)
-		device_set_leds(&source->device,
+		device_set_leds(&source->device, DEVICE_LOCK_LEDS,
 				guest ? guest_leds(guest) : source->clone.leds.mask);
 }
 
@@ -241,6 +241,7 @@ static void source_ready(struct source *source)
 			 "too",
 			 source->conf->name);
 	}
+	device_set_leds(&source->device, ~DEVICE_LOCK_LEDS, source->clone.leds.mask);
 	show_leds(daemon, source);
 }
 
@@ -249,10 +250,13 @@ static void source_gone(struct source *source)
 	router_remove_device(&of_source(source)->router, index_of(source));
 }
 
-static void source_leds(struct source *source)
+static void source_leds(struct source *source, uint16_t changed)
 {
 	struct daemon *daemon = of_source(source);
 
+	if (source->ready)
+		device_set_leds(&source->device, changed & ~DEVICE_LOCK_LEDS,
+				source->clone.leds.mask);
 	if (daemon->router.focus == ROUTER_HOST)
 		show_leds(daemon, source);
 }

@@ -260,15 +260,15 @@ static void timer_expired(struct timer *timer)
 	try_to_grab(container_of(timer, struct device, timer), true);
 }
 
-/* What is wanted, for the LEDs that the device has. The kernel drops what changes nothing. */
-static void write_leds(struct device *device)
+/* Those of the LEDs that the device has. The kernel drops what changes nothing. */
+static void write_leds(struct device *device, unsigned which, uint16_t leds)
 {
 	struct input_event ev[LED_CNT + 1];
 	unsigned n = 0;
 
 	for (unsigned code = 0; code <= LED_MAX; code++)
-		if (libevdev_has_event_code(device->evdev, EV_LED, code))
-			ev[n++] = event(EV_LED, code, device->leds >> code & 1);
+		if (which >> code & 1 && libevdev_has_event_code(device->evdev, EV_LED, code))
+			ev[n++] = event(EV_LED, code, leds >> code & 1);
 	if (n == 0)
 		return;
 	ev[n++] = event(EV_SYN, SYN_REPORT, 0);
@@ -286,11 +286,13 @@ uint16_t device_leds(const struct device *device)
 	return (uint16_t)leds;
 }
 
-void device_set_leds(struct device *device, uint16_t leds)
+void device_set_leds(struct device *device, unsigned which, uint16_t leds)
 {
-	device->leds = leds;
+	unsigned locks = which & DEVICE_LOCK_LEDS;
+
+	device->leds = (uint16_t)((device->leds & ~locks) | (leds & locks));
 	if (device->grabbed)
-		write_leds(device);
+		write_leds(device, which, leds);
 }
 
 /* Of a frame that is read in part, a loss takes the whole: only what is delivered counts as known. */
@@ -326,7 +328,8 @@ static void take(struct device *device, const struct input_event *ev)
 /* A LED that a desktop wrote into the real keyboard comes back to us; ours do too, and agree. */
 static void check_led(struct device *device, const struct input_event *ev)
 {
-	if (ev->code <= LED_MAX && (device->leds >> ev->code & 1) != (ev->value != 0))
+	if (ev->code <= LED_MAX && DEVICE_LOCK_LEDS >> ev->code & 1 &&
+	    (device->leds >> ev->code & 1) != (ev->value != 0))
 		device->leds_differ = true;
 }
 
@@ -441,7 +444,7 @@ static void device_ready(struct watch *watch, uint32_t events)
 	take_batch(device, batch, batch + size / (ssize_t)sizeof(*batch));
 	if (device->leds_differ) {
 		device->leds_differ = false;
-		write_leds(device);
+		write_leds(device, DEVICE_LOCK_LEDS, device->leds);
 	}
 }
 

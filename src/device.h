@@ -45,7 +45,7 @@ struct device {
 	bool busy_told;
 	bool dropped;       /* between a SYN_DROPPED and the SYN_REPORT that ends it */
 	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
-	uint16_t leds;      /* wanted: bit n for LED code n */
+	uint16_t leds;      /* wanted, of the lock LEDs: bit n for LED code n */
 	struct keyset down; /* by what was delivered */
 	struct frame frame; /* being assembled */
 };
@@ -69,10 +69,16 @@ int device_grab(struct device *device);
 /* Whether its clicks mean the place that it points to: a graphics tablet, or the tablet of a VM. */
 bool device_points_absolutely(const struct device *device);
 
-/* The lock LEDs that the keyboard has now, as a mask; 0 where it has none. */
+/* The LEDs that follow the focus. The others are the host's alone, whoever of its programs sets them. */
+#define DEVICE_LOCK_LEDS (1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL)
+
+/* The LEDs that the keyboard shows now, as a mask; 0 where it has none. */
 uint16_t device_leds(const struct device *device);
-/* The LEDs that it shall show from now on, whatever others write. */
-void device_set_leds(struct device *device, uint16_t leds);
+/*
+ * Sets those of the LEDs that are in 'which' once; the lock LEDs among them stay so, whatever others
+ * write.
+ */
+void device_set_leds(struct device *device, unsigned which, uint16_t leds);
 
 static inline bool device_is_open(const struct device *device)
 {

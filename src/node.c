@@ -123,10 +123,11 @@ void node_leave(struct node *node)
 }
 
 /* LEDs count while somebody holds the node; otherwise they are the host console's. */
-static void leds_changed(struct uinput_leds *leds)
+static void leds_changed(struct uinput_leds *leds, uint16_t changed)
 {
 	struct node *node = container_of(leds, struct node, leds);
 
+	(void)changed;
 	if (!node_check(node))
 		leds->mask = 0;
 	node->ops->leds(node);

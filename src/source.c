@@ -65,11 +65,11 @@ static const struct device_ops device_ops = { .frame = device_frame,
 					      .grabbed = device_grabbed,
 					      .gone = device_gone };
 
-static void clone_leds(struct clone *clone)
+static void clone_leds(struct clone *clone, uint16_t changed)
 {
 	struct source *source = container_of(clone, struct source, clone);
 
-	source->ops->leds(source);
+	source->ops->leds(source, changed);
 }
 
 static void grab(struct source *source)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "clone.h"
 #include "conf.h"
@@ -22,8 +23,8 @@ struct source_ops {
 	void (*ready)(struct source *source);
 	/* Unplugged, after ready. */
 	void (*gone)(struct source *source);
-	/* The host's programs changed its LEDs: source->clone.leds.mask. */
-	void (*leds)(struct source *source);
+	/* The host's programs changed these of its LEDs: source->clone.leds.mask. */
+	void (*leds)(struct source *source, uint16_t changed);
 };
 
 struct source {

@@ -100,6 +100,14 @@ static bool look_at_leds(struct uinput_leds *leds)
 	return any || mask != leds->mask;
 }
 
+static void tell(struct uinput_leds *leds)
+{
+	uint16_t changed = leds->told ^ leds->mask;
+
+	leds->told = leds->mask;
+	leds->changed(leds, changed);
+}
+
 static void leds_ready(struct watch *watch, uint32_t events)
 {
 	struct uinput_leds *leds = container_of(watch, struct uinput_leds, watch);
@@ -113,8 +121,7 @@ static void leds_ready(struct watch *watch, uint32_t events)
 		return;
 	leds->resting = true;
 	timer_arm(&leds->rest, UINPUT_LEDS_MS, UINPUT_LEDS_MS);
-	leds->told = leds->mask;
-	leds->changed(leds);
+	tell(leds);
 }
 
 static void leds_rested(struct timer *timer)
@@ -126,10 +133,8 @@ static void leds_rested(struct timer *timer)
 		timer_arm(timer, 0, 0);
 		leds->resting = false;
 	}
-	if (leds->told == leds->mask)
-		return;
-	leds->told = leds->mask;
-	leds->changed(leds);
+	if (leds->told != leds->mask)
+		tell(leds);
 }
 
 static int start_watch(struct uinput_leds *leds)

@@ -38,7 +38,7 @@ int uinput_send(int fd, const struct frame *frame);
 #define UINPUT_LEDS_MS 50
 
 struct uinput_leds;
-typedef void (*uinput_leds_fn)(struct uinput_leds *leds);
+typedef void (*uinput_leds_fn)(struct uinput_leds *leds, uint16_t changed);
 
 /*
  * The LEDs that others set on a device of ours: their state, told at most every UINPUT_LEDS_MS however
