@@ -33,7 +33,8 @@ struct daemon {
 	struct timer watchdog, trial, start;
 	unsigned start_tries;
 	bool ping_due;
-	bool denied; /* a device could not be opened for lack of permission */
+	bool hurry_due; /* a guest has the focus: no device may wait for its grab */
+	bool denied;    /* a device could not be opened for lack of permission */
 	bool exposed_told;
 	bool quit;
 	int exit_code;
@@ -131,6 +132,7 @@ static void router_focused(struct router *router, unsigned from, unsigned to)
 	}
 	if (to != ROUTER_HOST)
 		hook_run(daemon->conf->guests[to - 1].on_enter, target_name(daemon, to));
+	daemon->hurry_due |= to != ROUTER_HOST;
 	show_all_leds(daemon);
 	log_info("focus: %s", target_name(daemon, to));
 	tell_status(daemon);
@@ -356,6 +358,7 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 	if (rc < 0)
 		plug_failed(daemon, section->name, node, rc);
 	daemon->denied |= rc == -EACCES;
+	daemon->hurry_due |= daemon->router.focus != ROUTER_HOST;
 }
 
 static void own_settled(struct hotplug *hotplug, const char *devnode, bool exposed)
@@ -536,6 +539,16 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 	return EX_OK;
 }
 
+/* Not while a frame is in hand: a grab delivers one. */
+static void hurry_sources(struct daemon *daemon)
+{
+	daemon->hurry_due = false;
+	if (daemon->router.focus == ROUTER_HOST)
+		return;
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		source_hurry(&daemon->source[i]);
+}
+
 static void run(struct daemon *daemon)
 {
 	while (!daemon->quit) {
@@ -545,6 +558,8 @@ static void run(struct daemon *daemon)
 			log_error("the event loop failed: %s", strerror(-rc));
 			quit(daemon, EX_OSERR);
 		}
+		if (daemon->hurry_due)
+			hurry_sources(daemon);
 		if (daemon->ping_due)
 			notify_send(&daemon->notify, "WATCHDOG=1");
 		daemon->ping_due = false;

@@ -68,10 +68,9 @@ int device_open(struct device *device, struct loop *loop, const char *devnode,
 		const struct device_ops *ops)
 {
 	autoclose int fd = open(devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	autoclose int witness = fd < 0 ? -1 : open(devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	int rc;
 
-	if (witness < 0)
+	if (fd < 0)
 		return -errno;
 	*device = (struct device){ .ops = ops, .loop = loop, .fd = -1, .witness = -1 };
 	snprintf(device->devnode, sizeof(device->devnode), "%s", devnode);
@@ -82,7 +81,6 @@ int device_open(struct device *device, struct loop *loop, const char *devnode,
 		return rc;
 	}
 	device->fd = steal_fd(&fd);
-	device->witness = steal_fd(&witness);
 	device->leds = device_leds(device);
 	return 0;
 }
@@ -234,8 +232,8 @@ static void grab_now(struct device *device, const struct keyset *down)
 	timer_arm(&device->timer, 1, 0);
 }
 
-/* Only where nothing is down, unless it is 'overdue': then what is down is released by hand. */
-static void try_to_grab(struct device *device, bool overdue)
+/* Only where nothing is down; with 'why' all the same, and what is down is released by hand. */
+static void try_to_grab(struct device *device, const char *why)
 {
 	struct keyset down;
 
@@ -244,12 +242,11 @@ static void try_to_grab(struct device *device, bool overdue)
 		gone(device);
 		return;
 	}
-	if (!keyset_empty(&down) && !overdue)
+	if (!keyset_empty(&down) && !why)
 		return;
 	/* What is held while another program has the grab is that program's. */
 	if (!keyset_empty(&down) && !device->busy_told) {
-		log_info("%s: a key or button is held down: releasing it for the host",
-			 device->devnode);
+		log_info("%s: a key or button %s: releasing it for the host", device->devnode, why);
 		release_for_host(device, &down);
 	}
 	grab_now(device, &down);
@@ -257,7 +254,7 @@ static void try_to_grab(struct device *device, bool overdue)
 
 static void timer_expired(struct timer *timer)
 {
-	try_to_grab(container_of(timer, struct device, timer), true);
+	try_to_grab(container_of(timer, struct device, timer), "has been down for 3 s");
 }
 
 /* Those of the LEDs that the device has. The kernel drops what changes nothing. */
@@ -438,7 +435,7 @@ static void device_ready(struct watch *watch, uint32_t events)
 		return;
 	}
 	if (!device->grabbed) {
-		try_to_grab(device, false);
+		try_to_grab(device, NULL);
 		return;
 	}
 	take_batch(device, batch, batch + size / (ssize_t)sizeof(*batch));
@@ -450,11 +447,21 @@ static void device_ready(struct watch *watch, uint32_t events)
 
 int device_grab(struct device *device)
 {
-	int rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device_ready);
+	int rc;
 
+	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (device->witness < 0)
+		return -errno;
+	rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device_ready);
 	if (rc < 0)
 		return rc;
 	timer_arm(&device->timer, DEVICE_NEUTRAL_MS, 0);
-	try_to_grab(device, false);
+	try_to_grab(device, NULL);
 	return 0;
+}
+
+void device_hurry(struct device *device)
+{
+	if (device->watch.loop && !device->grabbed)
+		try_to_grab(device, "is down while a guest has the focus");
 }

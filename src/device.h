@@ -66,6 +66,12 @@ bool device_is_alive(struct device *device);
 /* Starts to wait for a neutral device and then grabs it; ops->grabbed tells. 0 or -errno. */
 int device_grab(struct device *device);
 
+/*
+ * A guest has the focus: grabs the device now where device_grab still waits. What is down on it is
+ * released for the host's programs.
+ */
+void device_hurry(struct device *device);
+
 /* Whether its clicks mean the place that it points to: a graphics tablet, or the tablet of a VM. */
 bool device_points_absolutely(const struct device *device);
 

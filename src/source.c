@@ -149,6 +149,14 @@ void source_settled(struct source *source, const char *devnode)
 		grab(source);
 }
 
+void source_hurry(struct source *source)
+{
+	if (source->settle.watch.loop)
+		grab(source);
+	if (source_is_plugged(source))
+		device_hurry(&source->device);
+}
+
 int source_close(struct source *source)
 {
 	timer_fini(&source->settle);

@@ -58,5 +58,11 @@ int source_plug(struct source *source, struct loop *loop, const char *devnode);
 /* udev announced the device with this node: it may be the clone. */
 void source_settled(struct source *source, const char *devnode);
 
+/*
+ * A guest has the focus, and what is typed on a device that is not grabbed reaches the host: grabs it
+ * at once if it waits, for udev or for a key to come up.
+ */
+void source_hurry(struct source *source);
+
 /* Ends everything. Returns the device's descriptor for the caller to close, or -1. */
 int source_close(struct source *source);
