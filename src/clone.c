@@ -31,6 +31,39 @@ static void identify_codes(struct libevdev *source, struct clone_identity *ident
 	}
 }
 
+/* No driver is checked for this, and uinput is. The values of an axis are passed on as they are. */
+static struct input_absinfo mended(unsigned code, struct input_absinfo abs)
+{
+	if (abs.maximum < abs.minimum) {
+		int maximum = abs.minimum;
+
+		abs.minimum = abs.maximum;
+		abs.maximum = maximum;
+	}
+	if ((int64_t)abs.flat > (int64_t)abs.maximum - abs.minimum)
+		abs.flat = 0;
+	if (code == ABS_MT_SLOT) {
+		abs.minimum = 0;
+		abs.maximum = abs.maximum < 0 ? 0 : abs.maximum;
+		abs.maximum = abs.maximum > UINPUT_SLOT_MAX ? UINPUT_SLOT_MAX : abs.maximum;
+	}
+	return abs;
+}
+
+static void mend(struct libevdev *source)
+{
+	libevdev_disable_event_type(source, EV_FF);
+	if (!*libevdev_get_name(source))
+		libevdev_set_name(source, "unnamed device");
+	for (unsigned code = 0; code < ABS_CNT; code++) {
+		const struct input_absinfo *abs = libevdev_get_abs_info(source, code);
+		struct input_absinfo fit = abs ? mended(code, *abs) : (struct input_absinfo){ 0 };
+
+		if (abs)
+			libevdev_set_abs_info(source, code, &fit);
+	}
+}
+
 static void identify(struct libevdev *source, struct clone_identity *identity)
 {
 	*identity = (struct clone_identity){
@@ -74,7 +107,7 @@ int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, 
 	int rc;
 
 	*clone = (struct clone){ .uinput.fd = -1, .leds_changed = changed };
-	libevdev_disable_event_type(source, EV_FF);
+	mend(source);
 	identify(source, &clone->identity);
 	rc = uinput_open(&clone->uinput, source, phys);
 	if (rc < 0)
@@ -90,7 +123,7 @@ bool clone_fits(const struct clone *clone, struct libevdev *source)
 {
 	struct clone_identity now;
 
-	libevdev_disable_event_type(source, EV_FF);
+	mend(source);
 	identify(source, &now);
 	return memcmp(&now, &clone->identity, sizeof(now)) == 0;
 }

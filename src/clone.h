@@ -2,7 +2,8 @@
  * The host's side of a source: a uinput device with the source's name, ids, properties, axes,
  * repeat and LEDs, so that the desktop treats it as it treated the source. It stays while the
  * source is unplugged. Told from a source by its phys, "evswitch/host/...". No force feedback: a
- * program that uploaded an effect would hang for half a minute. The clone owns it.
+ * program that uploaded an effect would hang for half a minute. What uinput refuses and a driver may
+ * have, an axis from a higher to a lower number or no name, is mended in the copy. The clone owns it.
  */
 #pragma once
 
@@ -43,7 +44,7 @@ struct clone {
 	}
 
 /*
- * Makes the clone of 'source' (EV_FF is disabled in that libevdev, the real device is not touched)
+ * Makes the clone of 'source' (that libevdev is mended for uinput, the real device is not touched)
  * with the phys given, and 'leds' as the host's LEDs to begin with. 0, or -errno: -EACCES, -ENOENT
  * for /dev/uinput.
  */

@@ -13,6 +13,9 @@
 
 #define UINPUT_DEVNODE_MAX 64
 
+/* The highest number of a contact's slot that the kernel lets uinput declare. */
+#define UINPUT_SLOT_MAX 99
+
 /* A device of ours: it lives as long as some process has its descriptor open. */
 struct uinput {
 	int fd; /* -1: none. Frames are written here, by whoever was given it */
