@@ -36,6 +36,7 @@ struct daemon {
 	bool hurry_due; /* a guest has the focus: no device may wait for its grab */
 	bool denied;    /* a device could not be opened for lack of permission */
 	bool exposed_told;
+	bool path_told[CONF_DEVICES_MAX]; /* that it leads to no event node */
 	bool quit;
 	int exit_code;
 	int host_error;                      /* of a write to a clone; 0: none */
@@ -281,10 +282,11 @@ static struct source *find_source(struct daemon *daemon, const struct conf_devic
 				  const struct node_info *node)
 {
 	struct source *vacant = NULL, *unused = NULL;
-	unsigned nth = 1;
+	unsigned best = 0, nth = 1;
 
 	for (unsigned i = ROUTER_DEVICES; i-- > 0;) {
 		struct source *source = &daemon->source[i];
+		unsigned likeness;
 
 		if (!source->conf)
 			unused = source;
@@ -293,8 +295,10 @@ static struct source *find_source(struct daemon *daemon, const struct conf_devic
 		nth++;
 		if (source_is_plugged(source))
 			continue;
-		if (source_was(source, node))
-			return source;
+		likeness = source_likeness(source, node);
+		if (likeness < best)
+			continue;
+		best = likeness;
 		vacant = source;
 	}
 	if (vacant)
@@ -330,31 +334,49 @@ static void plug_failed(const struct daemon *daemon, const char *section,
 		log_error("device %s: no permission to open %s (%s) for reading and writing: %s",
 			  section, node->devnode, name.text,
 			  why_denied(daemon, node->devnode).text);
-	else if (rc == -ENOTSUP)
-		log_error("device %s: %s (%s) is a touchpad, touch screen or game pad, which "
-			  "cannot be switched: left alone",
-			  section, node->devnode, name.text);
 	else
 		log_error("device %s: cannot use %s (%s): %s", section, node->devnode, name.text,
 			  strerror(-rc));
+}
+
+/* A path is one node: where it leads to another now, the one before is given up. */
+static void follow_path(struct daemon *daemon, const struct conf_device *section,
+			const struct node_info *node)
+{
+	for (unsigned i = 0; section->path && i < ROUTER_DEVICES; i++) {
+		struct source *source = &daemon->source[i];
+
+		if (source->conf != section || !source_is_plugged(source))
+			continue;
+		log_info("device %s: %s leads to %s now: %s is left to the host", section->name,
+			 section->path, node->devnode, source->device.devnode);
+		source_unplug(source);
+	}
 }
 
 static void node_added(struct hotplug *hotplug, const struct node_info *node)
 {
 	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
 	const struct conf_device *section = find_section(daemon->conf, node);
+	const char *refusal = match_refusal(node->uses);
 	struct source *source;
 	int rc;
 
 	if (!section || is_plugged(daemon, node->devnode))
 		return;
+	if (refusal) {
+		log_error("device %s: %s (%s): %s: left alone", section->name, node->devnode,
+			  log_str(node->name).text, refusal);
+		return;
+	}
+	follow_path(daemon, section, node);
 	source = find_source(daemon, section, node);
 	if (!source) {
 		log_error("device %s: %s: more than %d devices", section->name, node->devnode,
 			  ROUTER_DEVICES);
 		return;
 	}
-	rc = source_plug(source, &daemon->loop, node->devnode);
+	rc = source_plug(source, &daemon->loop, node);
 	if (rc < 0)
 		plug_failed(daemon, section->name, node, rc);
 	daemon->denied |= rc == -EACCES;
@@ -377,7 +399,34 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, bool expos
 		guest_settled(&daemon->guest[i], devnode);
 }
 
-static const struct hotplug_ops hotplug_ops = { .added = node_added, .own = own_settled };
+static void look_at_path(struct daemon *daemon, unsigned i)
+{
+	const struct conf_device *section = &daemon->conf->devices[i];
+	char event[HOTPLUG_PATH_MAX];
+
+	if (!section->path || hotplug_look(&daemon->hotplug, section->path, event) != -ENOTTY ||
+	    daemon->path_told[i])
+		return;
+	daemon->path_told[i] = true;
+	if (*event)
+		log_error("device %s: %s is not an event node: the event node of this device is %s",
+			  section->name, section->path, event);
+	else
+		log_error("device %s: %s is not an event node (/dev/input/event*)", section->name,
+			  section->path);
+}
+
+static void links_changed(struct hotplug *hotplug)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++)
+		look_at_path(daemon, i);
+}
+
+static const struct hotplug_ops hotplug_ops = { .added = node_added,
+						.own = own_settled,
+						.links = links_changed };
 
 /* --- timers and signals --------------------------------------------------------------- */
 
@@ -503,8 +552,9 @@ static int find_devices(struct daemon *daemon)
 		log_error("cannot ask udev for devices: %s", strerror(-rc));
 		return EX_OSERR;
 	}
+	links_changed(&daemon->hotplug);
 	for (unsigned i = 0; i < daemon->conf->n_devices; i++) {
-		bool found = false;
+		bool found = daemon->path_told[i];
 
 		for (unsigned j = 0; j < ROUTER_DEVICES; j++)
 			found |= daemon->source[j].conf == &daemon->conf->devices[i];

@@ -13,24 +13,6 @@
 
 #define BATCH 64
 
-static bool is_touch_surface(const struct libevdev *evdev)
-{
-	if (libevdev_has_property(evdev, INPUT_PROP_DIRECT) &&
-	    libevdev_has_event_code(evdev, EV_KEY, BTN_TOUCH) &&
-	    !libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_PEN))
-		return true;
-	return libevdev_has_event_code(evdev, EV_ABS, ABS_X) &&
-	       libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_FINGER) &&
-	       !libevdev_has_event_code(evdev, EV_KEY, BTN_TOOL_PEN);
-}
-
-static bool is_game_pad(const struct libevdev *evdev)
-{
-	return libevdev_has_event_code(evdev, EV_ABS, ABS_X) &&
-	       (libevdev_has_event_code(evdev, EV_KEY, BTN_GAMEPAD) ||
-		libevdev_has_event_code(evdev, EV_KEY, BTN_JOYSTICK));
-}
-
 static bool has(const struct libevdev *evdev, unsigned type, unsigned code)
 {
 	return libevdev_has_event_code(evdev, type, code);
@@ -56,8 +38,6 @@ static int describe(struct device *device, int fd)
 
 	if (rc < 0)
 		return rc;
-	if (is_touch_surface(device->evdev) || is_game_pad(device->evdev))
-		return -ENOTSUP;
 	/* Switching the clock empties the queue: before anything is read. */
 	if (ioctl(fd, EVIOCSCLOCKID, &clock) < 0)
 		return -errno;

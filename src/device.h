@@ -52,7 +52,7 @@ struct device {
 
 /*
  * Opens the node and reads what it is; grabs nothing. *device must be zeroed or closed. 0;
- * -ENOTSUP for a touchpad, touch screen or game pad; -errno of open (-EACCES: no permission) or of libevdev.
+ * -errno of open (-EACCES: no permission) or of libevdev.
  */
 int device_open(struct device *device, struct loop *loop, const char *devnode,
 		const struct device_ops *ops);

@@ -20,6 +20,8 @@ struct hotplug_ops {
 	 * it from the desktop.
 	 */
 	void (*own)(struct hotplug *hotplug, const char *devnode, bool exposed);
+	/* Links may lead elsewhere now: hotplug_look is due for every path of interest. */
+	void (*links)(struct hotplug *hotplug);
 };
 
 struct hotplug {
@@ -27,11 +29,26 @@ struct hotplug {
 	struct udev *udev;
 	struct udev_monitor *monitor;
 	struct watch watch;
+	int inotify; /* of the directories that hotplug_look met */
+	struct watch links;
 };
 
 /* Starts to listen. 0 or -errno (-EIO where udev cannot be reached). */
 int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops);
 /* Calls ops for every node that is there now. 0 or -errno. */
 int hotplug_scan(struct hotplug *hotplug);
+
+#define HOTPLUG_PATH_MAX 256
+
+/*
+ * Calls ops->added for the node that this path leads to, and watches the path from now on. 0 too where
+ * udev is not done with the node; -errno of stat where it leads nowhere; -ENOTTY where it leads to
+ * something else: 'event' then has the path of the same device's event node, or "".
+ */
+int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_PATH_MAX]);
+
+/* What udev takes the node for, of enum node_use; also a mouse where it moves like one. */
+unsigned hotplug_uses(struct udev_device *device);
+
 /* Harmless on a zeroed struct, and after a failed init. */
 void hotplug_fini(struct hotplug *hotplug);

@@ -8,13 +8,32 @@ struct conf_device;
 
 /* What is known of an evdev node. The strings are the owner's, untrusted, and never NULL ("": none). */
 struct node_info {
-	const char *devnode;      /* "/dev/input/event5" */
-	const char *const *links; /* every symlink that udev made to it, NULL at the end */
-	const char *name;         /* EVIOCGNAME */
-	const char *phys;         /* EVIOCGPHYS */
-	const char *uniq;         /* EVIOCGUNIQ: a Bluetooth device's address, mostly */
+	const char *devnode; /* "/dev/input/event5" */
+	const char *name;    /* EVIOCGNAME */
+	const char *phys;    /* EVIOCGPHYS */
+	const char *uniq;    /* EVIOCGUNIQ: a Bluetooth device's address, mostly */
 	uint16_t bustype, vendor, product;
+	uint64_t devnum;       /* st_rdev */
+	uint64_t capabilities; /* match_hash of what sysfs says it can do */
+	unsigned uses;         /* of enum node_use */
+	/* Whether this path, as it is now, leads to the node. */
+	bool (*leads_here)(const struct node_info *node, const char *path);
 };
+
+/* What a node is for, by udev's ID_INPUT_* properties. A keyboard has no NODE_USE_KEYS besides. */
+enum node_use {
+	NODE_USE_KEYBOARD = 1 << 0,
+	NODE_USE_KEYS = 1 << 1, /* some keys, but no keyboard: media keys, a power button */
+	NODE_USE_MOUSE = 1 << 2,
+	NODE_USE_TABLET = 1 << 3,
+	NODE_USE_TOUCHPAD = 1 << 4,
+	NODE_USE_TOUCHSCREEN = 1 << 5,
+	NODE_USE_JOYSTICK = 1 << 6,
+	NODE_USE_SWITCH = 1 << 7,
+};
+
+/* Why a node with these uses cannot be switched, as a sentence without its stop; NULL where it can. */
+const char *match_refusal(unsigned uses);
 
 /*
  * True where everything that the section asks for holds (a section may give several properties; one
@@ -23,6 +42,21 @@ struct node_info {
  * capitals and the kernel does not.
  */
 bool match_node(const struct conf_device *section, const struct node_info *node);
+
+/* What a node is told by when it comes back. Hashes: equal for equal text. */
+struct match_traits {
+	uint64_t make; /* name and ids */
+	uint64_t capabilities, uniq, phys;
+	uint64_t interface; /* the part of phys that stays when the device changes the port */
+};
+
+struct match_traits match_traits(const struct node_info *node);
+
+/* How much speaks for it that both are one node: 0 where it is another make, else higher for more. */
+unsigned match_likeness(const struct match_traits *a, const struct match_traits *b);
+
+/* Continues a hash, which begins as 0, by a text and its end. */
+uint64_t match_hash(uint64_t hash, const char *text);
 
 /* The phys of evswitch's own devices: "evswitch/host/DEVICE" and "evswitch/GUEST/NODE". */
 #define MATCH_OWN_PHYS      "evswitch/"

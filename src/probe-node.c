@@ -22,12 +22,23 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* By what udev says: a link that it gives to two nodes may lead to either tomorrow. */
+static bool leads_here(const struct node_info *info, const char *path)
+{
+	const struct probe_node *node = container_of(info, const struct probe_node, info);
+
+	for (char *const *link = node->links; *link; link++)
+		if (strcmp(*link, path) == 0)
+			return true;
+	return false;
+}
+
 void probe_node_init(struct probe_node *node)
 {
 	*node = (struct probe_node){ .fd = -1 };
 	node->info = (struct node_info){
 		.devnode = node->devnode,
-		.links = (const char *const *)node->links,
+		.leads_here = leads_here,
 		.name = node->name,
 		.phys = node->phys,
 		.uniq = node->uniq,
@@ -164,35 +175,27 @@ unsigned probe_activity(struct probe_motion *motion, const struct input_event *e
 /* Keys that a mouse has among its buttons do not make it a keyboard. */
 static bool acts_as_keyboard(const struct probe_node *node)
 {
-	if (!(node->uses & PROBE_USE_KEYBOARD) && node->uses & PROBE_USE_MOUSE)
+	if (!(node->uses & NODE_USE_KEYBOARD) && node->uses & NODE_USE_MOUSE)
 		return false;
 	if (node->did)
 		return node->did & PROBE_DID_KEY;
-	return node->uses & (PROBE_USE_KEYBOARD | PROBE_USE_KEYS);
+	return node->uses & (NODE_USE_KEYBOARD | NODE_USE_KEYS);
 }
 
 enum probe_kind probe_kind(const struct probe_node *node)
 {
 	if (acts_as_keyboard(node))
-		return node->uses & PROBE_USE_KEYS ? PROBE_MEDIA : PROBE_KEYBOARD;
-	if (node->did & PROBE_DID_MOVE_ABS || node->uses & PROBE_USE_TABLET)
+		return node->uses & NODE_USE_KEYS ? PROBE_MEDIA : PROBE_KEYBOARD;
+	if (node->did & PROBE_DID_MOVE_ABS || node->uses & NODE_USE_TABLET)
 		return PROBE_TABLET;
-	if (node->did || node->uses & PROBE_USE_MOUSE)
+	if (node->did || node->uses & NODE_USE_MOUSE)
 		return PROBE_MOUSE;
 	return PROBE_OTHER;
 }
 
 const char *probe_refusal(const struct probe_node *node)
 {
-	unsigned wanted = PROBE_USE_KEYBOARD | PROBE_USE_MOUSE;
-
-	if (node->fingers || node->uses & PROBE_USE_TOUCHPAD)
-		return "touchpads cannot be switched";
-	if (node->uses & PROBE_USE_TOUCHSCREEN)
-		return "touch screens cannot be switched";
-	if (node->uses & PROBE_USE_JOYSTICK && !(node->uses & wanted))
-		return "game pads cannot be switched";
-	return NULL;
+	return match_refusal(node->uses | (node->fingers ? NODE_USE_TOUCHPAD : 0));
 }
 
 bool probe_complete(const struct probe_list *list)

@@ -19,18 +19,6 @@
 #define PROBE_TEXT_MAX  256
 #define PROBE_GROUP_MAX 512
 
-/* What a node is for, by udev's ID_INPUT_* properties. A keyboard has no PROBE_USE_KEYS besides. */
-enum probe_use {
-	PROBE_USE_KEYBOARD = 1 << 0,
-	PROBE_USE_KEYS = 1 << 1, /* some keys, but no keyboard: media keys, a power button */
-	PROBE_USE_MOUSE = 1 << 2,
-	PROBE_USE_TABLET = 1 << 3,
-	PROBE_USE_TOUCHPAD = 1 << 4,
-	PROBE_USE_TOUCHSCREEN = 1 << 5,
-	PROBE_USE_JOYSTICK = 1 << 6,
-	PROBE_USE_SWITCH = 1 << 7,
-};
-
 /* What the desktop takes it for: libinput's capabilities. */
 enum probe_class {
 	PROBE_CLASS_KEYBOARD = 1 << 0,

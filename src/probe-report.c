@@ -16,10 +16,10 @@ struct word {
 };
 
 static const struct word use_words[] = {
-	{ PROBE_USE_KEYBOARD, "keyboard" }, { PROBE_USE_KEYS, "keys" },
-	{ PROBE_USE_MOUSE, "mouse" },       { PROBE_USE_TABLET, "tablet" },
-	{ PROBE_USE_TOUCHPAD, "touchpad" }, { PROBE_USE_TOUCHSCREEN, "touchscreen" },
-	{ PROBE_USE_JOYSTICK, "joystick" }, { PROBE_USE_SWITCH, "switch" },
+	{ NODE_USE_KEYBOARD, "keyboard" }, { NODE_USE_KEYS, "keys" },
+	{ NODE_USE_MOUSE, "mouse" },       { NODE_USE_TABLET, "tablet" },
+	{ NODE_USE_TOUCHPAD, "touchpad" }, { NODE_USE_TOUCHSCREEN, "touchscreen" },
+	{ NODE_USE_JOYSTICK, "joystick" }, { NODE_USE_SWITCH, "switch" },
 };
 
 static const struct word class_words[] = {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hotplug.h"
 #include "log.h"
 #include "util.h"
 
@@ -27,38 +28,6 @@ static void close_node(struct probe_node *node)
 	for (char **link = node->links; *link; link++)
 		free(*link);
 	free(node);
-}
-
-static bool has_property(struct udev_device *device, const char *name)
-{
-	const char *value = udev_device_get_property_value(device, name);
-
-	return value && strcmp(value, "1") == 0;
-}
-
-static unsigned read_uses(struct udev_device *device)
-{
-	static const struct {
-		const char *property;
-		unsigned use;
-	} known[] = {
-		{ "ID_INPUT_KEYBOARD", PROBE_USE_KEYBOARD },
-		{ "ID_INPUT_KEY", PROBE_USE_KEYS },
-		{ "ID_INPUT_MOUSE", PROBE_USE_MOUSE },
-		{ "ID_INPUT_POINTINGSTICK", PROBE_USE_MOUSE },
-		{ "ID_INPUT_TABLET", PROBE_USE_TABLET },
-		{ "ID_INPUT_TOUCHPAD", PROBE_USE_TOUCHPAD },
-		{ "ID_INPUT_TOUCHSCREEN", PROBE_USE_TOUCHSCREEN },
-		{ "ID_INPUT_JOYSTICK", PROBE_USE_JOYSTICK },
-		{ "ID_INPUT_SWITCH", PROBE_USE_SWITCH },
-	};
-	unsigned uses = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
-		if (has_property(device, known[i].property))
-			uses |= known[i].use;
-	/* udev gives every keyboard both */
-	return uses & PROBE_USE_KEYBOARD ? uses & ~(unsigned)PROBE_USE_KEYS : uses;
 }
 
 /* The link may have gone to another node of the same name since udev wrote its record. */
@@ -223,7 +192,7 @@ static int read_udev(struct probe_node *node, struct udev_device *device)
 	int error;
 
 	node->devnum = udev_device_get_devnum(device);
-	node->uses = read_uses(device);
+	node->uses = hotplug_uses(device);
 	error = read_links(node, device);
 	if (error)
 		return error;

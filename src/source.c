@@ -21,13 +21,11 @@ void source_init(struct source *source, const struct conf_device *conf, unsigned
 	};
 }
 
-bool source_was(const struct source *source, const struct node_info *node)
+unsigned source_likeness(const struct source *source, const struct node_info *node)
 {
-	const struct clone_identity *identity = &source->clone.identity;
+	struct match_traits traits = match_traits(node);
 
-	return clone_is_open(&source->clone) && strcmp(identity->name, node->name) == 0 &&
-	       identity->id[0] == node->bustype && identity->id[1] == node->vendor &&
-	       identity->id[2] == node->product;
+	return clone_is_open(&source->clone) ? match_likeness(&source->traits, &traits) : 0;
 }
 
 static void device_frame(struct device *device, const struct frame *frame)
@@ -47,18 +45,24 @@ static void device_grabbed(struct device *device)
 	source->ops->ready(source);
 }
 
+void source_unplug(struct source *source)
+{
+	bool was_ready = source->ready;
+
+	source->ready = false;
+	timer_fini(&source->settle);
+	device_close(&source->device);
+	if (was_ready)
+		source->ops->gone(source);
+}
+
 static void device_gone(struct device *device)
 {
 	struct source *source = of_device(device);
-	bool was_ready = source->ready;
 
 	log_info("device %s: %s is gone; waiting for it to come back", source->conf->name,
 		 device->devnode);
-	source->ready = false;
-	timer_fini(&source->settle);
-	device_close(device);
-	if (was_ready)
-		source->ops->gone(source);
+	source_unplug(source);
 }
 
 static const struct device_ops device_ops = { .frame = device_frame,
@@ -124,12 +128,13 @@ static void declare_more(struct source *source)
 			libevdev_enable_event_code(evdev, EV_KEY, KEY_LEFTCTRL, NULL);
 }
 
-int source_plug(struct source *source, struct loop *loop, const char *devnode)
+int source_plug(struct source *source, struct loop *loop, const struct node_info *node)
 {
-	int rc = device_open(&source->device, loop, devnode, &device_ops);
+	int rc = device_open(&source->device, loop, node->devnode, &device_ops);
 
 	if (rc < 0)
 		return rc;
+	source->traits = match_traits(node);
 	declare_more(source);
 	if (clone_is_open(&source->clone) && clone_fits(&source->clone, source->device.evdev)) {
 		grab(source);

@@ -32,6 +32,7 @@ struct source {
 	const struct conf_device *conf; /* NULL: this one is unused */
 	unsigned nth;                   /* 1, or more where the section matched several nodes */
 	bool ready;
+	struct match_traits traits; /* of the last node */
 	struct device device;
 	struct clone clone;
 	struct timer settle; /* runs while the clone waits for udev */
@@ -46,14 +47,17 @@ static inline bool source_is_plugged(const struct source *source)
 	return device_is_open(&source->device);
 }
 
-/* Whether the source, unplugged now, was last this node or one of the same make. */
-bool source_was(const struct source *source, const struct node_info *node);
+/* How much speaks for it that the source, unplugged now, was last this node: 0 for nothing. */
+unsigned source_likeness(const struct source *source, const struct node_info *node);
 
 /*
  * Opens the node and makes the clone, unless the one that is there fits. 0, or -errno: of device_open
  * with clone_is_open unchanged, or of clone_open.
  */
-int source_plug(struct source *source, struct loop *loop, const char *devnode);
+int source_plug(struct source *source, struct loop *loop, const struct node_info *node);
+
+/* Gives the node up, which is still there; the clone stays. */
+void source_unplug(struct source *source);
 
 /* udev announced the device with this node: it may be the clone. */
 void source_settled(struct source *source, const char *devnode);

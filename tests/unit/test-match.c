@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "conf.h"
@@ -14,11 +15,25 @@ static const char *const links[] = {
 	NULL,
 };
 
-static const char *const no_links[] = { NULL };
+static bool has_links(const struct node_info *node, const char *to)
+{
+	(void)node;
+	for (const char *const *link = links; *link; link++)
+		if (strcmp(*link, to) == 0)
+			return true;
+	return false;
+}
+
+static bool has_no_links(const struct node_info *node, const char *to)
+{
+	(void)node;
+	(void)to;
+	return false;
+}
 
 static const struct node_info receiver = {
 	.devnode = "/dev/input/event5",
-	.links = links,
+	.leads_here = has_links,
 	.name = "Logitech USB Receiver ",
 	.phys = "usb-0000:00:14.0-1/input0",
 	.uniq = "",
@@ -29,7 +44,7 @@ static const struct node_info receiver = {
 
 static const struct node_info bluetooth = {
 	.devnode = "/dev/input/event50",
-	.links = no_links,
+	.leads_here = has_no_links,
 	.name = "BT Keyboard",
 	.phys = "00:1f:20:11:22:33",
 	.uniq = "aa:bb:cc:dd:ee:ff",
@@ -83,7 +98,7 @@ static void path(void **state)
 static void name(void **state)
 {
 	static const struct node_info blank = {
-		.devnode = "", .links = no_links, .name = "  ", .phys = "", .uniq = ""
+		.devnode = "", .leads_here = has_no_links, .name = "  ", .phys = "", .uniq = ""
 	};
 
 	(void)state;

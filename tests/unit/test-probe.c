@@ -217,19 +217,19 @@ static void test_kinds(void **state)
 		unsigned uses, did;
 		enum probe_kind kind;
 	} cases[] = {
-		{ PROBE_USE_KEYBOARD, PROBE_DID_KEY, PROBE_KEYBOARD },
+		{ NODE_USE_KEYBOARD, PROBE_DID_KEY, PROBE_KEYBOARD },
 		{ 0, PROBE_DID_KEY, PROBE_KEYBOARD },
 		{ 0, PROBE_DID_BUTTON, PROBE_MOUSE },
-		{ PROBE_USE_KEYS, PROBE_DID_KEY, PROBE_MEDIA },
-		{ PROBE_USE_KEYS | PROBE_USE_MOUSE, PROBE_DID_KEY, PROBE_MOUSE },
-		{ PROBE_USE_KEYBOARD | PROBE_USE_MOUSE, PROBE_DID_KEY, PROBE_KEYBOARD },
-		{ PROBE_USE_KEYBOARD | PROBE_USE_MOUSE, PROBE_DID_MOVE, PROBE_MOUSE },
-		{ PROBE_USE_MOUSE, PROBE_DID_MOVE_ABS, PROBE_TABLET },
-		{ PROBE_USE_TABLET, PROBE_DID_BUTTON, PROBE_TABLET },
-		{ PROBE_USE_KEYBOARD, 0, PROBE_KEYBOARD },
-		{ PROBE_USE_KEYS, 0, PROBE_MEDIA },
-		{ PROBE_USE_MOUSE | PROBE_USE_KEYS, 0, PROBE_MOUSE },
-		{ PROBE_USE_SWITCH, 0, PROBE_OTHER },
+		{ NODE_USE_KEYS, PROBE_DID_KEY, PROBE_MEDIA },
+		{ NODE_USE_KEYS | NODE_USE_MOUSE, PROBE_DID_KEY, PROBE_MOUSE },
+		{ NODE_USE_KEYBOARD | NODE_USE_MOUSE, PROBE_DID_KEY, PROBE_KEYBOARD },
+		{ NODE_USE_KEYBOARD | NODE_USE_MOUSE, PROBE_DID_MOVE, PROBE_MOUSE },
+		{ NODE_USE_MOUSE, PROBE_DID_MOVE_ABS, PROBE_TABLET },
+		{ NODE_USE_TABLET, PROBE_DID_BUTTON, PROBE_TABLET },
+		{ NODE_USE_KEYBOARD, 0, PROBE_KEYBOARD },
+		{ NODE_USE_KEYS, 0, PROBE_MEDIA },
+		{ NODE_USE_MOUSE | NODE_USE_KEYS, 0, PROBE_MOUSE },
+		{ NODE_USE_SWITCH, 0, PROBE_OTHER },
 		{ 0, 0, PROBE_OTHER },
 	};
 	struct probe_node *node = add(*state, "n", BUS_USB, 0);
@@ -243,26 +243,26 @@ static void test_kinds(void **state)
 
 static void test_refusals(void **state)
 {
-	struct probe_node *node = add(*state, "n", BUS_USB, PROBE_USE_MOUSE);
+	struct probe_node *node = add(*state, "n", BUS_USB, NODE_USE_MOUSE);
 
 	assert_null(probe_refusal(node));
 	node->fingers = true;
 	assert_non_null(strstr(probe_refusal(node), "touchpads cannot be switched"));
 	node->fingers = false;
-	node->uses = PROBE_USE_TOUCHPAD;
+	node->uses = NODE_USE_TOUCHPAD;
 	assert_non_null(strstr(probe_refusal(node), "touchpads cannot be switched"));
-	node->uses = PROBE_USE_JOYSTICK;
+	node->uses = NODE_USE_JOYSTICK;
 	assert_non_null(probe_refusal(node));
-	node->uses = PROBE_USE_JOYSTICK | PROBE_USE_KEYBOARD;
+	node->uses = NODE_USE_JOYSTICK | NODE_USE_KEYBOARD;
 	assert_null(probe_refusal(node));
 }
 
 static void test_complete_needs_both(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *board = add(list, "k", BUS_USB, PROBE_USE_KEYBOARD);
-	struct probe_node *pad = add(list, "t", BUS_I2C, PROBE_USE_TOUCHPAD);
-	struct probe_node *mouse = add(list, "m", BUS_USB, PROBE_USE_MOUSE);
+	struct probe_node *board = add(list, "k", BUS_USB, NODE_USE_KEYBOARD);
+	struct probe_node *pad = add(list, "t", BUS_I2C, NODE_USE_TOUCHPAD);
+	struct probe_node *mouse = add(list, "m", BUS_USB, NODE_USE_MOUSE);
 
 	pad->did = PROBE_DID_BUTTON;
 	assert_false(probe_complete(list));
@@ -301,7 +301,7 @@ static const char *matched(const struct probe_list *list, const struct probe_nod
 static void test_by_id_is_preferred(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *node = add(list, "Acme", BUS_USB, PROBE_USE_KEYBOARD);
+	struct probe_node *node = add(list, "Acme", BUS_USB, NODE_USE_KEYBOARD);
 	char text[512];
 
 	probe_node_set_text(node->uniq, "123");
@@ -313,8 +313,8 @@ static void test_by_id_is_preferred(void **state)
 static void test_a_by_id_link_of_two_is_not_used(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *a = add(list, "Acme", BUS_USB, PROBE_USE_MOUSE);
-	struct probe_node *b = add(list, "Acme", BUS_USB, PROBE_USE_MOUSE);
+	struct probe_node *a = add(list, "Acme", BUS_USB, NODE_USE_MOUSE);
+	struct probe_node *b = add(list, "Acme", BUS_USB, NODE_USE_MOUSE);
 	struct probe_match match;
 	char text[512];
 
@@ -335,8 +335,8 @@ static void test_a_by_id_link_of_two_is_not_used(void **state)
 static void test_nodes_of_one_interface_share_their_links(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *a = add(list, "Acme Consumer Control", BUS_USB, PROBE_USE_KEYS);
-	struct probe_node *b = add(list, "Acme System Control", BUS_USB, PROBE_USE_KEYS);
+	struct probe_node *a = add(list, "Acme Consumer Control", BUS_USB, NODE_USE_KEYS);
+	struct probe_node *b = add(list, "Acme System Control", BUS_USB, NODE_USE_KEYS);
 	char text[512];
 
 	for (unsigned i = 0; i < list->n; i++) {
@@ -354,7 +354,7 @@ static void test_nodes_of_one_interface_share_their_links(void **state)
 static void test_bluetooth_goes_by_uniq(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *a = add(list, "BT Keyboard", BUS_BLUETOOTH, PROBE_USE_KEYBOARD);
+	struct probe_node *a = add(list, "BT Keyboard", BUS_BLUETOOTH, NODE_USE_KEYBOARD);
 	char text[512];
 
 	/* phys and by-path are those of the adapter */
@@ -362,7 +362,7 @@ static void test_bluetooth_goes_by_uniq(void **state)
 	probe_node_set_text(a->uniq, "aa:bb:cc:dd:ee:ff");
 	link_to(a, "/dev/input/by-path/pci-1-event-kbd", true);
 	assert_string_equal(matched(list, a, text), "uniq=aa:bb:cc:dd:ee:ff");
-	probe_node_set_text(add(list, "BT Mouse", BUS_BLUETOOTH, PROBE_USE_MOUSE)->uniq,
+	probe_node_set_text(add(list, "BT Mouse", BUS_BLUETOOTH, NODE_USE_MOUSE)->uniq,
 			    "aa:bb:cc:dd:ee:ff");
 	assert_string_equal(matched(list, a, text), "uniq=aa:bb:cc:dd:ee:ff name=BT Keyboard");
 	a->uniq[0] = '\0';
@@ -375,7 +375,7 @@ static void test_names_that_no_file_can_hold(void **state)
 		"a\nb", "a\x1b[31mb", "a ;b", ";a", "a\t;b", "\xff\xfe", "\xe2\x80\xae!", "",
 	};
 	struct probe_list *list = *state;
-	struct probe_node *node = add(list, "x", BUS_USB, PROBE_USE_KEYBOARD);
+	struct probe_node *node = add(list, "x", BUS_USB, NODE_USE_KEYBOARD);
 	char text[512];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -392,7 +392,7 @@ static void test_names_that_no_file_can_hold(void **state)
 static void test_uniq_with_blanks_is_not_used(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *node = add(list, "x", BUS_USB, PROBE_USE_KEYBOARD);
+	struct probe_node *node = add(list, "x", BUS_USB, NODE_USE_KEYBOARD);
 	char text[512];
 
 	probe_node_set_text(node->uniq, "0001 ");
@@ -402,8 +402,8 @@ static void test_uniq_with_blanks_is_not_used(void **state)
 static void test_twins_are_told_to_be_ambiguous(void **state)
 {
 	struct probe_list *list = *state;
-	struct probe_node *a = add(list, "x", BUS_USB, PROBE_USE_KEYBOARD);
-	struct probe_node *b = add(list, "x", BUS_USB, PROBE_USE_KEYBOARD);
+	struct probe_node *a = add(list, "x", BUS_USB, NODE_USE_KEYBOARD);
+	struct probe_node *b = add(list, "x", BUS_USB, NODE_USE_KEYBOARD);
 	struct probe_match match;
 	char text[512];
 
@@ -419,12 +419,12 @@ static void test_twins_are_told_to_be_ambiguous(void **state)
  * two. */
 static void fill(struct probe_list *list)
 {
-	struct probe_node *board = add(list, "Acme Board", BUS_USB, PROBE_USE_KEYBOARD);
-	struct probe_node *second = add(list, "Acme Board NKRO", BUS_USB, PROBE_USE_KEYBOARD);
-	struct probe_node *media = add(list, "Acme Board Media", BUS_USB, PROBE_USE_KEYS);
-	struct probe_node *mouse = add(list, "Mouse\x1b[2J", BUS_USB, PROBE_USE_MOUSE);
-	struct probe_node *pad = add(list, "Pad", BUS_I2C, PROBE_USE_TOUCHPAD);
-	struct probe_node *other = add(list, "Mouse B", BUS_USB, PROBE_USE_MOUSE);
+	struct probe_node *board = add(list, "Acme Board", BUS_USB, NODE_USE_KEYBOARD);
+	struct probe_node *second = add(list, "Acme Board NKRO", BUS_USB, NODE_USE_KEYBOARD);
+	struct probe_node *media = add(list, "Acme Board Media", BUS_USB, NODE_USE_KEYS);
+	struct probe_node *mouse = add(list, "Mouse\x1b[2J", BUS_USB, NODE_USE_MOUSE);
+	struct probe_node *pad = add(list, "Pad", BUS_I2C, NODE_USE_TOUCHPAD);
+	struct probe_node *other = add(list, "Mouse B", BUS_USB, NODE_USE_MOUSE);
 
 	link_to(board, KEYBOARD_LINK, true);
 	snprintf(second->group, sizeof(second->group), "%s", board->group);
@@ -460,8 +460,8 @@ static void test_twins_share_a_section(void **state)
 	struct probe_list *list = *state;
 	struct probe_plan plan;
 
-	recognise(list, add(list, "x", BUS_USB, PROBE_USE_MOUSE), PROBE_DID_MOVE);
-	recognise(list, add(list, "x", BUS_USB, PROBE_USE_MOUSE), PROBE_DID_MOVE);
+	recognise(list, add(list, "x", BUS_USB, NODE_USE_MOUSE), PROBE_DID_MOVE);
+	recognise(list, add(list, "x", BUS_USB, NODE_USE_MOUSE), PROBE_DID_MOVE);
 	probe_plan_make(list, &plan);
 	assert_int_equal(plan.n, 1);
 	assert_ptr_equal(probe_plan_find(&plan, list->node[1]), &plan.section[0]);
@@ -537,7 +537,7 @@ static void test_the_configuration_takes_them(void **state)
 	struct conf *conf;
 
 	fill(list);
-	recognise(list, add(list, odd, BUS_USB, PROBE_USE_MOUSE), PROBE_DID_MOVE);
+	recognise(list, add(list, odd, BUS_USB, NODE_USE_MOUSE), PROBE_DID_MOVE);
 	text = written(sections, list);
 	conf = parsed(text);
 	assert_int_equal(conf->n_devices, 4);
