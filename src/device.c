@@ -168,20 +168,23 @@ static void try_again_later(struct device *device, int error)
 	timer_arm(&device->timer, DEVICE_BUSY_MS, 0);
 }
 
-static void take_state(struct device *device);
-static void deliver_state(struct device *device, const struct input_event *at);
+static bool take_state(struct device *device, struct input_event *first);
+static void deliver_state(struct device *device, const struct input_event *at, bool any,
+			  struct input_event ev);
 
 /* The grab is taken, and the host's programs have nothing down on the device. */
 static void grab_done(struct device *device)
 {
 	static const struct input_event now = { 0 };
+	struct input_event first = { 0 };
+	/* First of all: what was queued before the grab goes with it. */
+	bool any = take_state(device, &first);
 
-	take_state(device); /* first of all: what was queued before the grab goes with it */
 	timer_arm(&device->timer, 0, 0);
 	close_later(steal_fd(&device->witness));
 	device->grabbed = true;
 	device->ops->grabbed(device);
-	deliver_state(device, &now);
+	deliver_state(device, &now, any, first);
 }
 
 /*
@@ -310,20 +313,26 @@ static void check_led(struct device *device, const struct input_event *ev)
 		device->leds_differ = true;
 }
 
-/*
- * libevdev compares what was delivered with what the kernel says now. What is queued goes: the kernel's
- * state has it in already.
- */
-static void take_state(struct device *device)
+static bool next_difference(struct device *device, struct input_event *ev)
 {
-	struct input_event ev;
+	return libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_SYNC, ev) ==
+	       LIBEVDEV_READ_STATUS_SYNC;
+}
 
+/*
+ * libevdev compares what was delivered with what the kernel says now, which it does when it is asked for
+ * the first difference: false where there is none. What is queued goes: the kernel's state has it in
+ * already.
+ */
+static bool take_state(struct device *device, struct input_event *first)
+{
 	device->frame.n = 0;
 	for (unsigned code = 0; code < KEY_CNT; code++)
 		if (libevdev_has_event_code(device->evdev, EV_KEY, code))
 			libevdev_set_event_value(device->evdev, EV_KEY, code,
 						 keyset_has(&device->down, code));
-	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, &ev);
+	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, first);
+	return next_difference(device, first);
 }
 
 /* Switches, and all axes but those of contacts, which libevdev follows slot by slot. */
@@ -346,14 +355,12 @@ static void take_plain_state(struct device *device, unsigned type, const struct 
 	}
 }
 
-/* The differences that take_state found. */
-static void deliver_state(struct device *device, const struct input_event *at)
+/* The differences that take_state found: 'ev', if there are 'any', and those after it. */
+static void deliver_state(struct device *device, const struct input_event *at, bool any,
+			  struct input_event ev)
 {
-	struct input_event ev;
-
 	device->frame.resync = true;
-	while (libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_SYNC, &ev) ==
-	       LIBEVDEV_READ_STATUS_SYNC) {
+	for (; any; any = next_difference(device, &ev)) {
 		ev.time = at->time;
 		if (ev.type == EV_LED)
 			check_led(device, &ev);
@@ -369,6 +376,9 @@ static void deliver_state(struct device *device, const struct input_event *at)
 /* False where the rest of the batch is older than the state that a resync just took. */
 static bool take_syn(struct device *device, const struct input_event *ev)
 {
+	struct input_event first = { 0 };
+	bool any;
+
 	if (ev->code == SYN_DROPPED)
 		device->dropped = true;
 	if (ev->code != SYN_REPORT)
@@ -377,8 +387,8 @@ static bool take_syn(struct device *device, const struct input_event *ev)
 		log_debug("%s: events were lost, comparing with the kernel's state",
 			  device->devnode);
 		device->dropped = false;
-		take_state(device);
-		deliver_state(device, ev);
+		any = take_state(device, &first);
+		deliver_state(device, ev, any, first);
 		return false;
 	}
 	deliver(device, ev);

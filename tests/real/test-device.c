@@ -70,10 +70,15 @@ static void take_frame(struct device *device, const struct frame *frame)
 	}
 }
 
+/* What a finger does once the grab is known. */
+static void (*after_grabbed)(void);
+
 static void take_grabbed(struct device *device)
 {
 	(void)device;
 	bench.grabbed = true;
+	if (after_grabbed)
+		after_grabbed();
 }
 
 static void take_gone(struct device *device)
@@ -106,7 +111,7 @@ static int set_up(void **state)
 	struct libevdev *model = describe();
 
 	(void)state;
-	before_grab = after_grab = NULL;
+	before_grab = after_grab = after_grabbed = NULL;
 	memset(&bench, 0, sizeof(bench));
 	puppet_plug_model(&bench.puppet, model, "test/wide");
 	libevdev_free(model);
@@ -330,6 +335,23 @@ static void pressed_after_grab(void **state)
 	observer_close(&desktop);
 }
 
+static void tap_a(void)
+{
+	play(EV_KEY, KEY_A, 1);
+	play(EV_KEY, KEY_A, 0);
+}
+
+/* Whoever hears of the grab may play at once. */
+static void tapped_after_grab(void **state)
+{
+	(void)state;
+	after_grabbed = tap_a;
+	grab();
+	bench.frames = 0;
+	turn();
+	assert_int_equal(bench.frames, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pressed_before_grab, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tapped_before_grab, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pressed_after_grab, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tapped_after_grab, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
