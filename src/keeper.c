@@ -363,6 +363,7 @@ int keeper_run(const char *guest)
 	prctl(PR_SET_DUMPABLE, 0);
 	close_range(KEEPER_LISTENER_FD + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_IGN);
+	log_start();
 	*keeper = (struct keeper){ .guest = guest,
 				   .loop.epoll_fd = -1,
 				   .listener_fd = KEEPER_LISTENER_FD,
@@ -376,5 +377,6 @@ int keeper_run(const char *guest)
 		log_error("guest %s: its keeper ends: %s", guest, strerror(-rc));
 	stop(keeper);
 	free(keeper);
+	log_stop();
 	return rc < 0 ? EX_OSERR : EX_OK;
 }

@@ -1,17 +1,36 @@
-/* Messages to stderr that never block, and printable copies of untrusted text. */
+/* Messages to stderr, by a thread where nobody may wait for it; printable copies of untrusted text. */
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "util.h"
+
+#define LINE_MAX_SIZE 1024
+#define QUEUE_SIZE    (256 * 4096) /* a page for each line */
+
 static enum log_level log_level = LOG_LEVEL_INFO;
+
+/* Lines on their way to the thread, in a pipe that keeps them apart. */
+static struct log_writer {
+	int in, out; /* -1: there is no thread */
+	pthread_t thread;
+	sem_t apart;
+} writer = { .in = -1, .out = -1 };
 
 void log_set_level(enum log_level level)
 {
@@ -19,9 +38,8 @@ void log_set_level(enum log_level level)
 }
 
 /*
- * A stuck reader of our stderr must not hold up a grabbed keyboard. The descriptor is shared with
- * others, so O_NONBLOCK is not ours to set: the journal's socket takes MSG_DONTWAIT, and a pipe or
- * a terminal that polls writable takes a line.
+ * Without the thread. The descriptor is shared with others, so O_NONBLOCK is not ours to set: the
+ * journal's socket takes MSG_DONTWAIT, and a pipe that polls writable takes a line; a terminal may not.
  */
 static void write_line(const char *line, size_t size)
 {
@@ -36,17 +54,123 @@ static void write_line(const char *line, size_t size)
 		return; /* there is nowhere left to say so */
 }
 
+/* For as long as it takes; false where nobody will ever take it. */
+static bool write_all(const char *line, size_t size)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (size) {
+		ssize_t written = write(STDERR_FILENO, line, size);
+
+		if (written < 0 && errno == EAGAIN) {
+			if (poll(&out, 1, -1) < 0 && errno != EINTR)
+				return false;
+			continue;
+		}
+		if (written < 0)
+			return false;
+		line += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
+/*
+ * With a table of descriptors of its own: a write that hangs, in the kernel and for ever, must not
+ * keep open what the process opens later and closes by its death.
+ */
+static void *write_lines(void *unused)
+{
+	struct pollfd lines = { .fd = writer.out, .events = POLLIN };
+	char line[LINE_MAX_SIZE];
+	int in = writer.in;
+	ssize_t size;
+
+	(void)unused;
+	if (unshare(CLONE_FILES) == 0)
+		close(in);
+	sem_post(&writer.apart);
+	while (poll(&lines, 1, -1) == 1 && (size = read(lines.fd, line, sizeof(line))) > 0)
+		write_all(line, (size_t)size);
+	return NULL;
+}
+
+/* Signals are the other threads' to take: SIGPIPE and SIGTTOU, by default, would end or stop us all. */
+static int start_thread(void)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&writer.thread, NULL, write_lines, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+void log_start(void)
+{
+	int ends[2];
+
+	if (writer.in >= 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
+		return;
+	fcntl(ends[1], F_SETPIPE_SZ, QUEUE_SIZE);
+	writer.out = ends[0];
+	writer.in = ends[1];
+	sem_init(&writer.apart, 0, 0);
+	if (start_thread() == 0) {
+		while (sem_wait(&writer.apart) < 0)
+			;
+		return;
+	}
+	close_fd(&writer.in);
+	close_fd(&writer.out);
+}
+
+void log_stop(void)
+{
+	struct timespec until;
+
+	if (writer.in < 0)
+		return;
+	close_fd(&writer.in);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOG_STOP_S;
+	if (pthread_timedjoin_np(writer.thread, NULL, &until) == 0)
+		close_fd(&writer.out);
+}
+
+static void emit(const char *line, size_t size)
+{
+	if (writer.in < 0)
+		write_line(line, size);
+	else if (write(writer.in, line, size) < 0)
+		return; /* the queue is full */
+}
+
+/* systemd.exec(5): whether stderr is the journal's, and not just the environment a service's. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
+
 void log_at(enum log_level level, const char *format, ...)
 {
 	static const char priority[] = { '3', '4', '6', '7' };
-	char line[1024];
+	char line[LINE_MAX_SIZE];
 	int saved = errno;
 	int used = 0;
 	va_list args;
 
 	if (level > log_level)
 		return;
-	if (getenv("JOURNAL_STREAM"))
+	if (is_journal())
 		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
 	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
 	va_start(args, format);
@@ -55,7 +179,7 @@ void log_at(enum log_level level, const char *format, ...)
 	if (used > (int)sizeof(line) - 2)
 		used = (int)sizeof(line) - 2;
 	line[used] = '\n';
-	write_line(line, (size_t)used + 1);
+	emit(line, (size_t)used + 1);
 	errno = saved;
 }
 

@@ -1,8 +1,9 @@
 /*
- * Messages to stderr, one line each, never blocking: a line that stderr cannot take now is dropped.
- * The level is global; apart from it only what signal handlers need is (sigbus.h, stall.h). Not for the
- * hot path. What a device, a guest or a file named itself goes through log_str first; nothing that was
- * typed is ever logged.
+ * Messages to stderr, one line each. Between log_start and log_stop a thread writes them, and nobody
+ * waits, whatever stderr is: where it takes nothing, 256 lines are kept and later ones dropped.
+ * The level and that thread are global; apart from them only what signal handlers need is (sigbus.h,
+ * stall.h). Not for the hot path. What a device, a guest or a file named itself goes through log_str
+ * first; nothing that was typed is ever logged.
  */
 #pragma once
 
@@ -12,9 +13,19 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 void log_set_level(enum log_level level);
 
+/* How long log_stop waits at most, in seconds, for stderr to take what was logged. */
+#define LOG_STOP_S 1
+
+/*
+ * Starts the thread. To be called before anything is opened that must close when the process is killed:
+ * the thread keeps what is open now. Without a thread, lines are written at once, as before it.
+ */
+void log_start(void);
+void log_stop(void);
+
 #define LOG_PRINTF __attribute__((format(printf, 2, 3)))
 
-/* Writes "evswitch: " and the message; under systemd with the priority in front (sd-daemon(3)). */
+/* Writes "evswitch: " and the message; to the journal with the priority in front (sd-daemon(3)). */
 LOG_PRINTF void log_at(enum log_level level, const char *format, ...);
 
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -8,11 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -170,16 +174,44 @@ static void levels(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
+/* As systemd.exec(5) has it: the variable names what stderr was for the service's first process. */
 static void priorities_for_the_journal(void **state)
 {
+	static const char *const lines[] = { "<3>evswitch: a\n", "<4>evswitch: a\n",
+					     "<6>evswitch: a\n", "<7>evswitch: a\n" };
+	char stream[64], got[64];
+	struct stat status;
+	int fds[2];
+
 	(void)state;
-	setenv("JOURNAL_STREAM", "8:1", 1);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(fstat(fds[1], &status), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
 	log_set_level(LOG_LEVEL_DEBUG);
-	logged(LOG_LEVEL_ERROR, "a", "<3>evswitch: a\n");
-	logged(LOG_LEVEL_WARN, "a", "<4>evswitch: a\n");
-	logged(LOG_LEVEL_INFO, "a", "<6>evswitch: a\n");
-	logged(LOG_LEVEL_DEBUG, "a", "<7>evswitch: a\n");
+	for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+		log_into(fds[1], (enum log_level)level, "a");
+		got[read(fds[0], got, sizeof(got) - 1)] = '\0';
+		assert_string_equal(got, lines[level]);
+	}
 	log_set_level(LOG_LEVEL_INFO);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A program that a service started, with its stderr somewhere else. */
+static void no_priorities_for_others(void **state)
+{
+	static const char *const streams[] = {
+		"8:1", "", "8", ":", "a:b", "18446744073709551616:1"
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
+		setenv("JOURNAL_STREAM", streams[i], 1);
+		logged(LOG_LEVEL_ERROR, "a", "evswitch: a\n");
+	}
 	unsetenv("JOURNAL_STREAM");
 }
 
@@ -294,6 +326,131 @@ static void a_reader_that_is_gone_does_not_kill(void **state)
 	log_into(-1, LOG_LEVEL_ERROR, "lost");
 }
 
+/* --- with the thread ------------------------------------------------------------------------ */
+
+#define MANY 2000
+
+/* stderr is 'fd' from now on, and a thread writes there. The number of the one before. */
+static int start_log(int fd)
+{
+	int saved = dup(STDERR_FILENO);
+
+	assert_true(saved >= 0);
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	log_start();
+	return saved;
+}
+
+static void stop_log(int saved)
+{
+	log_stop();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
+static void log_many(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		log_error("line %u, about as long as one is: device keyboard: /dev/input/event7",
+			  i);
+}
+
+static void every_line_comes(void **state)
+{
+	char line[256], expected[256];
+	int fds[2], saved;
+	FILE *in;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	saved = start_log(fds[1]);
+	log_many(200);
+	stop_log(saved);
+	close(fds[1]);
+	in = fdopen(fds[0], "r");
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(expected, sizeof(expected),
+			 "evswitch: line %u, about as long as one is: device keyboard: "
+			 "/dev/input/event7\n",
+			 i);
+		assert_non_null(fgets(line, sizeof(line), in));
+		assert_string_equal(line, expected);
+	}
+	assert_null(fgets(line, sizeof(line), in));
+	fclose(in);
+}
+
+/*
+ * A terminal that polls writable takes a byte, and not always a line. Ctrl+S stops it altogether.
+ */
+static void a_terminal_does_not_block(void **state)
+{
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		int master, slave, saved;
+
+		assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+		if (stopped)
+			assert_int_equal(tcflow(slave, TCOOFF), 0);
+		alarm(20); /* ends a test that hangs */
+		saved = start_log(slave);
+		log_many(MANY);
+		stop_log(saved);
+		alarm(0);
+		close(slave);
+		close(master);
+	}
+}
+
+static void a_full_pipe_or_socket_does_not_block(void **state)
+{
+	int fds[2], saved;
+
+	(void)state;
+	for (int sockets = 0; sockets < 2; sockets++) {
+		if (sockets)
+			assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		else
+			assert_int_equal(pipe(fds), 0);
+		fill(fds[1]);
+		alarm(20);
+		saved = start_log(fds[1]);
+		log_many(MANY);
+		stop_log(saved);
+		alarm(0);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
+/*
+ * A write can hang in the kernel where not even SIGKILL ends it. Devices that were opened meanwhile
+ * must not stay open with it.
+ */
+static void the_thread_holds_nothing_that_came_later(void **state)
+{
+	char pattern[64];
+	int fds[2], later[2], saved;
+	glob_t tables;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	saved = start_log(fds[1]);
+	assert_int_equal(pipe(later), 0);
+	glob("/proc/self/task/*/fd/2", 0, NULL, &tables);
+	assert_true(tables.gl_pathc >= 2);
+	globfree(&tables);
+	snprintf(pattern, sizeof(pattern), "/proc/self/task/*/fd/%d", later[0]);
+	glob(pattern, 0, NULL, &tables);
+	assert_int_equal(tables.gl_pathc, 1);
+	globfree(&tables);
+	stop_log(saved);
+	close(later[0]);
+	close(later[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -305,11 +462,16 @@ int main(void)
 		cmocka_unit_test(one_line_each),
 		cmocka_unit_test(levels),
 		cmocka_unit_test(priorities_for_the_journal),
+		cmocka_unit_test(no_priorities_for_others),
 		cmocka_unit_test(long_messages_are_one_line_too),
 		cmocka_unit_test(a_full_pipe_does_not_block),
 		cmocka_unit_test(a_full_socket_does_not_block),
 		cmocka_unit_test(a_socket_gets_the_line),
 		cmocka_unit_test(a_reader_that_is_gone_does_not_kill),
+		cmocka_unit_test(every_line_comes),
+		cmocka_unit_test(a_terminal_does_not_block),
+		cmocka_unit_test(a_full_pipe_or_socket_does_not_block),
+		cmocka_unit_test(the_thread_holds_nothing_that_came_later),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
