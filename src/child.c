@@ -1,122 +1,13 @@
-/*
- * A thread that forks, and two pipes: one whose end is the process's, one whose end is ours. On the
- * thread because forking, and loading a program, takes as long as it takes; and it stays, because the
- * process is told to end with the thread that forked it.
- */
+/* Two pipes: the child's end of one tells that the child has ended, and our end of the other ends it. */
 #include "child.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
+#include "launch.h"
 #include "util.h"
 
 #define READ_SIZE 4096 /* in one turn of the loop */
-
-/* What the thread owns. */
-struct job {
-	char **argv;
-	const char **env; /* the strings are ours */
-	int input, output, stop;
-};
-
-static void free_job(struct job *job)
-{
-	for (char **word = job->argv; word && *word; word++)
-		free(*word);
-	free(job->argv);
-	free(job->env);
-	close_fd(&job->input);
-	close_fd(&job->output);
-	close_fd(&job->stop);
-	free(job);
-}
-
-/* Ours, but for the language: the child's lines are read by a program. */
-static const char **environment(void)
-{
-	size_t n = 0;
-	const char **env;
-
-	while (environ[n])
-		n++;
-	env = calloc(n + 2, sizeof(*env));
-	if (!env)
-		return NULL;
-	env[0] = "LC_ALL=C";
-	for (size_t i = 0, at = 1; i < n; i++)
-		if (strncmp(environ[i], "LC_ALL=", strlen("LC_ALL=")) != 0)
-			env[at++] = environ[i];
-	return env;
-}
-
-static char **copy_words(const char *const *argv)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (argv[n])
-		n++;
-	copy = calloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; copy && i < n; i++)
-		copy[i] = strdup(argv[i]);
-	return copy;
-}
-
-/* In the child. Other threads may have held any lock: only async-signal-safe calls are made. */
-_Noreturn static void run(const struct job *job, pid_t parent)
-{
-	static const int defaults[] = { SIGCHLD, SIGPIPE };
-	sigset_t none;
-
-	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-		signal(defaults[i], SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	dup2(job->input, STDIN_FILENO);
-	dup2(job->output, STDOUT_FILENO);
-	dup2(job->output, STDERR_FILENO);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() == parent) {
-		execvpe(job->argv[0], job->argv, (char *const *)job->env);
-		dprintf(STDERR_FILENO, "error: %s: %s\n", job->argv[0], strerrordesc_np(errno));
-	}
-	_exit(127);
-}
-
-/* Until the process has ended, or is to. */
-static void stay_beside(const struct job *job, pid_t pid)
-{
-	autoclose int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd wait[] = { { .fd = process, .events = POLLIN }, { .fd = job->stop } };
-
-	while (process >= 0 && poll(wait, 2, -1) < 0)
-		;
-	if (process >= 0 && wait[1].revents)
-		syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
-}
-
-static void *start(void *arg)
-{
-	struct job *job = arg;
-	pid_t parent = getpid();
-	pid_t pid = fork();
-
-	if (pid == 0)
-		run(job, parent);
-	if (pid < 0)
-		dprintf(job->output, "error: %s: %s\n", job->argv[0], strerrordesc_np(errno));
-	close_fd(&job->output);
-	if (pid > 0)
-		stay_beside(job, pid);
-	free_job(job);
-	return NULL;
-}
 
 /* --- lines --------------------------------------------------------------------------------- */
 
@@ -171,60 +62,34 @@ static void read_pipe(struct watch *watch, uint32_t events)
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-static int open_input(int input)
+/* The child's ends of both pipes are the launcher's after it. */
+static int start_program(const struct loop *loop, const char *const *argv, int input, int output,
+			 int stop)
 {
-	return input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC)
-			 : fcntl(input, F_DUPFD_CLOEXEC, 0);
-}
+	autoclose int null = input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+	int fds[] = { input < 0 ? null : input, output, stop };
 
-/* Takes over 'output' and 'stop' in any case. */
-static int start_thread(const char *const *argv, int input, int output, int stop)
-{
-	struct job *job = calloc(1, sizeof(*job));
-	pthread_t thread;
-	int rc;
-
-	if (!job) {
-		close_fd(&output);
-		close_fd(&stop);
-		return -ENOMEM;
-	}
-	*job = (struct job){ .argv = copy_words(argv),
-			     .env = environment(),
-			     .input = open_input(input),
-			     .output = output,
-			     .stop = stop };
-	rc = job->input < 0            ? -errno
-	     : !job->argv || !job->env ? -ENOMEM
-				       : -pthread_create(&thread, NULL, start, job);
-	if (rc < 0)
-		free_job(job);
-	else
-		pthread_detach(thread);
-	return rc;
+	return fds[0] < 0 ? -errno : launch(loop->launcher, LAUNCH_CHILD, argv, fds, 3);
 }
 
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops)
 {
-	int said[2], stop[2], rc;
+	int said[2] = { -1, -1 }, stop[2] = { -1, -1 }, rc = 0;
 
 	*child = (struct child){ .ops = ops, .stop = -1, .generation = child->generation + 1 };
-	if (pipe2(said, O_CLOEXEC) < 0)
-		return -errno;
-	fcntl(said[0], F_SETFL, O_NONBLOCK);
-	if (pipe2(stop, O_CLOEXEC) < 0) {
+	if (pipe2(said, O_CLOEXEC) < 0 || pipe2(stop, O_CLOEXEC) < 0 ||
+	    fcntl(said[0], F_SETFL, O_NONBLOCK) < 0)
 		rc = -errno;
-		close(said[0]);
-		close(said[1]);
-		return rc;
-	}
 	child->stop = stop[1];
-	rc = start_thread(argv, input, said[1], stop[0]);
+	if (rc == 0)
+		rc = start_program(loop, argv, input, said[1], stop[0]);
 	if (rc == 0)
 		rc = watch_start(&child->pipe, loop, said[0], EPOLLIN, read_pipe);
+	close_fd(&said[1]);
+	close_fd(&stop[0]);
 	if (rc < 0) {
-		close(said[0]);
+		close_fd(&said[0]);
 		child_stop(child);
 	}
 	return rc;

@@ -1,10 +1,9 @@
 /*
- * A program that runs beside evswitch and says something in lines, as virsh does. It is started
- * without a shell and in English, it ends with evswitch, and it is never waited for: a thread of its
- * own starts it and stays beside it. The owner embeds the struct; it owns both pipes.
+ * A program that runs beside evswitch and says something in lines, as virsh does. The launcher starts
+ * it, without a shell and in English; it ends with evswitch, and it is never waited for. The owner
+ * embeds the struct; it owns both pipes.
  *
- * SIGCHLD must be ignored (hook_init): ended children are the kernel's to reap. So there is no exit
- * status: what a program's success is must be told from its lines.
+ * There is no exit status: what a program's success is must be told from its lines.
  */
 #pragma once
 
@@ -43,7 +42,7 @@ struct child {
 /*
  * Starts argv[0], found by PATH, with this standard input, which stays the caller's (-1: /dev/null).
  * The child must not run. A program that cannot be run says so in a line that begins with "error: ".
- * 0, or the error of pipe2, dup, pthread_create or epoll_ctl.
+ * 0, or the error of pipe2, launch or epoll_ctl.
  */
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops);

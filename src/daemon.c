@@ -1,7 +1,7 @@
 /* What happens in which order: start, frames, switches, losses, the end. */
 #include "daemon.h"
 
-#include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +10,9 @@
 #include "access.h"
 #include "closer.h"
 #include "guest.h"
-#include "hook.h"
 #include "hotplug.h"
+#include "instance.h"
+#include "launch.h"
 #include "log.h"
 #include "notify.h"
 #include "router.h"
@@ -24,6 +25,8 @@
 
 struct daemon {
 	const struct conf *conf;
+	struct launcher launcher;
+	int lock; /* of instance.h */
 	struct loop loop;
 	struct hotkeys hotkeys;
 	struct router router;
@@ -127,12 +130,9 @@ static void router_focused(struct router *router, unsigned from, unsigned to)
 {
 	struct daemon *daemon = of_router(router);
 
-	if (from != ROUTER_HOST) {
+	if (from != ROUTER_HOST)
 		guest_leave(&daemon->guest[from - 1]);
-		hook_run(daemon->conf->guests[from - 1].on_leave, target_name(daemon, from));
-	}
-	if (to != ROUTER_HOST)
-		hook_run(daemon->conf->guests[to - 1].on_enter, target_name(daemon, to));
+	launch_hooks(&daemon->launcher, to);
 	daemon->hurry_due |= to != ROUTER_HOST;
 	show_all_leds(daemon);
 	log_info("focus: %s", target_name(daemon, to));
@@ -264,9 +264,16 @@ static void source_leds(struct source *source, uint16_t changed)
 		show_leds(daemon, source);
 }
 
-static const struct source_ops source_ops = {
-	.frame = source_frame, .ready = source_ready, .gone = source_gone, .leds = source_leds
-};
+static void source_unsettled(struct source *source)
+{
+	hotplug_ask(&of_source(source)->hotplug, source->clone.uinput.devnode);
+}
+
+static const struct source_ops source_ops = { .frame = source_frame,
+					      .ready = source_ready,
+					      .gone = source_gone,
+					      .leds = source_leds,
+					      .unsettled = source_unsettled };
 
 static bool is_plugged(struct daemon *daemon, const char *devnode)
 {
@@ -383,7 +390,8 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 	daemon->hurry_due |= daemon->router.focus != ROUTER_HOST;
 }
 
-static void own_settled(struct hotplug *hotplug, const char *devnode, bool exposed)
+static void own_settled(struct hotplug *hotplug, const char *devnode, uint64_t done_us,
+			bool exposed)
 {
 	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
 
@@ -394,7 +402,7 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, bool expos
 	daemon->exposed_told |= exposed;
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
 		if (daemon->source[i].conf)
-			source_settled(&daemon->source[i], devnode);
+			source_settled(&daemon->source[i], devnode, done_us);
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
 		guest_settled(&daemon->guest[i], devnode);
 }
@@ -430,10 +438,45 @@ static const struct hotplug_ops hotplug_ops = { .added = node_added,
 
 /* --- timers and signals --------------------------------------------------------------- */
 
+/* By the signal itself: the kernel knows when there is nobody who could continue the process. */
+static void stand_still(int signo)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	raise(signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* A process that stands still must have nothing grabbed: nobody could type, not even to continue it. */
+static void suspend(struct daemon *daemon, int signo)
+{
+	int fds[ROUTER_DEVICES];
+
+	log_info("stopped by job control: the devices are free until evswitch is continued (fg)");
+	router_switch(&daemon->router, ROUTER_HOST);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		fds[i] = daemon->source[i].conf ? source_suspend(&daemon->source[i]) : -1;
+		if (fds[i] >= 0)
+			router_remove_device(&daemon->router, i);
+	}
+	ungrab_together(fds, ROUTER_DEVICES);
+	stand_still(signo);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (fds[i] >= 0)
+			source_resume(&daemon->source[i]);
+}
+
 static void signalled(struct signals *signals, int signo)
 {
-	(void)signo;
-	quit(container_of(signals, struct daemon, signals), EX_OK);
+	struct daemon *daemon = container_of(signals, struct daemon, signals);
+
+	if (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU)
+		suspend(daemon, signo);
+	else
+		quit(daemon, EX_OK);
 }
 
 /* The ping itself is sent when the turn of the loop that this is part of was completed. */
@@ -479,17 +522,33 @@ static void init_router(struct daemon *daemon)
 		    conf->n_guests + 1);
 }
 
-static int check_uinput(void)
+static void say_who_runs(uid_t user)
 {
-	autoclose int fd = open("/dev/uinput", O_RDWR | O_CLOEXEC);
+	const struct passwd *entry = getpwuid(user);
 
-	if (fd >= 0)
+	log_error("another evswitch is running, as user %s: end that one first (systemctl --user "
+		  "stop evswitch; or %spkill -x evswitch)",
+		  entry ? log_str(entry->pw_name).text : "of another system",
+		  user == geteuid() ? "" : "sudo ");
+}
+
+/* The one evswitch that runs, and may make devices. */
+static int take_uinput(struct daemon *daemon)
+{
+	uid_t holder = 0;
+	int rc = daemon->lock = instance_lock(&holder);
+
+	if (rc >= 0)
 		return EX_OK;
-	if (errno == EACCES || errno == EPERM) {
+	if (rc == -EBUSY) {
+		say_who_runs(holder);
+		return EX_UNAVAILABLE;
+	}
+	if (rc == -EACCES || rc == -EPERM) {
 		log_error("/dev/uinput: no permission: %s", access_why("/dev/uinput").text);
 		return EX_NOPERM;
 	}
-	log_error("/dev/uinput: %s: load the module (sudo modprobe uinput)", strerror(errno));
+	log_error("/dev/uinput: %s: load the module (sudo modprobe uinput)", strerror(-rc));
 	return EX_UNAVAILABLE;
 }
 
@@ -525,9 +584,11 @@ static int open_guests(struct daemon *daemon)
 
 static int open_loop(struct daemon *daemon)
 {
-	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, 0 };
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, 0 };
 	int rc = loop_init(&daemon->loop);
 
+	if (rc == 0)
+		rc = launcher_watch(&daemon->launcher, &daemon->loop);
 	if (rc == 0)
 		rc = signals_init(&daemon->signals, &daemon->loop, sigs, signalled);
 	if (rc == 0)
@@ -562,14 +623,33 @@ static int find_devices(struct daemon *daemon)
 			log_info("device %s: not here yet; waiting for it",
 				 daemon->conf->devices[i].name);
 	}
+	if (daemon->hotplug.undone)
+		log_warn("udev has not announced %u of the input devices; waiting (is udev "
+			 "running? systemctl status systemd-udevd)",
+			 daemon->hotplug.undone);
 	return daemon->denied ? EX_NOPERM : EX_OK;
+}
+
+/* A process and a thread that have nothing open of what follows. */
+static int start_helpers(struct daemon *daemon)
+{
+	int rc = launcher_start(&daemon->launcher, daemon->conf);
+
+	if (rc < 0) {
+		log_error("cannot start evs-launcher: %s", strerror(-rc));
+		return EX_OSERR;
+	}
+	log_start();
+	return EX_OK;
 }
 
 /* All that is written to exists before anything is grabbed, and before systemd hears of it. */
 static int start(struct daemon *daemon, const struct daemon_options *options)
 {
-	int rc = check_uinput();
+	int rc = start_helpers(daemon);
 
+	if (rc == EX_OK)
+		rc = take_uinput(daemon);
 	if (rc == EX_OK)
 		rc = open_loop(daemon);
 	if (rc == EX_OK)
@@ -584,6 +664,7 @@ static int start(struct daemon *daemon, const struct daemon_options *options)
 		daemon->start_tries = START_TRIES;
 		timer_arm(&daemon->start, START_TRY_MS, START_TRY_MS);
 	}
+	launch_hooks(&daemon->launcher, ROUTER_HOST);
 	notify_send(&daemon->notify, "READY=1\nSTATUS=focus: host");
 	notify_send(&daemon->notify, "WATCHDOG=1");
 	return EX_OK;
@@ -649,7 +730,9 @@ static void let_go(struct daemon *daemon, bool trial)
 	timer_fini(&daemon->watchdog);
 	signals_fini(&daemon->signals);
 	notify_fini(&daemon->notify);
+	launcher_stop(&daemon->launcher);
 	loop_fini(&daemon->loop);
+	close_fd(&daemon->lock);
 }
 
 int daemon_run(const struct conf *conf, const struct daemon_options *options)
@@ -660,9 +743,9 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 	if (!daemon)
 		return EX_OSERR;
 	daemon->conf = conf;
-	daemon->loop.epoll_fd = -1;
+	daemon->loop.epoll_fd = daemon->lock = -1;
+	daemon->launcher = (struct launcher)LAUNCHER_INIT;
 	notify_init(&daemon->notify);
-	hook_init();
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
 	init_router(daemon);
 	rc = start(daemon, options);
@@ -671,6 +754,7 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 		rc = daemon->exit_code;
 	}
 	let_go(daemon, options->try_s > 0);
+	log_stop();
 	free(daemon);
 	return rc;
 }

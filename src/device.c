@@ -75,10 +75,19 @@ int device_close_keep_fd(struct device *device)
 	return steal_fd(&device->fd);
 }
 
+int device_suspend(struct device *device)
+{
+	watch_stop(&device->watch);
+	device->grabbed = device->dropped = device->leds_differ = false;
+	device->down = (struct keyset){ 0 };
+	device->frame = (struct frame){ 0 };
+	return device->fd;
+}
+
 void device_close(struct device *device)
 {
 	if (device_is_open(device))
-		close_later(device_close_keep_fd(device));
+		ungrab_close_later(device_close_keep_fd(device));
 }
 
 static void gone(struct device *device)

@@ -75,6 +75,12 @@ void device_hurry(struct device *device);
 /* Whether its clicks mean the place that it points to: a graphics tablet, or the tablet of a VM. */
 bool device_points_absolutely(const struct device *device);
 
+/*
+ * Stops everything, for as long as the process stands still; device_grab begins again. Returns the
+ * descriptor, which stays the device's: the caller ungrabs it.
+ */
+int device_suspend(struct device *device);
+
 /* The LEDs that follow the focus. The others are the host's alone, whoever of its programs sets them. */
 #define DEVICE_LOCK_LEDS (1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL)
 

@@ -282,8 +282,10 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 		return rc;
 	}
 	rc = timer_init(&guest->look, loop, look);
-	if (rc < 0)
+	if (rc < 0) {
+		log_error("guest %s: cannot make a timer: %s", section->name, strerror(-rc));
 		return rc;
+	}
 	follow(guest, channel);
 	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
 	if (rc == 0 || channel->in_keeper)

@@ -1,86 +1,190 @@
-/*
- * A thread starts each command: even spawning waits until the shell was loaded, and a disk that
- * hangs must not take the keyboard with it.
- */
+/* Two targets, the one that was entered and the one that is wanted, and a way from one to the other. */
 #include "hook.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "log.h"
-#include "launch.h"
 #include "util.h"
 
-struct job {
-	char *command;
-	char **env; /* ours, with EVSWITCH_TARGET as its first; only that string is the job's */
-};
+#define HOST          0
+#define LOCK_AGAIN_MS 50
 
-static void free_job(struct job *job)
+static const struct conf_guest *guest_of(const struct hook *hook, unsigned target)
 {
-	if (job->env)
-		free(job->env[0]);
-	free(job->env);
-	free(job->command);
-	free(job);
+	return &hook->conf->guests[target - 1];
 }
 
-static char **environment(const char *target)
-{
-	size_t n = 0;
-	char **env;
+/* --- the file ---------------------------------------------------------------------------------------- */
 
-	while (environ[n])
-		n++;
-	env = calloc(n + 2, sizeof(*env));
-	if (!env)
-		return NULL;
-	if (asprintf(&env[0], "EVSWITCH_TARGET=%s", target) < 0) {
-		free(env);
-		return NULL;
+/* Whose on-leave is due; "": nobody's. */
+static void write_due(const struct hook *hook, const char *guest)
+{
+	size_t size = strlen(guest);
+
+	if (hook->file >= 0 &&
+	    (ftruncate(hook->file, 0) < 0 || pwrite(hook->file, guest, size, 0) != (ssize_t)size))
+		log_warn("%s: cannot write to it: %s", hook->path, strerror(errno));
+}
+
+static unsigned read_due(const struct hook *hook)
+{
+	char name[CONF_NAME_MAX + 1] = "";
+	ssize_t size = pread(hook->file, name, sizeof(name) - 1, 0);
+
+	for (unsigned i = 0; size > 0 && i < hook->conf->n_guests; i++)
+		if (strcmp(hook->conf->guests[i].name, name) == 0)
+			return i + 1;
+	return HOST;
+}
+
+/* 0; -EAGAIN where another launcher has it, or just removed it. */
+static int lock_file(struct hook *hook)
+{
+	autoclose int fd = open(hook->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat status;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (status.st_nlink == 0)
+		return -EAGAIN;
+	hook->file = steal_fd(&fd);
+	return 0;
+}
+
+/* --- which command ----------------------------------------------------------------------------------- */
+
+static const char *next_command(struct hook *hook, const char **target)
+{
+	const struct conf_guest *guest;
+
+	if (hook->entered != HOST) {
+		guest = guest_of(hook, hook->entered);
+		hook->entered = HOST;
+		*target = guest->name;
+		return guest->on_leave;
 	}
-	memcpy(env + 1, environ, n * sizeof(*env));
-	return env;
+	hook->entered = hook->wanted;
+	guest = guest_of(hook, hook->entered);
+	if (guest->on_leave)
+		write_due(hook, guest->name);
+	*target = guest->name;
+	return guest->on_enter;
 }
 
-static int spawn(const struct job *job)
+static void advance(struct hook *hook)
 {
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, job->command, NULL };
+	while (hook->ready && !hook->running && hook->entered != hook->wanted) {
+		const char *target, *command = next_command(hook, &target);
+		int rc = command ? hook->ops->start(hook, command, target) : -ENOENT;
 
-	return launch_program("/bin/sh", NULL, 0, argv, job->env);
+		if (command && rc < 0)
+			log_warn("guest %s: cannot run \"%s\": %s", target, log_str(command).text,
+				 strerror(-rc));
+		hook->running = rc == 0;
+		if (rc == 0)
+			timer_arm(&hook->timer, HOOK_MS, 0);
+		else if (hook->entered == HOST)
+			write_due(hook, "");
+	}
 }
 
-static void *run(void *arg)
+void hook_ended(struct hook *hook)
 {
-	struct job *job = arg;
-	int rc = spawn(job);
+	if (!hook->running)
+		return;
+	hook->running = false;
+	timer_arm(&hook->timer, 0, 0);
+	if (hook->entered == HOST)
+		write_due(hook, "");
+	advance(hook);
+}
 
+void hook_set_focus(struct hook *hook, unsigned target)
+{
+	if (!hook->conf || target > hook->conf->n_guests)
+		return;
+	hook->wanted = target;
+	advance(hook);
+}
+
+bool hook_is_idle(const struct hook *hook)
+{
+	return !hook->running && hook->entered == hook->wanted;
+}
+
+/* --- start and end ----------------------------------------------------------------------------------- */
+
+static void try_to_begin(struct hook *hook)
+{
+	int rc = lock_file(hook);
+
+	if (rc == -EAGAIN) {
+		timer_arm(&hook->timer, LOCK_AGAIN_MS, 0);
+		return;
+	}
 	if (rc < 0)
-		log_warn("cannot run \"%s\": %s", log_str(job->command).text, strerror(-rc));
-	free_job(job);
-	return NULL;
+		log_warn("%s: %s: an on-leave that is due would be forgotten if evswitch were "
+			 "killed",
+			 hook->path, strerror(-rc));
+	else
+		hook->entered = read_due(hook);
+	hook->ready = true;
+	advance(hook);
 }
 
-void hook_run(const char *command, const char *target)
+static void timer_expired(struct timer *timer)
 {
-	struct job *job = command ? calloc(1, sizeof(*job)) : NULL;
-	pthread_t thread;
+	struct hook *hook = container_of(timer, struct hook, timer);
 
-	if (!job)
-		return;
-	job->command = strdup(command);
-	job->env = environment(target);
-	if (!job->command || !job->env || pthread_create(&thread, NULL, run, job) != 0) {
-		log_warn("cannot run \"%s\": out of memory or threads", log_str(command).text);
-		free_job(job);
+	if (!hook->ready) {
+		try_to_begin(hook);
 		return;
 	}
-	pthread_detach(thread);
+	log_warn("a hook has been running for %d s: not waiting for it any longer", HOOK_MS / 1000);
+	hook_ended(hook);
 }
 
-void hook_init(void)
+static bool any_command(const struct conf *conf)
 {
-	signal(SIGCHLD, SIG_IGN);
+	for (unsigned i = 0; conf && i < conf->n_guests; i++)
+		if (conf->guests[i].on_enter || conf->guests[i].on_leave)
+			return true;
+	return false;
+}
+
+int hook_init(struct hook *hook, struct loop *loop, const struct conf *conf,
+	      const struct hook_ops *ops)
+{
+	char dir[USOCK_PATH_MAX];
+	int rc;
+
+	*hook = (struct hook){ .ops = ops, .file = -1 };
+	if (!any_command(conf))
+		return 0;
+	hook->conf = conf;
+	rc = timer_init(&hook->timer, loop, timer_expired);
+	if (rc < 0)
+		return rc;
+	if (usock_dir(dir) < 0 ||
+	    snprintf(hook->path, sizeof(hook->path), "%s/hooks", dir) >= (int)sizeof(hook->path))
+		hook->path[0] = '\0';
+	return 0;
+}
+
+void hook_begin(struct hook *hook)
+{
+	if (hook->conf && !hook->ready)
+		try_to_begin(hook);
+}
+
+void hook_fini(struct hook *hook)
+{
+	timer_fini(&hook->timer);
+	if (hook->file >= 0 && hook->entered == HOST && !hook->running)
+		unlink(hook->path);
+	close_fd(&hook->file);
 }

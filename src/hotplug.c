@@ -8,7 +8,8 @@
 
 #include "util.h"
 
-#define EVENT_NODE "/dev/input/event"
+#define DEV_INPUT  "/dev/input/"
+#define EVENT_NODE DEV_INPUT "event"
 
 static const char *attr(struct udev_device *device, const char *name)
 {
@@ -90,6 +91,12 @@ static bool is_hidden(struct udev_device *device)
 	return udev_device_get_property_value(device, "LIBINPUT_IGNORE_DEVICE") != NULL;
 }
 
+/* Where udev does not say when, it is now. */
+static uint64_t done_us(struct udev_device *device)
+{
+	return now_us() - udev_device_get_usec_since_initialized(device);
+}
+
 /* 'devnode' may be NULL. */
 static bool is_event_node(const char *devnode)
 {
@@ -108,7 +115,8 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 		return;
 	own = match_own(attr(input, "phys"), udev_device_get_syspath(input));
 	if (own != MATCH_FOREIGN) {
-		hotplug->ops->own(hotplug, devnode, own == MATCH_OWN_GUEST && !is_hidden(device));
+		hotplug->ops->own(hotplug, devnode, done_us(device),
+				  own == MATCH_OWN_GUEST && !is_hidden(device));
 		return;
 	}
 	hotplug->ops->added(hotplug, &(struct node_info){ .devnode = devnode,
@@ -263,13 +271,43 @@ int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplu
 			   hotplug_ready);
 }
 
+static bool is_foreign(struct udev_device *device)
+{
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(device, "input", NULL);
+
+	return input &&
+	       match_own(attr(input, "phys"), udev_device_get_syspath(input)) == MATCH_FOREIGN;
+}
+
+/* One that udev is not done with comes through the monitor. 'device' may be NULL. */
+static void tell_if_done(struct hotplug *hotplug, struct udev_device *device)
+{
+	if (!device)
+		return;
+	if (udev_device_get_is_initialized(device))
+		tell(hotplug, device);
+	else
+		hotplug->undone += is_foreign(device);
+}
+
 static void tell_path(struct hotplug *hotplug, const char *syspath)
 {
 	struct udev_device *device = udev_device_new_from_syspath(hotplug->udev, syspath);
 
-	/* One that udev is not done with comes through the monitor. */
-	if (device && udev_device_get_is_initialized(device))
-		tell(hotplug, device);
+	tell_if_done(hotplug, device);
+	udev_device_unref(device);
+}
+
+void hotplug_ask(struct hotplug *hotplug, const char *devnode)
+{
+	struct udev_device *device;
+
+	if (!hotplug->udev || strncmp(devnode, DEV_INPUT, strlen(DEV_INPUT)) != 0)
+		return;
+	device = udev_device_new_from_subsystem_sysname(hotplug->udev, "input",
+							devnode + strlen(DEV_INPUT));
+	tell_if_done(hotplug, device);
 	udev_device_unref(device);
 }
 
@@ -278,6 +316,7 @@ int hotplug_scan(struct hotplug *hotplug)
 	struct udev_enumerate *nodes = udev_enumerate_new(hotplug->udev);
 	struct udev_list_entry *entry;
 
+	hotplug->undone = 0;
 	if (!nodes)
 		return -ENOMEM;
 	udev_enumerate_add_match_subsystem(nodes, "input");

@@ -6,6 +6,7 @@
 
 #include <libudev.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "loop.h"
 #include "match.h"
@@ -16,10 +17,11 @@ struct hotplug_ops {
 	/* A node is there, or its properties changed: may come again for one already known. */
 	void (*added)(struct hotplug *hotplug, const struct node_info *node);
 	/*
-	 * udev is done with a node that has a phys of ours. 'exposed': it is a guest's and no rule hides
-	 * it from the desktop.
+	 * udev is done with a node that has a phys of ours, since 'done_us' (CLOCK_MONOTONIC): one of
+	 * the same name may have been there before. 'exposed': it is a guest's and no rule hides it from
+	 * the desktop.
 	 */
-	void (*own)(struct hotplug *hotplug, const char *devnode, bool exposed);
+	void (*own)(struct hotplug *hotplug, const char *devnode, uint64_t done_us, bool exposed);
 	/* Links may lead elsewhere now: hotplug_look is due for every path of interest. */
 	void (*links)(struct hotplug *hotplug);
 };
@@ -28,6 +30,7 @@ struct hotplug {
 	const struct hotplug_ops *ops;
 	struct udev *udev;
 	struct udev_monitor *monitor;
+	unsigned undone; /* real devices that udev was not done with at the scan */
 	struct watch watch;
 	int inotify; /* of the directories that hotplug_look met */
 	struct watch links;
@@ -50,5 +53,7 @@ int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_P
 /* What udev takes the node for, of enum node_use; also a mouse where it moves like one. */
 unsigned hotplug_uses(struct udev_device *device);
 
+/* Calls ops for this node if udev is done with it: an announcement can get lost. */
+void hotplug_ask(struct hotplug *hotplug, const char *devnode);
 /* Harmless on a zeroed struct, and after a failed init. */
 void hotplug_fini(struct hotplug *hotplug);

@@ -1,7 +1,6 @@
 /* Finding, starting and talking to a guest's keeper. */
 #include "kept.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,32 +59,15 @@ static void connection_lost(struct kept *kept)
 	timer_arm(&kept->timer, KEPT_SOON_MS, 0);
 }
 
-/* The program as it runs now, also where its file has been replaced since. */
-static int spawn_keeper(const char *guest, int listener)
-{
-	char *argv[] = { (char[]){ "evswitch" }, (char[]){ KEEPER_OPTION }, (char *)guest, NULL };
-	posix_spawn_file_actions_t actions;
-	int rc;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, listener, KEEPER_LISTENER_FD);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
-	rc = launch_program("/proc/self/exe", &actions, POSIX_SPAWN_SETSID, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return rc;
-}
-
 /* The socket is made here: connecting works from now on, and an error is this process's to tell. */
-static int start_keeper(const char *guest, const char *path)
+static int start_keeper(const struct kept *kept, const char *path)
 {
-	/* Not in the place that it is to have: dup2 there would leave it close-on-exec. */
-	autoclose int made = usock_listen(path, SOCK_SEQPACKET, 0600);
-	autoclose int listener =
-		made < 0 ? made : fcntl(made, F_DUPFD_CLOEXEC, KEEPER_LISTENER_FD + 1);
-	int rc = listener < 0 ? listener : spawn_keeper(guest, listener);
+	const char *const argv[] = { "evswitch", KEEPER_OPTION, kept->guest, NULL };
+	autoclose int listener = usock_listen(path, SOCK_SEQPACKET, 0600);
+	int rc = listener < 0 ? listener
+			      : launch(kept->loop->launcher, LAUNCH_KEEPER, argv, &listener, 1);
 
-	if (made >= 0 && rc < 0)
+	if (listener >= 0 && rc < 0)
 		unlink(path);
 	return rc;
 }
@@ -100,7 +82,7 @@ static int connect_or_start(struct kept *kept)
 	fd = usock_connect(path, SOCK_SEQPACKET);
 	if (fd != -ENOENT && fd != -ECONNREFUSED)
 		return fd;
-	rc = start_keeper(kept->guest, path);
+	rc = start_keeper(kept, path);
 	return rc < 0 && rc != -EADDRINUSE ? rc : usock_connect(path, SOCK_SEQPACKET);
 }
 

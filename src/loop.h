@@ -20,8 +20,12 @@ struct watch {
 	watch_fn fn;
 };
 
+struct launcher;
+
 struct loop {
 	int epoll_fd;
+	struct launcher
+		*launcher; /* starts programs for those in the loop (launch.h); NULL: none */
 	int n_ready, next_ready;
 	struct epoll_event ready[LOOP_BATCH];
 };

@@ -88,7 +88,17 @@ static void grab(struct source *source)
 
 static void settle_expired(struct timer *timer)
 {
-	grab(container_of(timer, struct source, settle));
+	struct source *source = container_of(timer, struct source, settle);
+
+	if (!device_is_alive(&source->device))
+		return;
+	if (!source->settle_told)
+		log_warn("device %s: not grabbed yet: udev has not announced its clone %s, so the "
+			 "desktop cannot hear it; waiting (is udev running? systemctl status "
+			 "systemd-udevd)",
+			 source->conf->name, source->clone.uinput.devnode);
+	source->settle_told = true;
+	source->ops->unsettled(source);
 }
 
 static int make_clone(struct source *source)
@@ -100,6 +110,8 @@ static int make_clone(struct source *source)
 		snprintf(nth, sizeof(nth), ".%u", source->nth);
 	snprintf(phys, sizeof(phys), MATCH_OWN_HOST_PHYS "%s%s", source->conf->name, nth);
 	clone_close(&source->clone);
+	source->settled = source->settle_told = false;
+	source->made_us = now_us();
 	return clone_open(&source->clone, device->loop, device->evdev, phys, device_leds(device),
 			  clone_leds);
 }
@@ -110,7 +122,7 @@ static int wait_for_udev(struct source *source)
 	int rc = timer_init(&source->settle, source->device.loop, settle_expired);
 
 	if (rc == 0)
-		timer_arm(&source->settle, SOURCE_SETTLE_MS, 0);
+		timer_arm(&source->settle, SOURCE_SETTLE_MS, SOURCE_SETTLE_MS);
 	return rc;
 }
 
@@ -136,11 +148,12 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 		return rc;
 	source->traits = match_traits(node);
 	declare_more(source);
-	if (clone_is_open(&source->clone) && clone_fits(&source->clone, source->device.evdev)) {
+	if (!clone_is_open(&source->clone) || !clone_fits(&source->clone, source->device.evdev))
+		rc = make_clone(source);
+	if (rc == 0 && source->settled) {
 		grab(source);
 		return 0;
 	}
-	rc = make_clone(source);
 	if (rc == 0)
 		rc = wait_for_udev(source);
 	if (rc < 0)
@@ -148,9 +161,13 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 	return rc;
 }
 
-void source_settled(struct source *source, const char *devnode)
+void source_settled(struct source *source, const char *devnode, uint64_t done_us)
 {
-	if (source->settle.watch.loop && strcmp(source->clone.uinput.devnode, devnode) == 0)
+	if (!clone_is_open(&source->clone) || done_us < source->made_us ||
+	    strcmp(source->clone.uinput.devnode, devnode) != 0)
+		return;
+	source->settled = true;
+	if (source->settle.watch.loop)
 		grab(source);
 }
 
@@ -160,6 +177,19 @@ void source_hurry(struct source *source)
 		grab(source);
 	if (source_is_plugged(source))
 		device_hurry(&source->device);
+}
+
+int source_suspend(struct source *source)
+{
+	if (!source->ready)
+		return -1;
+	source->ready = false;
+	return device_suspend(&source->device);
+}
+
+void source_resume(struct source *source)
+{
+	grab(source);
 }
 
 int source_close(struct source *source)

@@ -12,7 +12,7 @@
 #include "device.h"
 #include "match.h"
 
-/* How long udev may take to announce a new clone before the device is grabbed all the same. */
+/* How often udev is asked about a clone that it has not announced. */
 #define SOURCE_SETTLE_MS 1000
 
 struct source;
@@ -25,6 +25,8 @@ struct source_ops {
 	void (*gone)(struct source *source);
 	/* The host's programs changed these of its LEDs: source->clone.leds.mask. */
 	void (*leds)(struct source *source, uint16_t changed);
+	/* udev has not announced the clone yet: source_settled is due if it is done with it. */
+	void (*unsettled)(struct source *source);
 };
 
 struct source {
@@ -35,6 +37,9 @@ struct source {
 	struct match_traits traits; /* of the last node */
 	struct device device;
 	struct clone clone;
+	uint64_t made_us;    /* when the clone was made, CLOCK_MONOTONIC */
+	bool settled;        /* udev has announced the clone: the desktop can open it */
+	bool settle_told;    /* that the announcement is late */
 	struct timer settle; /* runs while the clone waits for udev */
 };
 
@@ -59,8 +64,16 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 /* Gives the node up, which is still there; the clone stays. */
 void source_unplug(struct source *source);
 
-/* udev announced the device with this node: it may be the clone. */
-void source_settled(struct source *source, const char *devnode);
+/* udev was done with this node at that time (CLOCK_MONOTONIC): it may be the clone. */
+void source_settled(struct source *source, const char *devnode, uint64_t done_us);
+
+/*
+ * Before the process stands still: gives up a device that is grabbed, without telling ops. Returns its
+ * descriptor for the caller to ungrab, which stays the source's, or -1 where nothing is grabbed.
+ */
+int source_suspend(struct source *source);
+/* Takes it again; ops->ready tells. */
+void source_resume(struct source *source);
 
 /*
  * A guest has the focus, and what is typed on a device that is not grabbed reaches the host: grabs it

@@ -1,13 +1,24 @@
-/* The few things that every module may use: container_of, array sizes, and clean-up of locals. */
+/* The few things that every module may use: container_of, array sizes, and clean-up of locals, a clock. */
 #pragma once
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+
+/* CLOCK_MONOTONIC, in microseconds. */
+static inline uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 /* Takes a value out of its owner: the variable no longer owns it and its clean-up does nothing. */
 static inline int steal_fd(int *fd)

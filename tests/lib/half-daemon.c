@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "launch.h"
 #include "util.h"
 
 struct daemon {
+	struct launcher launcher;
 	struct loop loop;
 	struct conf conf;
 	struct guest guest;
@@ -117,7 +119,9 @@ void half_daemon_run(const char *guest, int control)
 	section->via = "vhost-user";
 	snprintf(section->name, sizeof(section->name), "%s", guest);
 	daemon->conf.n_guests = 1;
-	if (loop_init(&daemon->loop) < 0 ||
+	daemon->launcher = (struct launcher)LAUNCHER_INIT;
+	if (launcher_start(&daemon->launcher, NULL) < 0 || loop_init(&daemon->loop) < 0 ||
+	    launcher_watch(&daemon->launcher, &daemon->loop) < 0 ||
 	    watch_start(&daemon->control, &daemon->loop, control, EPOLLIN, control_ready) < 0 ||
 	    guest_open(&daemon->guest, &daemon->conf, section, &daemon->loop, &guest_ops) < 0)
 		_exit(1);
@@ -129,6 +133,7 @@ void half_daemon_run(const char *guest, int control)
 	}
 	guest_close(&daemon->guest);
 	watch_stop(&daemon->control);
+	launcher_stop(&daemon->launcher);
 	loop_fini(&daemon->loop);
 	free(daemon);
 	_exit(0);

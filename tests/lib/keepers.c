@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,18 @@ static pid_t scan(pid_t but)
 bool keeper_runs(void)
 {
 	return scan(0) > 0;
+}
+
+/* Until its launcher has ended too, it is that one's to wait for. */
+void keepers_kill(void)
+{
+	pid_t keeper;
+
+	while ((keeper = scan(0)) > 0) {
+		kill(keeper, SIGKILL);
+		if (waitpid(keeper, NULL, 0) < 0)
+			usleep(1000);
+	}
 }
 
 /* No event tells of a process that another one starts. */

@@ -17,6 +17,8 @@ void keepers_look_at(const char *guest);
 pid_t keeper_find(pid_t but);
 /* Whether one runs at this moment. */
 bool keeper_runs(void);
+/* Ends all of them, and waits for it. */
+void keepers_kill(void);
 /* Waits until this one has ended; milliseconds. One that does not fails the test. */
 long keeper_await_end(pid_t keeper, int timeout_ms);
 /* How many of its descriptors are this path, or begin with it where it ends with "*". */

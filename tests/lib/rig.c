@@ -85,7 +85,10 @@ void rig_open(struct rig *rig, const char *via, const char *libvirt, const char 
 					.via = via,
 					.libvirt = (char *)libvirt,
 					.qmp = (char *)qmp } };
+	rig->launcher = (struct launcher)LAUNCHER_INIT;
+	assert_int_equal(launcher_start(&rig->launcher, NULL), 0);
 	assert_int_equal(loop_init(&rig->loop), 0);
+	assert_int_equal(launcher_watch(&rig->launcher, &rig->loop), 0);
 	assert_int_equal(life_open(&rig->life, &rig->loop, &rig->guest, &life_ops), 0);
 	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->life, RIG_SOCKET_DIR), 0);
 	if (strcmp(via, "vhost-user") != 0)
@@ -97,6 +100,7 @@ void rig_close(struct rig *rig)
 	life_close(&rig->life);
 	attach_fini(&rig->attach);
 	rig_destroy_nodes(rig);
+	launcher_stop(&rig->launcher);
 	loop_fini(&rig->loop);
 }
 

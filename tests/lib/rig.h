@@ -8,6 +8,7 @@
 
 #include "attach.h"
 #include "conf.h"
+#include "launch.h"
 #include "life.h"
 #include "loop.h"
 #include "node.h"
@@ -17,6 +18,7 @@
 #define RIG_WAIT_MS    (2 * ATTACH_STEP_MS)
 
 struct rig {
+	struct launcher launcher;
 	struct loop loop;
 	struct conf_guest guest; /* "one" */
 	struct life life;

@@ -36,13 +36,14 @@ static struct {
 } leftovers;
 
 /* Before it has named itself, a keeper has the name of what it was loaded from. */
-static bool is_keeper(const char *comm)
+static bool is_started(const char *comm)
 {
-	return strcmp(comm, "evs-keeper") == 0 || strcmp(comm, "exe") == 0;
+	return strcmp(comm, "evs-keeper") == 0 || strcmp(comm, "exe") == 0 ||
+	       strcmp(comm, "evs-launcher") == 0 || strcmp(comm, "evswitch") == 0;
 }
 
 /* What a process that is gone has started is this one's child: program_exec saw to it. */
-static pid_t find_keeper(void)
+static pid_t find_started(void)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -56,7 +57,7 @@ static pid_t find_keeper(void)
 		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
 		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
 		if (file && fscanf(file, "%*d (%31[^)]) %*c %d", comm, &parent) == 2 &&
-		    parent == getpid() && is_keeper(comm))
+		    parent == getpid() && is_started(comm))
 			found = atoi(entry->d_name);
 		if (file)
 			fclose(file);
@@ -68,7 +69,7 @@ static pid_t find_keeper(void)
 
 int world_reset(void **state)
 {
-	pid_t keeper;
+	pid_t started;
 
 	(void)state;
 	for (unsigned i = 0; i < leftovers.n_pids; i++) {
@@ -78,9 +79,9 @@ int world_reset(void **state)
 	for (unsigned i = 0; i < leftovers.n_fds; i++)
 		ioctl(leftovers.fd[i], UI_DEV_DESTROY);
 	leftovers.n_pids = leftovers.n_fds = 0;
-	while ((keeper = find_keeper()) > 0) {
-		kill(keeper, SIGKILL);
-		waitpid(keeper, NULL, 0);
+	while ((started = find_started()) > 0) {
+		kill(started, SIGKILL);
+		waitpid(started, NULL, 0);
 	}
 	return 0;
 }

@@ -20,7 +20,6 @@
 
 #include <cmocka.h>
 
-#include "hook.h"
 #include "now.h"
 #include "rig.h"
 #include "usock.h"
@@ -42,7 +41,6 @@ static pid_t start_server(const char *path)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signal(SIGCHLD, SIG_DFL);
 		execl(path, path, (char *)NULL);
 		_exit(127);
 	}
@@ -92,12 +90,10 @@ static void virsh(const char *arguments)
 	int status;
 
 	snprintf(command, sizeof(command), "virsh %s 2>&1", arguments);
-	signal(SIGCHLD, SIG_DFL);
 	out = popen(command, "r");
 	assert_non_null(out);
 	text[fread(text, 1, sizeof(text) - 1, out)] = '\0';
 	status = pclose(out);
-	hook_init();
 	if (status != 0)
 		fail_msg("virsh %s: %s", arguments, text);
 }
@@ -132,7 +128,6 @@ static void define_domain(unsigned ports, bool lets_go)
 static int set_up(void **state)
 {
 	(void)state;
-	hook_init();
 	if (!has_libvirt())
 		return 0;
 	mkdir("/run/libvirt", 0755);

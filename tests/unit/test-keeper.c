@@ -152,12 +152,7 @@ static int teardown(void **state)
 		close(scene.control);
 	}
 	vhost_guest_down(&scene.guest);
-	while (keeper_runs()) {
-		pid_t keeper = keeper_find(0);
-
-		kill(keeper, SIGKILL);
-		waitpid(keeper, NULL, 0);
-	}
+	keepers_kill();
 	snprintf(command, sizeof(command), "rm -rf %s", scene.dir);
 	return system(command);
 }

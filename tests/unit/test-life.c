@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 #include "child.h"
-#include "hook.h"
+#include "launch.h"
 #include "life.h"
 #include "now.h"
 #include "util.h"
@@ -32,6 +32,9 @@
 #define QUIET_MS 200
 
 /* --- what is told ------------------------------------------------------------------------ */
+
+/* As in the program, it has nothing open of what follows. */
+static struct launcher launcher = LAUNCHER_INIT;
 
 struct watcher {
 	struct life life;
@@ -93,6 +96,7 @@ static void watcher_open(struct watcher *watcher, const char *libvirt, const cha
 						.libvirt = (char *)libvirt,
 						.qmp = (char *)qmp } };
 	assert_int_equal(loop_init(&watcher->loop), 0);
+	watcher->loop.launcher = &launcher;
 	assert_int_equal(life_open(&watcher->life, &watcher->loop, &watcher->guest, &ops), 0);
 	assert_int_equal(watcher->life.state, LIFE_UNKNOWN);
 }
@@ -388,6 +392,12 @@ static void virsh_cannot_connect(void **state)
 	watcher_close(&watcher);
 }
 
+static void start_launcher(void)
+{
+	launcher_stop(&launcher);
+	assert_int_equal(launcher_start(&launcher, NULL), 0);
+}
+
 /* A virsh that says this for domstate and event; what follows it is RUNNING. */
 static void virsh_says(const char *domstate, const char *event)
 {
@@ -405,10 +415,12 @@ static void virsh_says(const char *domstate, const char *event)
 	fclose(file);
 	snprintf(with, sizeof(with), "%s:%s", dir, path);
 	setenv("PATH", with, 1);
+	start_launcher();
+	setenv("PATH", path, 1);
 	watcher_open(&watcher, "win10", NULL);
 	await_state(&watcher, LIFE_RUNNING);
 	watcher_close(&watcher);
-	setenv("PATH", path, 1);
+	start_launcher();
 	unlink(script);
 	assert_int_equal(rmdir(dir), 0);
 }
@@ -421,30 +433,51 @@ static void virsh_tells_of_a_suspended_domain(void **state)
 	virsh_says(":", "echo \"event 'lifecycle' for domain 'win10': PMSuspended Memory\"");
 }
 
+static void find_virsh(char *path, size_t size)
+{
+	FILE *which = popen("command -v virsh", "r");
+
+	assert_non_null(which);
+	assert_non_null(fgets(path, (int)size, which));
+	pclose(which);
+	path[strcspn(path, "\n")] = '\0';
+}
+
 static void virsh_is_missing(void **state)
 {
 	autofree char *path = strdup(getenv("PATH"));
+	char dir[] = "/tmp/evswitch-path-XXXXXX", virsh[64], link[64];
 	struct watcher watcher;
 
 	(void)state;
-	setenv("PATH", "/nonexistent", 1);
+	assert_non_null(mkdtemp(dir));
+	find_virsh(virsh, sizeof(virsh));
+	snprintf(link, sizeof(link), "%s/virsh", dir);
+	setenv("PATH", dir, 1);
+	start_launcher();
+	setenv("PATH", path, 1);
 	watcher_open(&watcher, "test", NULL);
 	for (long deadline = now_ms() + WAIT_MS; !watcher.life.said[0] && now_ms() < deadline;)
 		assert_int_equal(loop_turn(&watcher.loop, 100), 0);
 	assert_string_equal(watcher.life.said, "virsh: No such file or directory");
 	assert_int_equal(watcher.life.state, LIFE_UNKNOWN);
-	setenv("PATH", path, 1);
+	assert_int_equal(symlink(virsh, link), 0);
 	await_state(&watcher, LIFE_RUNNING);
 	watcher_close(&watcher);
+	unlink(link);
+	rmdir(dir);
+	start_launcher();
 }
 
-/* Of every thread: each child has one of its own beside it. */
+/* What the launcher has started. */
 static void kill_children(void)
 {
+	char pattern[64];
 	glob_t threads;
 	unsigned killed = 0;
 
-	assert_int_equal(glob("/proc/self/task/*/children", 0, NULL, &threads), 0);
+	snprintf(pattern, sizeof(pattern), "/proc/%d/task/*/children", launcher.pid);
+	assert_int_equal(glob(pattern, 0, NULL, &threads), 0);
 	for (size_t i = 0; i < threads.gl_pathc; i++) {
 		FILE *file = fopen(threads.gl_pathv[i], "r");
 		int pid;
@@ -504,6 +537,7 @@ static void talk_start(struct talk *talk, const char *script, int input)
 
 	*talk = (struct talk){ .child = CHILD_INIT };
 	assert_int_equal(loop_init(&talk->loop), 0);
+	talk->loop.launcher = &launcher;
 	assert_int_equal(child_start(&talk->child, &talk->loop, argv, input, &talk_ops), 0);
 }
 
@@ -532,12 +566,10 @@ static void child_lines(void **state)
 	struct talk talk;
 
 	(void)state;
-	setenv("LC_ALL", "de_DE.UTF-8", 1);
 	talk_start(&talk,
 		   "echo one; echo; echo two >&2; printf 'th'; printf 'ree\\n'; echo $LC_ALL; "
 		   "cat; printf last",
 		   -1);
-	unsetenv("LC_ALL");
 	talk_until(&talk, has_ended);
 	assert_string_equal(talk.text, "one|two|three|C|last|");
 	assert_false(child_runs(&talk.child));
@@ -619,11 +651,13 @@ static void child_ends_with_us(void **state)
 	close(lines[1]);
 }
 
-/* As in the program: children are reaped by the kernel, and virsh asks the test driver. */
+/* virsh asks the test driver. */
 static int set_up(void **state)
 {
 	(void)state;
-	hook_init();
+	setenv("LC_ALL", "de_DE.UTF-8", 1);
+	start_launcher();
+	unsetenv("LC_ALL");
 	return setenv("LIBVIRT_DEFAULT_URI", "test:///default", 1);
 }
 
