@@ -81,6 +81,8 @@ int device_suspend(struct device *device)
 	device->grabbed = device->dropped = device->leds_differ = false;
 	device->down = (struct keyset){ 0 };
 	device->frame = (struct frame){ 0 };
+	/* For the next grab; it hears nothing before the caller has ungrabbed. */
+	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return device->fd;
 }
 
