@@ -1,6 +1,7 @@
 /* Kept uinput nodes. */
 #include "end-nodes.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "util.h"
@@ -42,11 +43,23 @@ void end_nodes_init(struct end_nodes *nodes)
 		nodes->node[i] = (struct node)NODE_INIT;
 }
 
-void end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, int uinput_fd,
+static bool make_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+bool end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, int uinput_fd,
 		    int guard_fd)
 {
 	struct node *node = &nodes->node[message->which];
 
+	if (!make_nonblocking(uinput_fd) || (guard_fd >= 0 && !make_nonblocking(guard_fd))) {
+		close_fd(&uinput_fd);
+		close_fd(&guard_fd);
+		return false;
+	}
 	nodes->end.identity = message->identity;
 	node_close(node);
 	*node = (struct node)NODE_INIT;
@@ -54,6 +67,7 @@ void end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, 
 	node->uinput.fd = uinput_fd;
 	node->guard_fd = guard_fd;
 	memcpy(node->uinput.devnode, message->devnode, sizeof(node->uinput.devnode));
+	return true;
 }
 
 unsigned end_nodes_describe(const struct end_nodes *nodes, struct keeper_hello *hello,

@@ -13,8 +13,11 @@ struct end_nodes {
 	struct node node[SHAPE_NODES];
 };
 
-/* Takes over what a NODE message brought: the descriptors are its own from now on. */
-void end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, int uinput_fd,
+/*
+ * Takes over what a NODE message brought: the descriptors are its own from now on, in any case. False
+ * where they cannot be made non-blocking.
+ */
+bool end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, int uinput_fd,
 		    int guard_fd);
 
 /* Fills in what HELLO says of the nodes; the descriptors, which stay the end's, go to fds. Their number. */

@@ -35,11 +35,11 @@ static int find_place(const struct sink_ops *channel, const struct conf *conf,
 	return rc == 0 && strlen(place) > CONF_SOCKET_DIR_MAX ? -ENAMETOOLONG : rc;
 }
 
-static void sink_down(struct sink *sink)
+static void sink_down(struct sink *sink, const char *why)
 {
 	struct guest *guest = container_of(sink->kept, struct guest, kept);
 
-	guest->ops->down(guest, "it let go of its devices");
+	guest->ops->down(guest, why);
 }
 
 static void sink_leds(struct sink *sink)

@@ -10,9 +10,17 @@
  *                    STATE    of an end that the keeper drives (vhost-user, qmp), whenever it changes
  *  daemon -> keeper  NODE     keep this uinput node: its uinput descriptor, and its guard if it is open
  *                    OPEN     drive this end. Descriptors: the memory and the doorbell of an evring
- *                    RELEASE  all that is down in the guest goes up
  *                    RETIRE   let go of everything and end
  *                    BYE      I end in good order. Without it the keeper waits longer for the next one
+ *
+ * Whoever connects is the daemon from its first valid NODE or OPEN. Before that it only asks: its
+ * connection neither keeps the keeper alive nor changes anything for the guest when it ends.
+ *
+ * Neither side trusts the other: whoever sends something that keeper_check refuses is disconnected.
+ *
+ * Version 2 releases what is down by the evring, in order with the frames; version 1 had a message for
+ * it. A keeper of version 1 holds its guest's devices until the guest has closed them, as any other
+ * version does.
  */
 #pragma once
 
@@ -24,8 +32,11 @@
 #include "uinput.h"
 #include "usock.h"
 
-#define KEEPER_MAGIC   0x4b535645 /* "EVSK" */
-#define KEEPER_VERSION 1
+#define KEEPER_MAGIC 0x4b535645 /* "EVSK" */
+/* The tests build a second program of another version. */
+#ifndef KEEPER_VERSION
+#define KEEPER_VERSION 2
+#endif
 
 /* How the daemon starts a keeper: "evswitch --keep GUEST", listening already at this descriptor. */
 #define KEEPER_OPTION      "--keep"
@@ -43,7 +54,6 @@ enum keeper_type {
 	KEEPER_STATE,
 	KEEPER_NODE,
 	KEEPER_OPEN,
-	KEEPER_RELEASE,
 	KEEPER_RETIRE,
 	KEEPER_BYE,
 };
@@ -100,8 +110,14 @@ static inline struct keeper_message keeper_message(enum keeper_type type)
 					.type = type };
 }
 
-/* Whether 'size' bytes that came are a message that this version understands; ends its strings. */
-enum keeper_fit keeper_check(struct keeper_message *message, size_t size);
+/*
+ * Whether 'size' bytes that came are a message of this version, with every field in its range and
+ * every string ended.
+ */
+enum keeper_fit keeper_check(const struct keeper_message *message, size_t size);
+
+/* Whether so many descriptors belong to a message that fits. */
+bool keeper_check_fds(const struct keeper_message *message, unsigned n_fds);
 
 /* Whether both are the same end. */
 bool keeper_same(const struct keeper_identity *a, const struct keeper_identity *b);

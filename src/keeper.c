@@ -26,13 +26,15 @@ struct keeper {
 	const char *guest;
 	char path[USOCK_PATH_MAX];
 	int listener_fd, daemon_fd; /* -1: none */
-	struct watch listener, daemon, doorbell;
+	bool has_daemon;            /* who is connected has said NODE or OPEN; else it only asks */
+	struct watch listener, daemon;
 	struct timer look; /* while there is no daemon: is the guest still there? */
 	unsigned patience; /* looks that are left before a guest that is not there ends it */
 	bool quit;
 	bool state_due; /* the daemon's socket was full */
 	struct keeper_state state;
 	struct evring ring;
+	bool frames_left; /* in the ring, after FRAMES_PER_TURN of them */
 	struct end_nodes nodes;
 	struct end *end; /* that is driven here; NULL: none, the nodes are it */
 };
@@ -45,6 +47,7 @@ static struct end *end_of(struct keeper *keeper)
 /* --- the end's state ------------------------------------------------------------------------------- */
 
 static void watch_daemon(struct keeper *keeper, uint32_t events);
+static void daemon_gone(struct keeper *keeper, bool in_good_order);
 
 static void send_state(struct keeper *keeper)
 {
@@ -67,7 +70,7 @@ static void update_state(struct keeper *keeper)
 	if (state.up && !keeper->state.up)
 		state.generation++;
 	keeper->state = state;
-	if (keeper->daemon_fd >= 0)
+	if (keeper->has_daemon)
 		send_state(keeper);
 }
 
@@ -78,29 +81,49 @@ static void end_changed(struct end *end)
 
 /* --- frames ---------------------------------------------------------------------------------------- */
 
-static void doorbell_rung(struct watch *watch, uint32_t events)
+/* What an end expects of a frame. */
+static bool frame_ok(const struct frame *frame)
 {
-	static const uint64_t one = 1;
-	struct keeper *keeper = container_of(watch, struct keeper, doorbell);
-	struct evring_frame in;
-	unsigned n = 0;
+	for (unsigned i = 0; i + 1 < frame->n; i++) {
+		const struct input_event *ev = &frame->ev[i];
 
-	(void)events;
-	while (n < FRAMES_PER_TURN && evring_pop(&keeper->ring, &in)) {
-		n++;
-		/* Pressed before the guest went down and came back: nobody waits for its release. */
-		if (in.generation == keeper->state.generation && in.node < SHAPE_NODES)
-			keeper->end->ops->send(keeper->end, in.node, &in.frame);
+		if (ev->type == EV_KEY ? ev->code >= KEY_CNT || ev->value < 0 || ev->value > 2
+				       : ev->type != EV_REL || ev->code >= REL_CNT)
+			return false;
 	}
-	/* The doorbell is edge-triggered and never read: what is left is rung for by hand. */
-	if (n == FRAMES_PER_TURN && write(watch->fd, &one, sizeof(one)) < 0)
-		log_debug("guest %s: doorbell: %s", keeper->guest, strerror(errno));
+	return true;
+}
+
+static void deliver(struct keeper *keeper, const struct evring_frame *in)
+{
+	if (in->release)
+		keeper->end->ops->release(keeper->end);
+	/* Pressed before the guest went down and came back: nobody waits for its release. */
+	if (in->generation == keeper->state.generation && in->node < SHAPE_NODES &&
+	    frame_ok(&in->frame))
+		keeper->end->ops->send(keeper->end, in->node, &in->frame);
+}
+
+/* False where some are left. */
+static bool take_frames(struct keeper *keeper)
+{
+	struct evring_frame in;
+
+	for (unsigned n = 0; n < FRAMES_PER_TURN; n++) {
+		if (!evring_pop(&keeper->ring, &in)) {
+			if (evring_take_release(&keeper->ring))
+				keeper->end->ops->release(keeper->end);
+			return true;
+		}
+		deliver(keeper, &in);
+	}
+	return false;
 }
 
 static void close_ring(struct keeper *keeper)
 {
-	watch_stop(&keeper->doorbell);
 	evring_close(&keeper->ring);
+	keeper->frames_left = false;
 }
 
 static int open_ring(struct keeper *keeper, int *fds)
@@ -109,10 +132,13 @@ static int open_ring(struct keeper *keeper, int *fds)
 
 	close_ring(keeper);
 	rc = evring_attach(&keeper->ring, steal_fd(&fds[0]), steal_fd(&fds[1]));
+	if (rc == 0)
+		rc = evring_join(&keeper->ring, keeper->loop.epoll_fd);
 	if (rc < 0)
-		return rc;
-	return watch_start(&keeper->doorbell, &keeper->loop, keeper->ring.doorbell_fd,
-			   EPOLLIN | EPOLLET, doorbell_rung);
+		close_ring(keeper);
+	else
+		keeper->frames_left = true; /* it may have rung before */
+	return rc;
 }
 
 /* --- the daemon ------------------------------------------------------------------------------------ */
@@ -142,14 +168,24 @@ static void look(struct timer *timer)
 	end_if_unused(container_of(timer, struct keeper, look));
 }
 
-static void daemon_gone(struct keeper *keeper, bool in_good_order)
+static void disconnect(struct keeper *keeper)
 {
 	watch_stop(&keeper->daemon);
 	close_fd(&keeper->daemon_fd);
-	keeper->state_due = false; /* the next one is watched as if nothing were */
-	/* What it sent before it went comes first: doorbell_rung may not have had its turn. */
+	keeper->state_due = keeper->has_daemon =
+		false; /* the next one is watched as if nothing were */
+}
+
+static void daemon_gone(struct keeper *keeper, bool in_good_order)
+{
+	bool was_daemon = keeper->has_daemon;
+
+	disconnect(keeper);
+	if (!was_daemon)
+		return;
+	/* What it sent before it went comes first: the ring may not have had its turn. */
 	if (keeper->ring.memory)
-		doorbell_rung(&keeper->doorbell, EPOLLIN);
+		take_frames(keeper);
 	close_ring(keeper);
 	end_of(keeper)->ops->release(end_of(keeper));
 	keeper->patience = in_good_order ? 0 : PATIENCE;
@@ -157,6 +193,13 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 	/* What QMP has not taken yet needs a moment. */
 	if (in_good_order && !keeper->end)
 		end_if_unused(keeper);
+}
+
+/* From its first valid NODE or OPEN. */
+static void daemon_came(struct keeper *keeper)
+{
+	keeper->has_daemon = true;
+	timer_arm(&keeper->look, 0, 0);
 }
 
 static void refuse(struct keeper *keeper, int fd)
@@ -181,11 +224,14 @@ static int say_hello(struct keeper *keeper)
 	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
 }
 
+static bool drives(const char *via)
+{
+	return strcmp(via, "vhost-user") == 0 || strcmp(via, "qmp") == 0;
+}
+
 static struct end *new_end(const char *via)
 {
-	if (strcmp(via, "vhost-user") == 0)
-		return end_vhost_new();
-	return strcmp(via, "qmp") == 0 ? end_qmp_new() : NULL;
+	return strcmp(via, "qmp") == 0 ? end_qmp_new() : end_vhost_new();
 }
 
 /* False where it cannot be made: then the daemon is told why, and may ask again. */
@@ -214,38 +260,50 @@ static bool make_end(struct keeper *keeper, const struct keeper_identity *identi
 	return false;
 }
 
-static void open_end(struct keeper *keeper, const struct keeper_identity *identity)
+/* A daemon compares what is kept with what it wants, and does not ask for another end. */
+static bool take_open(struct keeper *keeper, const struct keeper_identity *identity, int *fds)
 {
-	if (!keeper->end && !make_end(keeper, identity))
+	if (!drives(identity->via) || keeper->nodes.end.identity.via[0] ||
+	    (keeper->end && !keeper_same(&keeper->end->identity, identity)) ||
+	    open_ring(keeper, fds) < 0)
+		return false;
+	daemon_came(keeper);
+	if (!keeper->end && !make_end(keeper, identity)) {
+		close_ring(keeper);
 		send_state(keeper);
-	else
-		update_state(keeper);
+		return true;
+	}
+	update_state(keeper);
+	return true;
 }
 
-static void take_message(struct keeper *keeper, const struct keeper_message *message, int *fds,
+static bool take_node(struct keeper *keeper, const struct keeper_node *message, int *fds,
+		      unsigned n_fds)
+{
+	if (keeper->end || !end_nodes_take(&keeper->nodes, message, steal_fd(&fds[0]),
+					   n_fds > 1 ? steal_fd(&fds[1]) : -1))
+		return false;
+	daemon_came(keeper);
+	return true;
+}
+
+/* False where no daemon would say this. */
+static bool take_message(struct keeper *keeper, const struct keeper_message *message, int *fds,
 			 unsigned n_fds)
 {
 	switch (message->type) {
 	case KEEPER_NODE:
-		if (n_fds >= 1 && !keeper->end)
-			end_nodes_take(&keeper->nodes, &message->node, steal_fd(&fds[0]),
-				       n_fds > 1 ? steal_fd(&fds[1]) : -1);
-		break;
+		return take_node(keeper, &message->node, fds, n_fds);
 	case KEEPER_OPEN:
-		if (n_fds == 2 && open_ring(keeper, fds) == 0)
-			open_end(keeper, &message->open);
-		break;
-	case KEEPER_RELEASE:
-		end_of(keeper)->ops->release(end_of(keeper));
-		break;
+		return take_open(keeper, &message->open, fds);
 	case KEEPER_RETIRE:
 		stop_keeping(keeper);
-		break;
+		return true;
 	case KEEPER_BYE:
 		daemon_gone(keeper, true);
-		break;
+		return true;
 	default:
-		break;
+		return false;
 	}
 }
 
@@ -262,10 +320,9 @@ static void daemon_ready(struct watch *watch, uint32_t events)
 	size = usock_receive(keeper->daemon_fd, &message, sizeof(message), fds, &n_fds);
 	if (size == -EAGAIN)
 		return;
-	if (size <= 0 || keeper_check(&message, (size_t)size) != KEEPER_FITS)
+	if (size <= 0 || keeper_check(&message, (size_t)size) != KEEPER_FITS ||
+	    !keeper_check_fds(&message, n_fds) || !take_message(keeper, &message, fds, n_fds))
 		daemon_gone(keeper, false);
-	else
-		take_message(keeper, &message, fds, n_fds);
 	while (n_fds)
 		close_fd(&fds[--n_fds]);
 }
@@ -303,7 +360,6 @@ static void listener_ready(struct watch *watch, uint32_t events)
 		return;
 	}
 	keeper->daemon_fd = steal_fd(&fd);
-	timer_arm(&keeper->look, 0, 0);
 	if (say_hello(keeper) < 0)
 		daemon_gone(keeper, false);
 	else
@@ -342,6 +398,22 @@ static void stop(struct keeper *keeper)
 	loop_fini(&keeper->loop);
 }
 
+/* Frames come first: they are what is waited for at once, without the loop between. */
+static int turn(struct keeper *keeper)
+{
+	bool loop_ready;
+	int rc;
+
+	if (!keeper->ring.memory)
+		return loop_turn(&keeper->loop, -1);
+	rc = evring_wait(&keeper->ring, keeper->frames_left ? 0 : -1, &loop_ready);
+	if (rc < 0)
+		daemon_gone(keeper, false);
+	else
+		keeper->frames_left = !take_frames(keeper);
+	return loop_ready ? loop_turn(&keeper->loop, 0) : 0;
+}
+
 int keeper_run(const char *guest)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
@@ -372,7 +444,7 @@ int keeper_run(const char *guest)
 	end_nodes_init(&keeper->nodes);
 	rc = start(keeper);
 	while (rc == 0 && !keeper->quit)
-		rc = loop_turn(&keeper->loop, -1);
+		rc = turn(keeper);
 	if (rc < 0)
 		log_error("guest %s: its keeper ends: %s", guest, strerror(-rc));
 	stop(keeper);

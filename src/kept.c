@@ -4,10 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "log.h"
 #include "launch.h"
 #include "util.h"
+
+/* Of linux/major.h and linux/miscdevice.h: "evdev" and "uinput". */
+#define EVDEV_MAJOR  13
+#define UINPUT_MAJOR 10
+#define UINPUT_MINOR 223
+
+static const char no_keeper[] = "what answers at its keeper's socket is no keeper";
 
 static void say_once(struct kept *kept, const char *why)
 {
@@ -86,39 +95,84 @@ static int connect_or_start(struct kept *kept)
 	return rc < 0 && rc != -EADDRINUSE ? rc : usock_connect(path, SOCK_SEQPACKET);
 }
 
-static void take_hello(struct kept *kept, const struct keeper_hello *hello, int *fds,
-		       unsigned n_fds)
+/*
+ * Only such a device never blocks whoever writes frames to it or reads its guard. DONT_SYNC: a file
+ * system in user space is not asked, which could block as well.
+ */
+static bool is_device(int fd, unsigned major, bool is_uinput)
+{
+	struct statx status;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+	       S_ISCHR(status.stx_mode) && status.stx_rdev_major == major &&
+	       (!is_uinput || status.stx_rdev_minor == UINPUT_MINOR);
+}
+
+static bool take_fds(struct kept *kept, const struct keeper_hello *hello, int *fds)
 {
 	unsigned next = 0;
+	bool ok = true;
 
-	kept->hello = *hello;
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		if (hello->nodes >> i & 1 && next < n_fds)
+		if (hello->nodes >> i & 1)
 			kept->node_fd[i] = steal_fd(&fds[next++]);
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		if (hello->guards >> i & 1 && next < n_fds)
+		if (hello->guards >> i & 1)
 			kept->guard_fd[i] = steal_fd(&fds[next++]);
+	for (unsigned i = 0; i < SHAPE_NODES && ok; i++)
+		ok = (kept->node_fd[i] < 0 || is_device(kept->node_fd[i], UINPUT_MAJOR, true)) &&
+		     (kept->guard_fd[i] < 0 || is_device(kept->guard_fd[i], EVDEV_MAJOR, false));
+	return ok;
+}
+
+static bool take_hello(struct kept *kept, const struct keeper_hello *hello, int *fds)
+{
+	if (kept->attached || !take_fds(kept, hello, fds))
+		return false;
+	kept->hello = *hello;
 	timer_arm(&kept->timer, 0, 0);
 	kept->attached = true;
 	kept->why = kept->told = "";
 	kept->ops->attached(kept);
 	close_fds(kept);
+	return true;
+}
+
+/* Not attached: it has been told to retire, and did not know yet. */
+static bool take_state(struct kept *kept, const struct keeper_state *state)
+{
+	if (!kept->attached)
+		return true;
+	kept->state = *state;
+	snprintf(kept->state.why, sizeof(kept->state.why), "%.255s", log_str(state->why).text);
+	kept->has_state = true;
+	kept->state_due = false;
+	timer_arm(&kept->timer, 0, 0);
+	kept->ops->changed(kept);
+	return true;
+}
+
+/* False where no keeper would say this. */
+static bool take_message(struct kept *kept, const struct keeper_message *message, int *fds)
+{
+	switch (message->type) {
+	case KEEPER_HELLO:
+		return take_hello(kept, &message->hello, fds);
+	case KEEPER_STATE:
+		return take_state(kept, &message->state);
+	case KEEPER_BUSY:
+		try_later(kept, "another evswitch is running and has it: end that one first");
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void dispatch(struct kept *kept, const struct keeper_message *message, int *fds,
 		     unsigned n_fds)
 {
-	if (message->type == KEEPER_HELLO && !kept->attached) {
-		take_hello(kept, &message->hello, fds, n_fds);
-	} else if (message->type == KEEPER_STATE && kept->attached) {
-		kept->state = message->state;
-		kept->has_state = true;
-		kept->state_due = false;
-		timer_arm(&kept->timer, 0, 0);
-		kept->ops->changed(kept);
-	} else if (message->type == KEEPER_BUSY) {
-		try_later(kept, "another evswitch is running and has it: end that one first");
-	}
+	if (!keeper_check_fds(message, n_fds) || !take_message(kept, message, fds))
+		try_later(kept, no_keeper);
 }
 
 static void connection_ready(struct watch *watch, uint32_t events)
@@ -141,12 +195,13 @@ static void connection_ready(struct watch *watch, uint32_t events)
 		dispatch(kept, &message, fds, n_fds);
 		break;
 	case KEEPER_OTHER_VERSION:
+		kept->rests = KEPT_OTHER_PERIODS;
 		try_later(kept,
 			  "it is kept by another version of evswitch: it has its devices until "
 			  "the VM ends, and can be switched to after that");
 		break;
 	default:
-		try_later(kept, "what answers at its keeper's socket is no keeper");
+		try_later(kept, no_keeper);
 	}
 	while (n_fds)
 		close_fd(&fds[--n_fds]);
@@ -178,11 +233,24 @@ static int try_now(struct kept *kept)
 	return 0;
 }
 
+static bool keeper_is_there(const struct kept *kept)
+{
+	char path[USOCK_PATH_MAX];
+
+	return keeper_path(kept->guest, path) == 0 && access(path, F_OK) == 0;
+}
+
 static void timer_expired(struct timer *timer)
 {
 	struct kept *kept = container_of(timer, struct kept, timer);
 
 	kept->soon = false;
+	if (kept->rests > 0 && keeper_is_there(kept)) {
+		kept->rests--;
+		timer_arm(timer, KEPT_RETRY_MS, 0);
+		return;
+	}
+	kept->rests = 0;
 	if (kept->fd >= 0)
 		try_later(kept, "its keeper does not answer");
 	else if (try_now(kept) < 0)
@@ -274,11 +342,6 @@ int kept_drive(struct kept *kept, const struct keeper_identity *identity, int me
 	kept->state_due = true;
 	timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 	return tell(kept, &message, fds, 2);
-}
-
-void kept_release(struct kept *kept)
-{
-	tell_type(kept, KEEPER_RELEASE);
 }
 
 void kept_retire(struct kept *kept)

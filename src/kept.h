@@ -11,8 +11,14 @@
 #include "keeper-message.h"
 #include "loop.h"
 
-/* How often a keeper that is gone, busy or of another version is tried again. */
+/* How often a keeper that is gone or busy is tried again. */
 #define KEPT_RETRY_MS 1000
+/*
+ * One of another version is tried again as soon as its socket's file is gone, else after so many
+ * periods: one of version 1 takes whoever asks for its daemon, and ends only where nobody has asked for
+ * ten seconds.
+ */
+#define KEPT_OTHER_PERIODS 15
 /*
  * The same where one was just ending as it was found, or has been told to: another follows so soon that a
  * start can wait for it, but only so often.
@@ -42,6 +48,7 @@ struct kept {
 	bool soon;        /* the timer runs to KEPT_SOON_MS */
 	bool state_due;   /* it was told to drive an end, and has not said how that is */
 	unsigned hurries; /* that were, of KEPT_SOON_MAX */
+	unsigned rests;   /* periods in which a keeper of another version is not asked */
 	const char *why;  /* it is not attached; "" while it is */
 	const char *told; /* which reason has been logged */
 	struct watch watch;
@@ -77,7 +84,5 @@ int kept_keep_node(struct kept *kept, const struct keeper_identity *identity, un
  */
 int kept_drive(struct kept *kept, const struct keeper_identity *identity, int memory_fd,
 	       int doorbell_fd);
-/* What is down in an end that the keeper drives goes up. */
-void kept_release(struct kept *kept);
 /* What is kept is of no use: the keeper lets go of it and ends; a new one follows. */
 void kept_retire(struct kept *kept);

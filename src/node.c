@@ -59,10 +59,14 @@ int node_open_guard(struct node *node)
  */
 static bool guard_heard(const struct node *node)
 {
+	struct pollfd guard = { .fd = node->guard_fd, .events = POLLIN };
 	struct input_event ev[64];
 	bool heard = false;
 
-	for (unsigned i = 0; i < 16 && read(node->guard_fd, ev, sizeof(ev)) > 0; i++)
+	/* The keeper shares the open file, and with it O_NONBLOCK, which it may have cleared. */
+	for (unsigned i = 0; i < 16 && poll(&guard, 1, 0) == 1 && guard.revents & POLLIN &&
+			     read(node->guard_fd, ev, sizeof(ev)) > 0;
+	     i++)
 		heard = true;
 	return heard;
 }

@@ -5,10 +5,20 @@
 #include "log.h"
 #include "util.h"
 
+static const char not_running[] =
+	"its keeper does not run: its process, evs-keeper, is stopped or gets no processor time";
+
+/* Frames that wait for more than a second: how often that is looked at, and how many looks must find it. */
+#define LOOK_MS     500
+#define LOOKS_STILL 3
+
 struct sink_kept {
 	struct sink sink;
 	struct evring ring;
-	bool up; /* as the user was told */
+	struct timer look; /* while it has the focus */
+	uint32_t popped;   /* of the ring, at the last look */
+	unsigned still; /* looks that found frames waiting, and none taken since the one before */
+	bool up;        /* as the user was told */
 	bool entered;
 	bool ready;          /* while entered: as the owner knows */
 	uint32_t generation; /* of the guest's end when it was entered */
@@ -19,14 +29,44 @@ static struct sink_kept *to_kept(struct sink *sink)
 	return container_of(sink, struct sink_kept, sink);
 }
 
+static void leave(struct sink *sink)
+{
+	to_kept(sink)->entered = false;
+	timer_arm(&to_kept(sink)->look, 0, 0);
+}
+
+/* Whether the keeper has taken nothing of what waits since a look found it standing still. */
+static bool stands_still(struct sink_kept *kept)
+{
+	uint32_t popped;
+
+	if (!evring_waits(&kept->ring, &popped) || popped != kept->popped)
+		kept->still = 0;
+	kept->popped = popped;
+	return kept->still >= LOOKS_STILL;
+}
+
+static void look(struct timer *timer)
+{
+	struct sink_kept *kept = container_of(timer, struct sink_kept, look);
+
+	kept->still++;
+	if (!stands_still(kept))
+		return;
+	leave(&kept->sink);
+	evring_release(&kept->ring);
+	kept->sink.owner->down(&kept->sink, not_running);
+}
+
 static int sink_open(struct sink *sink)
 {
 	to_kept(sink)->ring = (struct evring)EVRING_INIT;
-	return 0;
+	return timer_init(&to_kept(sink)->look, sink->loop, look);
 }
 
 static void sink_close(struct sink *sink)
 {
+	timer_fini(&to_kept(sink)->look);
 	evring_close(&to_kept(sink)->ring);
 }
 
@@ -37,6 +77,7 @@ static int attach(struct sink *sink)
 	int rc;
 
 	evring_close(&kept->ring);
+	kept->still = 0;
 	rc = evring_create(&kept->ring);
 	if (rc < 0)
 		return rc;
@@ -78,8 +119,8 @@ static void kept_changed(struct sink *sink)
 	tell_user(kept);
 	sink->leds = state->up ? state->leds : 0;
 	if (kept->entered && !state->up && !state->in_use) {
-		kept->entered = false;
-		sink->owner->down(sink);
+		leave(sink);
+		sink->owner->down(sink, "it let go of its devices");
 	} else if (kept->entered && is_reset(kept, state)) {
 		kept->ready = state->up;
 		kept->generation = state->generation;
@@ -91,20 +132,18 @@ static void kept_changed(struct sink *sink)
 
 static int enter(struct sink *sink, const char **why)
 {
+	struct sink_kept *kept = to_kept(sink);
 	const struct kept *from = sink->kept;
 
-	if (!from->attached || !from->state.up) {
-		*why = why_down(from);
+	if (!from->attached || !from->state.up || stands_still(kept)) {
+		*why = from->attached && from->state.up ? not_running : why_down(from);
 		return -ENOTCONN;
 	}
-	to_kept(sink)->entered = to_kept(sink)->ready = true;
-	to_kept(sink)->generation = from->state.generation;
+	kept->entered = kept->ready = true;
+	kept->generation = from->state.generation;
+	kept->still = 0;
+	timer_arm(&kept->look, LOOK_MS, LOOK_MS);
 	return 0;
-}
-
-static void leave(struct sink *sink)
-{
-	to_kept(sink)->entered = false;
 }
 
 /* Before its first state, the keeper has not made it. */
@@ -117,7 +156,7 @@ static bool vacant(struct sink *sink)
 
 static void release(struct sink *sink)
 {
-	kept_release(sink->kept);
+	evring_release(&to_kept(sink)->ring);
 }
 
 static int send_frame(struct sink *sink, enum shape_node node, const struct frame *frame)

@@ -51,7 +51,7 @@ static void node_lost(struct node *node)
 	leave(&uinput->sink);
 	release(&uinput->sink);
 	uinput->sink.leds = 0;
-	uinput->sink.owner->down(&uinput->sink);
+	uinput->sink.owner->down(&uinput->sink, "it let go of its devices");
 }
 
 static void node_leds(struct node *node)

@@ -20,7 +20,7 @@ struct sink;
 /* What a sink tells its owner. None may be called from within a call into the sink. */
 struct sink_owner {
 	/* The target can take nothing any more; what was down on it is up, as far as that can be. */
-	void (*down)(struct sink *sink);
+	void (*down)(struct sink *sink, const char *why);
 	/*
 	 * The guest has its devices still, but its driver has stopped them, or started them anew
 	 * ('ready'): nothing is down in it. A sink that is not ready takes nothing.

@@ -197,9 +197,9 @@ ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_F
 	if (got < 0)
 		return -errno;
 	take_fds(&header, fds, n_fds);
-	if (!(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	if (got > 0 && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return got;
 	while (*n_fds)
 		close_fd(&fds[--*n_fds]);
-	return -EMSGSIZE;
+	return got > 0 ? -EMSGSIZE : 0;
 }

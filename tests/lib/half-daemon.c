@@ -82,6 +82,9 @@ static void obey(struct daemon *daemon, const struct request *request)
 			send_event(daemon, request->type, request->code, request->value);
 		daemon->report.error = daemon->guest.error;
 		break;
+	case ORDER_RELEASE:
+		guest_release(&daemon->guest);
+		break;
 	case ORDER_PLAY:
 		daemon->plays = true;
 		break;
@@ -106,7 +109,9 @@ static void control_ready(struct watch *watch, uint32_t events)
 	}
 	obey(daemon, &request);
 	daemon->report.pending = guest_is_pending(&daemon->guest);
+	daemon->report.attached = daemon->guest.kept.attached;
 	daemon->report.up = daemon->guest.kept.state.up;
+	daemon->report.in_use = daemon->guest.kept.state.in_use;
 	send(watch->fd, &daemon->report, sizeof(daemon->report), MSG_NOSIGNAL);
 }
 

@@ -9,7 +9,7 @@
 
 #include "keeper-message.h"
 
-enum order { ORDER_LOOK, ORDER_ENTER, ORDER_SEND, ORDER_PLAY, ORDER_END };
+enum order { ORDER_LOOK, ORDER_ENTER, ORDER_SEND, ORDER_RELEASE, ORDER_PLAY, ORDER_END };
 
 struct request {
 	enum order order;
@@ -20,7 +20,7 @@ struct request {
 
 /* The answer to each. */
 struct report {
-	bool pending, up;
+	bool pending, attached, up, in_use;
 	unsigned downs, resets; /* how often it heard that the guest is gone, or was reset */
 	bool ready;             /* by the last reset */
 	uint16_t leds;

@@ -20,6 +20,7 @@
 #include "chance.h"
 #include "keeper.h"
 #include "keepers.h"
+#include "now.h"
 #include "stage.h"
 #include "util.h"
 #include "vhost-guest.h"
@@ -331,6 +332,37 @@ static void test_keeper_is_killed(void **state)
 	finish(&desk);
 }
 
+/* Stopped, it takes no frame: within two seconds the host has the focus, and nothing stays down. */
+static void test_keeper_does_not_run(void **state)
+{
+	struct desk desk;
+	pid_t keeper;
+	long since;
+
+	(void)state;
+	open_in_guest(&desk);
+	keeper = keeper_find(0);
+	kill(keeper, SIGSTOP);
+	since = now_ms();
+	puppet_key(&desk.stage.keyboard, KEY_A, 1);
+	program_expect(&desk.stage.program, "guest one: its keeper does not run");
+	program_expect(&desk.stage.program, "focus: host");
+	printf("the host had the focus after %ld ms\n", now_ms() - since);
+	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	stage_drain_host(&desk.stage);
+	stage_toggle(&desk.stage);
+	program_expect(&desk.stage.program, "cannot switch to guest one");
+	kill(keeper, SIGCONT);
+	guest_await_released(keyboard_of(&desk));
+	vhost_guest_sync(&desk.guest);
+	guest_await_released(keyboard_of(&desk));
+	guest_forget(keyboard_of(&desk));
+	stage_drain_host(&desk.stage);
+	stage_focus_guest(&desk.stage);
+	expect_typed_in_guest(&desk);
+	finish(&desk);
+}
+
 static void test_stays_while_connected(void **state)
 {
 	char path[USOCK_PATH_MAX];
@@ -432,6 +464,7 @@ int main(void)
 		TEST(test_gone_after_a_reset),
 		TEST(test_reset_is_seen_once_it_is_over),
 		TEST(test_keeper_is_killed),
+		TEST(test_keeper_does_not_run),
 		TEST(test_stays_while_connected),
 		TEST(test_leds_outlive),
 		TEST(test_holds),

@@ -485,20 +485,24 @@ static void expect_taken_over(struct stage *stage)
 	finish(stage);
 }
 
+struct other {
+	uint32_t version;
+	size_t size;
+};
+
 static void test_other_version(void **state)
 {
+	const struct other *other = *state;
 	struct stage stage;
 	int listener;
 
-	(void)state;
 	stage_plug(&stage);
 	listener = keeper_play();
 	program_start(&stage.program, STAGE_CONF);
-	greet_as(listener, KEEPER_VERSION + 1, sizeof(struct keeper_message) + 64);
+	greet_as(listener, other->version, other->size);
 	program_expect(&stage.program, "guest one: it is kept by another version of evswitch");
 	expect_started(&stage);
 	expect_guest_is_refused(&stage, "kept by another version");
-	greet_as(listener, KEEPER_VERSION, sizeof(struct keeper_message) - 8);
 	assert_false(find_node("evswitch/one/keyboard", (char[64]){ 0 }, 0));
 	assert_false(program_says(&stage.program, "another version", 0)); /* said once */
 	keeper_unplay(listener);
@@ -767,6 +771,8 @@ static int reset(void **state)
 
 int main(void)
 {
+	static struct other newer = { KEEPER_VERSION + 1, sizeof(struct keeper_message) + 64 };
+	static struct other smaller = { KEEPER_VERSION, sizeof(struct keeper_message) - 8 };
 	static struct end kill_input_linux = { STAGE_CONF, 0, SIGKILL, 128 + SIGKILL };
 	static struct end kill_virtio_input = { VIRTIO, 0, SIGKILL, 128 + SIGKILL };
 	static struct end term = { VIRTIO, 0, SIGTERM, 0 };
@@ -790,7 +796,8 @@ int main(void)
 		TEST(test_restarts_at_once),
 		TEST(test_second_daemon),
 		TEST(test_second_daemon_takes_over),
-		TEST(test_other_version),
+		OF(test_other_version, &newer),
+		OF(test_other_version, &smaller),
 		TEST(test_silent_keeper),
 		TEST(test_end_with_a_stopped_keeper),
 		TEST(test_stopped_keeper),

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -125,7 +124,7 @@ static uint64_t rings(struct pair *pair)
 {
 	uint64_t count = 0;
 
-	if (read(pair->consumer.doorbell_fd, &count, sizeof(count)) < 0)
+	if (read(pair->producer.bell_fd, &count, sizeof(count)) < 0)
 		assert_int_equal(errno, EAGAIN);
 	return count;
 }
@@ -210,6 +209,132 @@ static void test_doorbell(void **state)
 	pop(&pair, 2, 3);
 	assert_int_equal(push(&pair.producer, 2, 4), 0);
 	assert_int_equal(rings(&pair), 1);
+	close_pair(&pair);
+}
+
+static void release_nothing(struct pair *pair)
+{
+	pop_nothing(pair);
+	assert_false(evring_take_release(&pair->consumer));
+}
+
+/* A release has its place among the frames, also after the last one and where none follows. */
+static void test_release(void **state)
+{
+	struct evring_frame in;
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair);
+	release_nothing(&pair);
+	assert_int_equal(push(&pair.producer, 2, 1), 0);
+	evring_release(&pair.producer);
+	evring_release(&pair.producer);
+	assert_int_equal(push(&pair.producer, 2, 2), 0);
+	assert_int_equal(push(&pair.producer, 2, 3), 0);
+	evring_release(&pair.producer);
+	for (int i = 1; i <= 3; i++) {
+		assert_true(evring_pop(&pair.consumer, &in));
+		expect(&in, 2, i);
+		assert_int_equal(in.release, i == 2);
+	}
+	pop_nothing(&pair);
+	assert_true(evring_take_release(&pair.consumer));
+	release_nothing(&pair);
+	close_pair(&pair);
+}
+
+/* It rings, also where the consumer has taken everything, and needs no room. */
+static void test_release_in_full_ring(void **state)
+{
+	struct evring_frame in;
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair);
+	evring_release(&pair.producer);
+	assert_int_equal(rings(&pair), 1);
+	while (push(&pair.producer, 63, 1) == 0)
+		;
+	rings(&pair);
+	evring_release(&pair.producer);
+	assert_int_equal(rings(&pair), 1);
+	assert_true(evring_pop(&pair.consumer, &in));
+	assert_true(in.release);
+	while (evring_pop(&pair.consumer, &in))
+		assert_false(in.release);
+	assert_true(evring_take_release(&pair.consumer));
+	release_nothing(&pair);
+	close_pair(&pair);
+}
+
+/* As often as the few bits in a frame's head can count, and once more. */
+static void test_many_releases(void **state)
+{
+	struct evring_frame in;
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair);
+	for (unsigned n = 0; n < 600; n++) {
+		for (unsigned i = 0; i < n; i++)
+			evring_release(&pair.producer);
+		assert_int_equal(push(&pair.producer, 1, 0), 0);
+		assert_true(evring_pop(&pair.consumer, &in));
+		pop_nothing(&pair);
+		assert_true(evring_take_release(&pair.consumer) || in.release == (n > 0));
+		release_nothing(&pair);
+	}
+	close_pair(&pair);
+}
+
+/* The consumer waits for its own things at the same place, and can tell which of the two it was. */
+static void test_wait_for_other(void **state)
+{
+	struct pair pair;
+	int pipe_ends[2];
+	bool other;
+
+	(void)state;
+	open_pair(&pair);
+	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(evring_join(&pair.consumer, pipe_ends[0]), 0);
+	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(push(&pair.producer, 2, i), 0);
+		assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
+		assert_false(other);
+		assert_int_equal(evring_wait(&pair.consumer, 0, &other), 0);
+		pop(&pair, 2, i);
+	}
+	assert_int_equal(write(pipe_ends[1], "x", 1), 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
+		assert_true(other);
+	}
+	/* The producer has the doorbell for longer than this consumer. */
+	evring_close(&pair.consumer);
+	assert_int_equal(evring_wait(&pair.producer, 0, &other), 0);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+	close_pair(&pair);
+}
+
+/* Which frames wait is known without a clock. */
+static void test_waits(void **state)
+{
+	struct pair pair;
+	uint32_t popped;
+
+	(void)state;
+	open_pair(&pair);
+	assert_false(evring_waits(&pair.producer, &popped));
+	assert_int_equal(push(&pair.producer, 3, 1), 0);
+	assert_true(evring_waits(&pair.producer, &popped));
+	assert_int_equal(popped, 0);
+	pop(&pair, 3, 1);
+	assert_false(evring_waits(&pair.producer, &popped));
+	assert_int_equal(popped, 4);
 	close_pair(&pair);
 }
 
@@ -344,6 +469,30 @@ static void test_hostile_consumer(void **state)
 		indices(&pair)[POPPED] = pair.producer.position + lies[i];
 		assert_int_equal(push(&pair.producer, 63, 0), -EAGAIN);
 	}
+	close_pair(&pair);
+}
+
+/* What it can do to the doorbell: it fills it, without O_NONBLOCK. A frame goes out at once all the same. */
+static void test_hostile_doorbell(void **state)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	struct pair pair;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	open_pair(&pair);
+	fcntl(pair.consumer.doorbell_fd, F_SETFL, 0);
+	if (write(pair.consumer.doorbell_fd, &full, sizeof(full)) < 0)
+		assert_int_equal(errno, EINVAL);
+	pid = fork();
+	if (pid == 0) {
+		alarm(5);
+		_exit(push(&pair.producer, 2, 1) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 	close_pair(&pair);
 }
 
@@ -487,6 +636,19 @@ static void test_sealed(void **state)
 	close_pair(&pair);
 }
 
+static unsigned count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		n += strstr(line, "/memfd:evswitch-frames") != NULL;
+	fclose(maps);
+	return n;
+}
+
 static void test_nothing_is_left(void **state)
 {
 	unsigned before = count_fds();
@@ -495,10 +657,12 @@ static void test_nothing_is_left(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 50; i++) {
 		open_pair(&pair);
+		assert_int_equal(count_mappings(), 2);
 		close_pair(&pair);
 		close_pair(&pair);
 	}
 	assert_int_equal(count_fds(), before);
+	assert_int_equal(count_mappings(), 0);
 }
 
 /* --- two processes ----------------------------------------------------------------------- */
@@ -538,37 +702,25 @@ static void produce(struct evring *ring)
 	_exit(0);
 }
 
-/* As the keeper waits: edge-triggered, and the doorbell never read. */
-static int await_doorbell(const struct evring *ring)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	assert_true(epoll >= 0);
-	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ring->doorbell_fd, &event), 0);
-	return epoll;
-}
-
 /* Nothing is lost, nothing comes twice, and no frame waits for the next one to wake its reader. */
 static void test_two_processes(void **state)
 {
 	struct evring_frame in;
 	struct pair pair;
-	int epoll, next = 0, status;
+	int next = 0, status;
 	unsigned sleeps = 0;
 	pid_t producer;
 
 	(void)state;
 	open_pair(&pair);
-	epoll = await_doorbell(&pair.consumer);
 	producer = fork();
 	if (producer == 0)
 		produce(&pair.producer);
 	assert_true(producer > 0);
 	while (next < FRAMES) {
-		struct epoll_event event;
+		bool other;
 
-		if (epoll_wait(epoll, &event, 1, WAKE_UP_MS) != 1)
+		if (evring_wait(&pair.consumer, WAKE_UP_MS, &other) != 1)
 			fail_msg("no wake-up after frame %d", next);
 		sleeps++;
 		for (; evring_pop(&pair.consumer, &in); next++)
@@ -577,7 +729,6 @@ static void test_two_processes(void **state)
 	assert_int_equal(waitpid(producer, &status, 0), producer);
 	assert_int_equal(status, 0);
 	printf("%d frames, %u wake-ups\n", FRAMES, sleeps);
-	close(epoll);
 	close_pair(&pair);
 }
 
@@ -588,6 +739,11 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_doorbell),
+		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_release_in_full_ring),
+		cmocka_unit_test(test_many_releases),
+		cmocka_unit_test(test_wait_for_other),
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_second_consumer),
 		cmocka_unit_test(test_long_frame),
 		cmocka_unit_test(test_cut_frame),
@@ -595,6 +751,7 @@ int main(void)
 		cmocka_unit_test(test_index_out_of_range),
 		cmocka_unit_test(test_popped_is_not_read_back),
 		cmocka_unit_test(test_hostile_consumer),
+		cmocka_unit_test(test_hostile_doorbell),
 		cmocka_unit_test(test_random_memory),
 		cmocka_unit_test(test_moving_lies),
 		cmocka_unit_test(test_attach_refuses),

@@ -21,8 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "evring.h"
 #include "keeper.h"
 #include "keepers.h"
+#include "now.h"
 #include "util.h"
 #include "world.h"
 
@@ -369,6 +371,184 @@ static void test_nonsense(void **state)
 	close(connection);
 }
 
+/* A daemon that is broken is disconnected, and what is kept stays as it is. */
+static void expect_dropped(const struct keeper_message *message, const int *fds, unsigned n_fds)
+{
+	int connection;
+
+	connect_daemon(&connection);
+	assert_int_equal(usock_send(connection, message, sizeof(*message), fds, n_fds), 0);
+	keeper_expect_silence(connection);
+}
+
+static void open_message(struct keeper_message *message, const char *via, const char *place)
+{
+	*message = keeper_message(KEEPER_OPEN);
+	snprintf(message->open.via, KEEPER_VIA_MAX, "%s", via);
+	snprintf(message->open.place, USOCK_PATH_MAX, "%s", place);
+}
+
+static void test_broken_daemon_is_dropped(void **state)
+{
+	const int fds[] = { scene.device[1], scene.guard[0], scene.guard[0] };
+	struct keeper_message message;
+	struct evring ring;
+
+	(void)state;
+	assert_int_equal(evring_create(&ring), 0);
+	for (unsigned type = KEEPER_HELLO; type <= KEEPER_STATE; type++) {
+		message = keeper_message(type); /* what a keeper says */
+		expect_dropped(&message, NULL, 0);
+	}
+	message = keeper_message(KEEPER_NODE);
+	snprintf(message.node.identity.via, KEEPER_VIA_MAX, "input-linux");
+	expect_dropped(&message, NULL, 0);
+	expect_dropped(&message, fds, 3);
+	message.node.identity.rules.step_max = -1;
+	expect_dropped(&message, fds, 2);
+	open_message(&message, "input-linux", "");
+	expect_dropped(&message, (int[]){ ring.memory_fd, ring.doorbell_fd }, 2);
+	open_message(&message, "vhost-user", scene.dir);
+	expect_dropped(&message, (int[]){ ring.memory_fd }, 1);
+	expect_dropped(&message, (int[]){ scene.device[1], ring.doorbell_fd }, 2);
+	expect_dropped(&message, (int[]){ ring.memory_fd, scene.device[1] }, 2);
+	evring_close(&ring);
+	assert_int_equal(keeper_find(0), scene.keeper);
+}
+
+static void push_key(struct evring *ring)
+{
+	static const struct input_event at = { 0 };
+	struct frame frame = { 0 };
+
+	frame_put(&frame, &at, EV_KEY, KEY_A, 1);
+	frame_close(&frame, &at);
+	assert_int_equal(evring_push(ring, 0, SHAPE_KEYBOARD, &frame), 0);
+}
+
+/* For an end that cannot be made, and before that has been told. */
+static void test_frame_without_end(void **state)
+{
+	struct keeper_message message;
+	struct evring ring;
+	int connection;
+
+	(void)state;
+	assert_int_equal(evring_create(&ring), 0);
+	connect_daemon(&connection);
+	open_message(&message, "vhost-user", "/nowhere");
+	push_key(&ring);
+	assert_int_equal(usock_send(connection, &message, sizeof(message),
+				    (int[]){ ring.memory_fd, ring.doorbell_fd }, 2),
+			 0);
+	keeper_receive(connection, &message);
+	assert_int_equal(message.type, KEEPER_STATE);
+	assert_false(message.state.up);
+	push_key(&ring);
+	tell(connection, KEEPER_NODE); /* nonsense: it answers by hanging up */
+	keeper_expect_silence(connection);
+	connect_daemon(&connection);
+	close(connection);
+	evring_close(&ring);
+}
+
+/* It ends as ever, though a read of the guard would wait, or a write to a device that is full. */
+static void test_blocking_descriptors(void **state)
+{
+	char full[65536] = { 0 };
+	int connection;
+
+	(void)state;
+	connect_daemon(&connection);
+	fcntl(scene.guard[0], F_SETFL, 0);
+	keep_all(connection, scene.guard[0]);
+	while (write(scene.device[1], full, sizeof(full)) > 0)
+		;
+	fcntl(scene.device[1], F_SETFL, 0);
+	keep(connection, SHAPE_POINTER, scene.guard[0]);
+	/* And once more, when it has looked at them. */
+	close(connection);
+	connect_daemon(&connection);
+	fcntl(scene.guard[0], F_SETFL, 0);
+	tell(connection, KEEPER_BYE);
+	close(connection);
+	connect_daemon(&connection);
+	close(connection);
+}
+
+static void test_empty_packets(void **state)
+{
+	const int fds[] = { scene.device[1], scene.guard[0] };
+	int connection;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++) {
+		connect_daemon(&connection);
+		assert_int_equal(usock_send(connection, "", 0, fds, 2), 0);
+		keeper_expect_silence(connection);
+	}
+	connect_daemon(&connection);
+	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), 0);
+	close(connection);
+}
+
+/* --- who only asks ----------------------------------------------------------------------- */
+
+/* Asked more often than it looks, it ends as soon as if nobody had: a daemon of another version does so. */
+static void test_asking_is_no_reason_to_stay(void **state)
+{
+	int connection, rc = 0;
+	long since = now_ms();
+
+	(void)state;
+	connect_daemon(&connection);
+	keep_all(connection, scene.device[0]);
+	close(connection);
+	while (rc == 0 && now_ms() - since < KEEPER_WAIT_MS + 5000) {
+		rc = usock_connect(scene.path, SOCK_SEQPACKET);
+		if (rc >= 0)
+			close(rc);
+		rc = rc >= 0 || rc == -EAGAIN ? 0 : rc;
+		usleep(300000); /* a pace, not a wait */
+	}
+	assert_true(rc == -ENOENT || rc == -ECONNREFUSED);
+	assert_true(now_ms() - since > KEEPER_WAIT_MS / 2);
+}
+
+static void say_other_version(int connection, enum keeper_type type)
+{
+	const int fds[] = { scene.device[1], scene.device[0] };
+	struct keeper_message message = keeper_message(type);
+
+	message.version++;
+	assert_int_equal(usock_send(connection, &message, sizeof(message), fds, 2), 0);
+}
+
+/* Nothing is written to a node: what is down in the guest is the guest's affair until a daemon comes. */
+static void test_other_version_changes_nothing(void **state)
+{
+	struct keeper_hello hello;
+	char text[256];
+	int connection;
+
+	(void)state;
+	connect_daemon(&connection);
+	keep_all(connection, scene.guard[0]);
+	close(connection);
+	hello = connect_daemon(&connection); /* after it has seen to the end of the last */
+	close(connection);
+	expect_kept(&hello, true);
+	for (unsigned type = 0; type < 12; type++) {
+		hello = connect_daemon(&connection);
+		expect_kept(&hello, true);
+		say_other_version(connection, type);
+		keeper_expect_silence(connection);
+	}
+	while (read(scene.device[0], text, sizeof(text)) > 0)
+		;
+	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), 2 * SHAPE_NODES);
+}
+
 static void test_no_socket(void **state)
 {
 	int status;
@@ -402,6 +582,12 @@ int main(int argc, char **argv)
 		TEST(test_stays_while_held),
 		TEST(test_retires),
 		TEST(test_nonsense),
+		TEST(test_broken_daemon_is_dropped),
+		TEST(test_frame_without_end),
+		TEST(test_blocking_descriptors),
+		TEST(test_empty_packets),
+		TEST(test_asking_is_no_reason_to_stay),
+		TEST(test_other_version_changes_nothing),
 		TEST(test_no_socket),
 	};
 

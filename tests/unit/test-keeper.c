@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -285,6 +286,102 @@ static void test_driver_stops(void **state)
 	assert_int_equal(look(&scene).resets, 1);
 }
 
+#define SYN                                                                                        \
+	{                                                                                          \
+		EV_SYN, SYN_REPORT, 0                                                              \
+	}
+
+/* More than the keeper takes in one turn. */
+#define MANY 1000
+
+/* What the guest is sent after the keeper runs again, in the order in which the daemon sent it. */
+static void test_release_keeps_its_place(void **state)
+{
+	struct frontend *keyboard = &scene.guest.fe[SHAPE_KEYBOARD];
+
+	(void)state;
+	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
+	kill(scene.keeper, SIGSTOP);
+	send_some(&scene, EV_REL, REL_X, 1, MANY);
+	send_some(&scene, EV_KEY, KEY_A, 1, 1);
+	order(&scene, (struct request){ .order = ORDER_RELEASE });
+	send_some(&scene, EV_KEY, KEY_B, 1, 1);
+	kill(scene.keeper, SIGCONT);
+	guest_expect(keyboard,
+		     EVENTS({ EV_KEY, KEY_A, 1 }, SYN, { EV_KEY, KEY_A, 0 }, SYN,
+			    { EV_KEY, KEY_B, 1 }, SYN),
+		     false);
+	settle(&scene);
+	assert_int_equal(keyboard->guest.events, 0);
+	order(&scene, (struct request){ .order = ORDER_RELEASE });
+	guest_expect_key(keyboard, KEY_B, 0);
+}
+
+/* Nobody takes the frames: after a second the guest is down, and has nothing down when that ends. */
+static void test_keeper_does_not_run(void **state)
+{
+	struct frontend *keyboard = &scene.guest.fe[SHAPE_KEYBOARD];
+	struct report report;
+
+	(void)state;
+	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
+	expect_typed(&scene);
+	kill(scene.keeper, SIGSTOP);
+	send_some(&scene, EV_KEY, KEY_A, 1, 1);
+	assert_int_equal(look(&scene).downs, 0);
+	while (look(&scene).downs != 1)
+		usleep(1000); /* for a second: nothing tells */
+	report = order(&scene, (struct request){ .order = ORDER_ENTER });
+	assert_int_equal(report.error, -ENOTCONN);
+	assert_non_null(strstr(report.why, "its keeper does not run"));
+	kill(scene.keeper, SIGCONT);
+	guest_expect(keyboard, EVENTS({ EV_KEY, KEY_A, 1 }, SYN, { EV_KEY, KEY_A, 0 }, SYN), false);
+	enter(&scene);
+	expect_typed(&scene);
+}
+
+/* So full that not one frame more fits: what is down goes up all the same. */
+static void test_ring_is_full(void **state)
+{
+	struct frontend *keyboard = &scene.guest.fe[SHAPE_KEYBOARD];
+	struct request move = {
+		.order = ORDER_SEND, .type = EV_REL, .code = REL_X, .value = 1, .times = 70000
+	};
+
+	(void)state;
+	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
+	kill(scene.keeper, SIGSTOP);
+	send_some(&scene, EV_KEY, KEY_A, 1, 1);
+	assert_int_equal(order(&scene, move).error, -EAGAIN);
+	order(&scene, (struct request){ .order = ORDER_RELEASE });
+	kill(scene.keeper, SIGCONT);
+	guest_expect(keyboard, EVENTS({ EV_KEY, KEY_A, 1 }, SYN, { EV_KEY, KEY_A, 0 }, SYN), false);
+}
+
+/* A QEMU that has not started its guest yet, or never gets so far, has the devices all the same. */
+static void test_hears_of_connections(void **state)
+{
+	char path[USOCK_PATH_MAX];
+	int connection;
+
+	(void)state;
+	assert_false(look(&scene).in_use);
+	vhost_guest_path(scene.name, SHAPE_POINTER, path);
+	for (unsigned i = 0; i < 3; i++) {
+		connection = usock_connect(path, SOCK_STREAM);
+		assert_true(connection >= 0);
+		while (!look(&scene).in_use)
+			;
+		assert_false(look(&scene).up);
+		close(connection);
+		while (look(&scene).in_use)
+			;
+	}
+}
+
 static void test_keeper_is_killed(void **state)
 {
 	(void)state;
@@ -395,6 +492,10 @@ int main(int argc, char **argv)
 		TEST(test_kill_at_random),
 		TEST(test_reset_drops_older_frames),
 		TEST(test_driver_stops),
+		TEST(test_release_keeps_its_place),
+		TEST(test_keeper_does_not_run),
+		TEST(test_ring_is_full),
+		TEST(test_hears_of_connections),
 		TEST(test_keeper_is_killed),
 		TEST(test_stays_while_connected),
 		TEST(test_socket_in_use),

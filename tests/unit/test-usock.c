@@ -424,6 +424,21 @@ static void test_truncated_message(void **state)
 	close_ends(&ends);
 }
 
+/* Nothing but descriptors: it looks like the end, and costs nothing. */
+static void test_empty_message(void **state)
+{
+	struct ends ends = open_ends(SOCK_SEQPACKET);
+	int fds[USOCK_FDS_MAX], out[] = { 0, 1 };
+	char text[4];
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(usock_send(ends.a, "", 0, out, 2), 0);
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), 0);
+	assert_int_equal(n, 0);
+	close_ends(&ends);
+}
+
 /* So do more descriptors than it has room for. */
 static void test_too_many_descriptors(void **state)
 {
@@ -495,6 +510,7 @@ int main(void)
 		TEST(test_end_and_nothing),
 		TEST(test_last_words),
 		TEST(test_truncated_message),
+		TEST(test_empty_message),
 		TEST(test_too_many_descriptors),
 		TEST(test_full),
 	};
