@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "log.h"
 #include "util.h"
 
 #define BACKLOG    8
@@ -69,14 +70,18 @@ int usock_connect(const char *path, int type)
 	return steal_fd(&fd);
 }
 
-/* Bound with no access at all until the mode is set. */
+/* The file is made with the mode of its socket: by its path, another one could be changed. */
 static int bind_to(int fd, const struct sockaddr_un *address, mode_t mode)
 {
-	mode_t umasked = umask(0777);
-	int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	mode_t umasked;
+	int rc;
 
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	umasked = umask(0);
+	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 	umask(umasked);
-	if (rc == 0 && (chmod(address->sun_path, mode) < 0 || listen(fd, BACKLOG) < 0))
+	if (rc == 0 && listen(fd, BACKLOG) < 0)
 		rc = -errno;
 	return rc;
 }
@@ -90,15 +95,37 @@ static bool is_stale(const char *path, int type)
 	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+}
+
+/* Others may neither own it nor write to it, unless what is there stays its owner's (/tmp). */
+static int check_directory(const char *dir)
+{
+	struct stat status;
+
+	if (stat(dir, &status) < 0)
+		return -errno;
+	if ((status.st_uid == geteuid() || status.st_uid == 0) &&
+	    (!(status.st_mode & (S_IWGRP | S_IWOTH)) || status.st_mode & S_ISVTX))
+		return 0;
+	log_error(
+		"%s: it belongs to user %u and has mode %04o, so others could replace the sockets "
+		"in it: give it to user %u (chown), with mode 0711 (chmod)",
+		log_str(dir).text, (unsigned)status.st_uid, status.st_mode & 07777, geteuid());
+	return -EPERM;
+}
+
 /*
  * One after the other in a directory: what is bound and does not listen yet looks stale. Nobody holds it
  * for long but who means harm; then, and where the directory cannot be read, it goes without.
  */
-static int lock_directory(const char *path)
+static int lock_directory(const char *dir)
 {
-	const char *slash = strrchr(path, '/');
-	autofree char *dir = slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (int tries = 0; fd >= 0 && tries < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
 	     tries++)
@@ -120,12 +147,13 @@ static int listen_at(int fd, const char *path, int type, mode_t mode)
 
 int usock_listen(const char *path, int type, mode_t mode)
 {
+	autofree char *dir = directory_of(path);
 	autoclose int fd = open_socket(type);
-	int lock, rc;
+	int lock, rc = dir ? check_directory(dir) : -ENOMEM;
 
-	if (fd < 0)
-		return fd;
-	lock = lock_directory(path);
+	if (fd < 0 || rc < 0)
+		return fd < 0 ? fd : rc;
+	lock = lock_directory(dir);
 	rc = listen_at(fd, path, type, mode);
 	close_fd(&lock);
 	return rc < 0 ? rc : steal_fd(&fd);

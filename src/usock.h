@@ -22,7 +22,9 @@ int usock_dir(char dir[static USOCK_PATH_MAX]);
 /*
  * A listening, non-blocking socket of this type (SOCK_STREAM, SOCK_SEQPACKET) at 'path', open to those
  * that 'mode' says. A socket's file that nobody listens on any more gives way. Returns the descriptor;
- * -EADDRINUSE where somebody does, or where it is another file; -ENAMETOOLONG, or the error of bind.
+ * -EADDRINUSE where somebody does, or where it is another file; -EPERM where another user could replace
+ * the socket, because the directory is that user's or is open to writing (which is logged, with the
+ * remedy); -ENAMETOOLONG, or the error of bind.
  */
 int usock_listen(const char *path, int type, mode_t mode);
 

@@ -257,6 +257,39 @@ static void test_modes(void **state)
 	assert_int_equal(umask(before), 027);
 }
 
+/* In whose directory others can replace a socket: they would be given what is typed. */
+static void test_directory_of_others(void **state)
+{
+	static const struct {
+		uid_t owner;
+		mode_t mode;
+		int rc;
+	} cases[] = { { 0, 0711, 0 },           { 0, 01777, 0 },         { 0, 0777, -EPERM },
+		      { 0, 0770, -EPERM },      { 65534, 0700, -EPERM }, { 65534, 0755, -EPERM },
+		      { 65534, 01777, -EPERM }, { 1000, 0711, 0 },       { 1000, 0777, -EPERM },
+		      { 1000, 0730, -EPERM } };
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		int listener;
+
+		assert_int_equal(chown(place.dir, cases[i].owner, (gid_t)-1), 0);
+		assert_int_equal(chmod(place.dir, cases[i].mode), 0);
+		if (cases[i].owner == 1000)
+			assert_int_equal(seteuid(1000), 0);
+		listener = usock_listen(place.path, SOCK_STREAM, 0600);
+		assert_int_equal(seteuid(0), 0);
+		if (listener < 0)
+			assert_int_equal(listener, cases[i].rc);
+		else
+			assert_int_equal(0, cases[i].rc);
+		close_fd(&listener);
+		unlink(place.path);
+	}
+}
+
 static void test_no_directory(void **state)
 {
 	unsigned before = count_fds();
@@ -502,6 +535,7 @@ int main(void)
 		TEST(test_file_stays),
 		TEST(test_long_paths),
 		TEST(test_modes),
+		TEST(test_directory_of_others),
 		TEST(test_no_directory),
 		TEST(test_dir),
 		TEST(test_dir_missing),
