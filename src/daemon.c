@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 
 #include "access.h"
@@ -747,6 +748,8 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 	daemon->launcher = (struct launcher)LAUNCHER_INIT;
 	notify_init(&daemon->notify);
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
+	/* Other programs of the same user have no business in what is typed: no core, no ptrace. */
+	prctl(PR_SET_DUMPABLE, 0);
 	init_router(daemon);
 	rc = start(daemon, options);
 	if (rc == EX_OK) {

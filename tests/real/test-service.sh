@@ -346,6 +346,8 @@ outlives() {
 	check "$what: a key arrives at the host" types
 }
 keeper=$(keepers)
+check 'no other program of the user can look into the daemon' is "$(stat -c %U "/proc/$(show MainPID)/environ")" root
+check 'nor into the keeper' is "$(stat -c %U "/proc/$keeper/environ")" root
 check 'one guest has one keeper' is "$(wc -w <<<"$keeper")" 1
 check 'it is of the unit' has "$(<"/proc/$keeper/cgroup")" "/session.slice/$unit"
 check 'under its rules' is "$(sed -n 's/^Seccomp:\t//p' "/proc/$keeper/status")" 2
