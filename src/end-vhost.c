@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "log.h"
+#include "peer.h"
 #include "util.h"
 #include "vinput.h"
 
@@ -18,6 +19,7 @@ struct end_vhost {
 	struct vinput *device[SHAPE_NODES];
 	char path[SHAPE_NODES][USOCK_PATH_MAX];
 	uid_t qemu[ARRAY_SIZE(qemu_users)];
+	pid_t refused; /* the last that was logged */
 };
 
 static struct end_vhost *to_vhost(struct end *end)
@@ -25,17 +27,65 @@ static struct end_vhost *to_vhost(struct end *end)
 	return container_of(end, struct end_vhost, end);
 }
 
-/* Whoever connects is given what is typed: ourselves, root, or the system's QEMU. */
-static bool admit(struct vinput *device, uid_t uid)
+static bool is_user_of_qemu(const struct end_vhost *vhost, uid_t uid)
 {
-	const struct end_vhost *vhost = vinput_owner(device);
-
 	if (uid == 0 || uid == geteuid())
 		return true;
 	for (unsigned i = 0; i < ARRAY_SIZE(qemu_users); i++)
 		if (uid == vhost->qemu[i])
 			return true;
 	return false;
+}
+
+/* Why it is refused; NULL: it is not. */
+static const char *why_refused(const struct end_vhost *vhost, const struct peer *peer)
+{
+	const char *domain = vhost->end.domain;
+
+	if (!is_user_of_qemu(vhost, peer->uid))
+		return "only QEMU's user, root and your own may";
+	if (!domain[0])
+		return NULL;
+	if (peer->ended)
+		return "it ended as soon as it had connected";
+	return peer_domain(peer->cgroup, domain) == PEER_IN_OTHER
+		       ? "by its cgroup it is another VM than \"libvirt =\" names"
+		       : NULL;
+}
+
+/* Of its own user, it could be anything: that of session libvirt is in no cgroup of its own. */
+static const char *what_is_unknown(const struct end_vhost *vhost, const struct peer *peer)
+{
+	if (!vhost->end.domain[0] || peer->uid == geteuid() || peer->uid == 0 ||
+	    peer_domain(peer->cgroup, vhost->end.domain) == PEER_IN_DOMAIN)
+		return "";
+	return "; its cgroup does not tell which VM it is: for that, let \"libvirt =\" be the "
+	       "domain's name, and run systemd-machined";
+}
+
+/*
+ * Whoever connects is given what is typed: ourselves, root, or the system's QEMU, and of that the one
+ * domain where the configuration names it.
+ */
+static bool admit(struct vinput *device, int fd)
+{
+	struct end_vhost *vhost = vinput_owner(device);
+	const char *guest = vhost->end.guest, *why;
+	struct peer peer;
+
+	if (peer_of(fd, &peer) < 0)
+		return false;
+	why = why_refused(vhost, &peer);
+	if (!why)
+		log_info("guest %s: process %d (%s) of user %u has connected%s", guest,
+			 (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid,
+			 what_is_unknown(vhost, &peer));
+	else if (peer.pid != vhost->refused)
+		log_warn("guest %s: process %d (%s) of user %u may not connect: %s", guest,
+			 (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid, why);
+	if (why)
+		vhost->refused = peer.pid;
+	return !why;
 }
 
 static void device_changed(struct vinput *device)

@@ -32,6 +32,7 @@ struct end {
 	struct loop *loop;
 	const char *guest;
 	struct keeper_identity identity;
+	char domain[KEEPER_DOMAIN_MAX]; /* of the last OPEN */
 	/* The state has changed. Not from within a call into the end. */
 	void (*changed)(struct end *end);
 };

@@ -138,6 +138,8 @@ static void attach(struct guest *guest)
 static void open_sink(struct guest *guest, const struct keeper_identity *identity)
 {
 	guest->sink = sink_new(identity, guest->loop, guest->conf->name, &guest->kept, &sink_owner);
+	if (guest->sink)
+		guest->sink->domain = guest->conf->libvirt;
 	guest->open_error = guest->sink ? guest->sink->ops->open(guest->sink) : -ENOMEM;
 	if (guest->open_error < 0) {
 		log_error("guest %s: cannot make its devices: %s", guest->conf->name,

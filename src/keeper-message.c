@@ -89,7 +89,9 @@ static bool content_ok(const struct keeper_message *message)
 	case KEEPER_NODE:
 		return node_ok(&message->node);
 	case KEEPER_OPEN:
-		return identity_ok(&message->open) && message->open.via[0] != '\0';
+		return identity_ok(&message->open.identity) &&
+		       message->open.identity.via[0] != '\0' &&
+		       string_ok(message->open.domain, sizeof(message->open.domain));
 	default:
 		return message->type > 0 && message->type <= KEEPER_BYE;
 	}

@@ -45,8 +45,9 @@
 /* The path of the socket of the guest's keeper. 0 or -errno, as usock_dir. */
 int keeper_path(const char *guest, char path[static USOCK_PATH_MAX]);
 
-#define KEEPER_VIA_MAX 16
-#define KEEPER_WHY_MAX 256
+#define KEEPER_VIA_MAX    16
+#define KEEPER_WHY_MAX    256
+#define KEEPER_DOMAIN_MAX 128
 
 enum keeper_type {
 	KEEPER_HELLO = 1,
@@ -79,6 +80,12 @@ struct keeper_node {
 	char devnode[UINPUT_DEVNODE_MAX];
 };
 
+struct keeper_open {
+	struct keeper_identity identity;
+	/* libvirt's, whose QEMU alone may open the end; "": none is named, or its name is longer */
+	char domain[KEEPER_DOMAIN_MAX];
+};
+
 struct keeper_state {
 	/* Counts how often the guest's end went up. Frames of an older count are not delivered. */
 	uint32_t generation;
@@ -94,7 +101,7 @@ struct keeper_message {
 	union {
 		struct keeper_hello hello;
 		struct keeper_node node;
-		struct keeper_identity open;
+		struct keeper_open open;
 		struct keeper_state state;
 	};
 };

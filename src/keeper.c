@@ -235,16 +235,16 @@ static struct end *new_end(const char *via)
 }
 
 /* False where it cannot be made: then the daemon is told why, and may ask again. */
-static bool make_end(struct keeper *keeper, const struct keeper_identity *identity)
+static bool make_end(struct keeper *keeper, const struct keeper_open *open)
 {
-	const char *what = identity->via;
-	struct end *end = new_end(identity->via);
+	const char *what = open->identity.via;
+	struct end *end = new_end(what);
 	int rc = -ENOMEM;
 
 	if (end) {
 		end->loop = &keeper->loop;
 		end->guest = keeper->guest;
-		end->identity = *identity;
+		end->identity = open->identity;
 		end->changed = end_changed;
 		rc = end->ops->open(end, &what);
 	}
@@ -261,18 +261,21 @@ static bool make_end(struct keeper *keeper, const struct keeper_identity *identi
 }
 
 /* A daemon compares what is kept with what it wants, and does not ask for another end. */
-static bool take_open(struct keeper *keeper, const struct keeper_identity *identity, int *fds)
+static bool take_open(struct keeper *keeper, const struct keeper_open *open, int *fds)
 {
+	const struct keeper_identity *identity = &open->identity;
+
 	if (!drives(identity->via) || keeper->nodes.end.identity.via[0] ||
 	    (keeper->end && !keeper_same(&keeper->end->identity, identity)) ||
 	    open_ring(keeper, fds) < 0)
 		return false;
 	daemon_came(keeper);
-	if (!keeper->end && !make_end(keeper, identity)) {
+	if (!keeper->end && !make_end(keeper, open)) {
 		close_ring(keeper);
 		send_state(keeper);
 		return true;
 	}
+	memcpy(keeper->end->domain, open->domain, sizeof(open->domain));
 	update_state(keeper);
 	return true;
 }

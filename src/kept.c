@@ -330,15 +330,16 @@ int kept_keep_node(struct kept *kept, const struct keeper_identity *identity, un
 	return tell(kept, &message, fds, guard_fd < 0 ? 1 : 2);
 }
 
-int kept_drive(struct kept *kept, const struct keeper_identity *identity, int memory_fd,
-	       int doorbell_fd)
+int kept_drive(struct kept *kept, const struct keeper_identity *identity, const char *domain,
+	       int memory_fd, int doorbell_fd)
 {
 	struct keeper_message message = keeper_message(KEEPER_OPEN);
 	int fds[] = { memory_fd, doorbell_fd };
 
 	if (!kept->attached)
 		return -ENOTCONN;
-	message.open = *identity;
+	message.open.identity = *identity;
+	snprintf(message.open.domain, sizeof(message.open.domain), "%s", domain ?: "");
 	kept->state_due = true;
 	timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 	return tell(kept, &message, fds, 2);

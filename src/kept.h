@@ -79,10 +79,11 @@ int kept_take_guard(struct kept *kept, unsigned which);
 int kept_keep_node(struct kept *kept, const struct keeper_identity *identity, unsigned which,
 		   const struct uinput *uinput, int guard_fd);
 /*
- * Lets the keeper drive this end; the ring's descriptors are duplicated. ops->changed follows once the
- * end is made, or cannot be. 0 or -errno.
+ * Lets the keeper drive this end, which the QEMU of 'domain' alone may open (NULL: none is named); the
+ * ring's descriptors are duplicated. ops->changed follows once the end is made, or cannot be. 0 or
+ * -errno.
  */
-int kept_drive(struct kept *kept, const struct keeper_identity *identity, int memory_fd,
-	       int doorbell_fd);
+int kept_drive(struct kept *kept, const struct keeper_identity *identity, const char *domain,
+	       int memory_fd, int doorbell_fd);
 /* What is kept is of no use: the keeper lets go of it and ends; a new one follows. */
 void kept_retire(struct kept *kept);

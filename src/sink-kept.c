@@ -81,7 +81,7 @@ static int attach(struct sink *sink)
 	rc = evring_create(&kept->ring);
 	if (rc < 0)
 		return rc;
-	return kept_drive(sink->kept, &sink->identity, kept->ring.memory_fd,
+	return kept_drive(sink->kept, &sink->identity, sink->domain, kept->ring.memory_fd,
 			  kept->ring.doorbell_fd);
 }
 

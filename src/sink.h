@@ -74,8 +74,9 @@ struct sink {
 	const struct sink_ops *ops;
 	const struct sink_owner *owner;
 	struct loop *loop;
-	const char *guest; /* its name; the configuration's */
-	struct kept *kept; /* the guest's */
+	const char *guest;  /* its name; the configuration's */
+	const char *domain; /* libvirt's, likewise; NULL: none is named */
+	struct kept *kept;  /* the guest's */
 	struct keeper_identity identity;
 	uint16_t leds; /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
 };

@@ -11,7 +11,6 @@
 #include "closer.h"
 #include "log.h"
 #include "peer-fd.h"
-#include "usock.h"
 #include "util.h"
 #include "vhost.h"
 #include "vinput-config.h"
@@ -49,7 +48,6 @@ struct vinput {
 	struct timer unshared_timer;
 	unsigned kicks; /* since the event queue started */
 	bool unshared, warned_unshared;
-	uid_t refused_uid; /* the last that was logged; 0: none */
 
 	bool told_up, told_connected; /* what the owner knows */
 	uint16_t told_leds;
@@ -399,21 +397,6 @@ static const struct vhost_ops vhost_ops = {
 	.closed = closed,
 };
 
-static bool admits(struct vinput *vinput, int fd)
-{
-	uid_t uid = usock_peer(fd);
-
-	if (uid == (uid_t)-1)
-		return false;
-	if (vinput->ops->admit(vinput, uid))
-		return true;
-	if (uid != vinput->refused_uid)
-		log_warn("%s: a process of user %u may not connect",
-			 log_str(vinput->model.name).text, (unsigned)uid);
-	vinput->refused_uid = uid;
-	return false;
-}
-
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct vinput *vinput = container_of(watch, struct vinput, listener);
@@ -428,7 +411,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (vinput->vhost.open || !admits(vinput, fd)) {
+	if (vinput->vhost.open || !vinput->ops->admit(vinput, fd)) {
 		close_later(fd); /* with what stands unread in it */
 		return;
 	}

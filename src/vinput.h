@@ -36,8 +36,8 @@ struct vinput_model {
 struct vinput;
 
 struct vinput_ops {
-	/* May a process of this user connect? Whoever does is given what is typed. */
-	bool (*admit)(struct vinput *vinput, uid_t uid);
+	/* May who connected at this socket stay? Whoever does is given what is typed. */
+	bool (*admit)(struct vinput *vinput, int fd);
 	/*
 	 * 'up', 'leds' or 'connected' has changed. Never called from within vinput_send. It may send, but not free
 	 * the device.

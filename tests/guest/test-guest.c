@@ -21,6 +21,7 @@
 
 #include "guest-checks.h"
 #include "now.h"
+#include "usock.h"
 #include "util.h"
 
 struct desk {
@@ -36,10 +37,10 @@ struct desk {
 
 /* --- the devices ------------------------------------------------------------------------- */
 
-static bool admit(struct vinput *vinput, uid_t uid)
+static bool admit(struct vinput *vinput, int fd)
 {
 	(void)vinput;
-	return uid == getuid();
+	return usock_peer(fd) == getuid();
 }
 
 static void changed(struct vinput *vinput)

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "loop.h"
 #include "now.h"
+#include "usock.h"
 #include "util.h"
 
 /* More than a turn in so many milliseconds, and the few that the questions take, are no timer's. */
@@ -74,11 +75,11 @@ struct server {
 	struct device device[BACKEND_DEVICES];
 };
 
-static bool admit(struct vinput *vinput, uid_t uid)
+static bool admit(struct vinput *vinput, int fd)
 {
 	struct device *device = vinput_owner(vinput);
 
-	device->server->asked = uid;
+	device->server->asked = usock_peer(fd);
 	return device->server->admit;
 }
 

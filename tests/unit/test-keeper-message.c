@@ -34,7 +34,7 @@ static struct keeper_message a_message(enum keeper_type type)
 		message.node.identity = an_identity();
 		snprintf(message.node.devnode, UINPUT_DEVNODE_MAX, "/dev/input/event300");
 	} else if (type == KEEPER_OPEN) {
-		message.open = an_identity();
+		message.open.identity = an_identity();
 	} else if (type == KEEPER_STATE) {
 		snprintf(message.state.why, KEEPER_WHY_MAX, "it is off");
 	}
@@ -98,9 +98,9 @@ static void test_bools(void **state)
 		FIELD(KEEPER_NODE, node.identity.rules.one_of_pair),
 		FIELD(KEEPER_NODE, node.identity.rules.wheel_clicks),
 		FIELD(KEEPER_NODE, node.identity.rules.no_hires_wheel),
-		FIELD(KEEPER_OPEN, open.rules.one_of_pair),
-		FIELD(KEEPER_OPEN, open.rules.wheel_clicks),
-		FIELD(KEEPER_OPEN, open.rules.no_hires_wheel),
+		FIELD(KEEPER_OPEN, open.identity.rules.one_of_pair),
+		FIELD(KEEPER_OPEN, open.identity.rules.wheel_clicks),
+		FIELD(KEEPER_OPEN, open.identity.rules.no_hires_wheel),
 		FIELD(KEEPER_STATE, state.up),
 		FIELD(KEEPER_STATE, state.in_use),
 	};
@@ -119,8 +119,9 @@ static void test_strings(void **state)
 		FIELD(KEEPER_HELLO, hello.identity.via), FIELD(KEEPER_HELLO, hello.identity.place),
 		FIELD(KEEPER_HELLO, hello.devnode[0]),   FIELD(KEEPER_HELLO, hello.devnode[2]),
 		FIELD(KEEPER_NODE, node.identity.via),   FIELD(KEEPER_NODE, node.identity.place),
-		FIELD(KEEPER_NODE, node.devnode),        FIELD(KEEPER_OPEN, open.via),
-		FIELD(KEEPER_OPEN, open.place),          FIELD(KEEPER_STATE, state.why),
+		FIELD(KEEPER_NODE, node.devnode),        FIELD(KEEPER_OPEN, open.identity.via),
+		FIELD(KEEPER_OPEN, open.identity.place), FIELD(KEEPER_OPEN, open.domain),
+		FIELD(KEEPER_STATE, state.why),
 	};
 
 	(void)state;
@@ -139,7 +140,7 @@ static void test_numbers(void **state)
 		FIELD(KEEPER_HELLO, hello.identity.rules.step_max),
 		FIELD(KEEPER_NODE, node.which),
 		FIELD(KEEPER_NODE, node.identity.rules.step_max),
-		FIELD(KEEPER_OPEN, open.rules.step_max),
+		FIELD(KEEPER_OPEN, open.identity.rules.step_max),
 	};
 	struct keeper_message hello = a_message(KEEPER_HELLO);
 

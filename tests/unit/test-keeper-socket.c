@@ -363,7 +363,7 @@ static void test_nonsense(void **state)
 		say(&message, sizeof(message), 2);
 	}
 	message = keeper_message(KEEPER_OPEN);
-	snprintf(message.open.via, KEEPER_VIA_MAX, "vhost-user");
+	snprintf(message.open.identity.via, KEEPER_VIA_MAX, "vhost-user");
 	say(&message, sizeof(message), 2); /* which are no ring */
 	say(&message, sizeof(message), 1);
 	connect_daemon(&connection);
@@ -384,8 +384,8 @@ static void expect_dropped(const struct keeper_message *message, const int *fds,
 static void open_message(struct keeper_message *message, const char *via, const char *place)
 {
 	*message = keeper_message(KEEPER_OPEN);
-	snprintf(message->open.via, KEEPER_VIA_MAX, "%s", via);
-	snprintf(message->open.place, USOCK_PATH_MAX, "%s", place);
+	snprintf(message->open.identity.via, KEEPER_VIA_MAX, "%s", via);
+	snprintf(message->open.identity.place, USOCK_PATH_MAX, "%s", place);
 }
 
 static void test_broken_daemon_is_dropped(void **state)
