@@ -66,7 +66,20 @@ $(TEST_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(CORE)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-tests: $(BUILD)/evswitch $(TEST_PROG)
+# The same program with another version of the keeper's protocol, as before or after an upgrade.
+OTHER := keeper kept keeper-message
+$(BUILD)/other/%.o: CPPFLAGS += -DKEEPER_VERSION=99
+$(BUILD)/other/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $< (other version)"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/evswitch-other: $(filter-out $(OTHER:%=$(BUILD)/obj/%.o),$(OBJ)) $(OTHER:%=$(BUILD)/other/%.o)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+tests: $(BUILD)/evswitch $(BUILD)/tests/evswitch-other $(TEST_PROG)
 
 # What building, the demonstration and the tests need; sudo is asked only if something is missing.
 deps:
@@ -115,4 +128,4 @@ clean:
 
 .PHONY: all tests deps demo check check-nested check-libvirt check-guest format install uninstall clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d)
+-include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d)

@@ -509,6 +509,67 @@ static void test_other_version(void **state)
 	expect_taken_over(&stage);
 }
 
+/* The program of which the test is told, or the one of another version beside it. */
+static const char *program_path(bool other)
+{
+	static char path[2][128];
+	const char *mine = getenv("EVSWITCH") ?: "build/evswitch";
+
+	if (path[0][0] == '\0') {
+		snprintf(path[0], sizeof(path[0]), "%s", mine);
+		snprintf(path[1], sizeof(path[1]), "%.*s/tests/evswitch-other",
+			 (int)(strrchr(mine, '/') - mine), mine);
+	}
+	return path[other];
+}
+
+/* Of another version, it asks for what a daemon that runs has, and that loses nothing. */
+static void ask_as_other(struct stage *stage, bool other)
+{
+	struct program second;
+
+	puppet_key(&stage->keyboard, KEY_A, 1);
+	observer_expect(&stage->guest_keyboard, EV_KEY, KEY_A, 1);
+	setenv("EVSWITCH", program_path(other), 1);
+	program_start(&second, STAGE_CONF);
+	program_expect(&second, "guest one: it is kept by another version of evswitch");
+	observer_expect_nothing(&stage->guest_keyboard);
+	program_stop(&second);
+	puppet_key(&stage->keyboard, KEY_A, 0);
+	observer_expect(&stage->guest_keyboard, EV_KEY, KEY_A, 0);
+	expect_typed_in_guest(stage);
+}
+
+/*
+ * An upgrade, or the way back: the guest keeps what it has while it has it open, whoever asks; then its
+ * keeper ends, though it is asked all the time, and the guest is given new devices.
+ */
+static void test_upgrade(void **state)
+{
+	bool to_other = *(const bool *)*state;
+	struct stage stage;
+	pid_t keeper;
+
+	setenv("EVSWITCH", program_path(!to_other), 1);
+	open_in_guest(&stage, STAGE_CONF);
+	keeper = keeper_find(0);
+	ask_as_other(&stage, to_other);
+	stage_kill(&stage);
+	observer_close(&stage.host_keyboard);
+	observer_close(&stage.host_mouse);
+	setenv("EVSWITCH", program_path(to_other), 1);
+	stage_start(&stage, STAGE_CONF);
+	assert_non_null(strstr(stage.program.log, "kept by another version of evswitch"));
+	expect_guest_is_refused(&stage, "kept by another version");
+	usleep((KEEPER_WAIT_MS + KEEPER_LOOK_MS) * 1000); /* it must not end meanwhile */
+	assert_int_equal(keeper_find(0), keeper);
+	expect_same_nodes(&stage);
+	stage_guest_down(&stage);
+	keeper_await_end(keeper, KEEPER_WAIT_MS + END_MS);
+	expect_taken_over(&stage);
+	setenv("EVSWITCH", program_path(false), 1);
+}
+
 static void test_silent_keeper(void **state)
 {
 	struct stage stage;
@@ -771,6 +832,7 @@ static int reset(void **state)
 
 int main(void)
 {
+	static bool to_other = true, from_other;
 	static struct other newer = { KEEPER_VERSION + 1, sizeof(struct keeper_message) + 64 };
 	static struct other smaller = { KEEPER_VERSION, sizeof(struct keeper_message) - 8 };
 	static struct end kill_input_linux = { STAGE_CONF, 0, SIGKILL, 128 + SIGKILL };
@@ -798,6 +860,8 @@ int main(void)
 		TEST(test_second_daemon_takes_over),
 		OF(test_other_version, &newer),
 		OF(test_other_version, &smaller),
+		OF(test_upgrade, &to_other),
+		OF(test_upgrade, &from_other),
 		TEST(test_silent_keeper),
 		TEST(test_end_with_a_stopped_keeper),
 		TEST(test_stopped_keeper),
