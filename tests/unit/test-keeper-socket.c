@@ -40,14 +40,20 @@ struct scene {
 
 static struct scene scene;
 
-static void start_keeper(void)
+static void start_keeper(uid_t uid)
 {
-	int listener = usock_listen(scene.path, SOCK_SEQPACKET, 0600);
+	int listener;
 
+	assert_int_equal(seteuid(uid), 0);
+	listener = usock_listen(scene.path, SOCK_SEQPACKET, 0600);
+	assert_int_equal(seteuid(getuid()), 0);
 	assert_true(listener >= 0);
 	scene.keeper = fork();
 	if (scene.keeper == 0) {
 		int null = open("/dev/null", O_RDWR);
+
+		if (setresuid(uid, uid, uid) < 0)
+			_exit(126);
 
 		/* None of them is to be a pipe of the test's caller: pipes are counted. */
 		for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -73,7 +79,7 @@ static int setup(void **state)
 	assert_int_equal(keeper_path(scene.name, scene.path), 0);
 	assert_int_equal(pipe2(scene.device, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(pipe2(scene.guard, O_CLOEXEC | O_NONBLOCK), 0);
-	start_keeper();
+	start_keeper(geteuid());
 	return 0;
 }
 
@@ -549,6 +555,70 @@ static void test_other_version_changes_nothing(void **state)
 	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), 2 * SHAPE_NODES);
 }
 
+/* --- other users ------------------------------------------------------------------------- */
+
+#define KEEPER_UID   1000
+#define STRANGER_UID 1001
+
+/* Whether a process of this user is greeted. */
+static bool greets(uid_t uid)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct keeper_message message;
+		int fds[USOCK_FDS_MAX], fd;
+		struct pollfd in = { .events = POLLIN };
+		unsigned n;
+
+		if (setresuid(uid, uid, uid) < 0)
+			_exit(126);
+		in.fd = fd = usock_connect(scene.path, SOCK_SEQPACKET);
+		if (fd < 0)
+			_exit(2);
+		poll(&in, 1, WORLD_MS);
+		_exit(usock_receive(fd, &message, sizeof(message), fds, &n) > 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		return false;
+	assert_in_range(WEXITSTATUS(status), 0, 1);
+	return WEXITSTATUS(status) == 1;
+}
+
+/* What it makes is its user's, and takes that user and root alone, also where the file lets others in. */
+static void test_users(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	kill(scene.keeper, SIGKILL);
+	waitpid(scene.keeper, NULL, 0);
+	unlink(scene.path);
+	*strrchr(scene.path, '/') = '\0';
+	assert_int_equal(chown(scene.dir, KEEPER_UID, (gid_t)-1), 0);
+	assert_int_equal(chown(scene.path, KEEPER_UID, (gid_t)-1), 0);
+	assert_int_equal(keeper_path(scene.name, scene.path), 0);
+	start_keeper(KEEPER_UID);
+	assert_int_equal(stat(scene.path, &status), 0);
+	assert_int_equal(status.st_uid, KEEPER_UID);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_true(greets(KEEPER_UID));
+	assert_true(greets(0));
+	assert_false(greets(STRANGER_UID));
+	assert_int_equal(chmod(scene.path, 0666), 0);
+	*strrchr(scene.path, '/') = '\0';
+	assert_int_equal(chmod(scene.path, 0711), 0);
+	assert_int_equal(chmod(scene.dir, 0711), 0);
+	assert_int_equal(keeper_path(scene.name, scene.path), 0);
+	assert_false(greets(STRANGER_UID));
+	assert_true(greets(KEEPER_UID));
+}
+
 static void test_no_socket(void **state)
 {
 	int status;
@@ -588,6 +658,7 @@ int main(int argc, char **argv)
 		TEST(test_empty_packets),
 		TEST(test_asking_is_no_reason_to_stay),
 		TEST(test_other_version_changes_nothing),
+		TEST(test_users),
 		TEST(test_no_socket),
 	};
 
