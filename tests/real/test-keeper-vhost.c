@@ -357,8 +357,9 @@ static void test_keeper_does_not_run(void **state)
 	vhost_guest_sync(&desk.guest);
 	guest_await_released(keyboard_of(&desk));
 	guest_forget(keyboard_of(&desk));
+	stage_toggle(&desk.stage);
+	program_expect(&desk.stage.program, "focus: one");
 	stage_drain_host(&desk.stage);
-	stage_focus_guest(&desk.stage);
 	expect_typed_in_guest(&desk);
 	finish(&desk);
 }
