@@ -1,6 +1,7 @@
 /* Finding, starting and talking to a guest's keeper. */
 #include "kept.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
