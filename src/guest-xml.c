@@ -281,9 +281,10 @@ static void write_root_step(FILE *out, const struct guest_place *place)
 		return;
 	snprintf(text, sizeof(text),
 		 "The sockets are in a directory that only you can enter. That is right for\n"
-		 "qemu:///session. For qemu:///system put this line into\n"
-		 "/etc/tmpfiles.d/evswitch.conf as root, and run systemd-tmpfiles --create:\n"
-		 "    d /run/evswitch 0711 %s %s -\n"
+		 "qemu:///session. For qemu:///system make one for them, now and at each start:\n"
+		 "    sudo install -d -m 0711 -o %s /run/evswitch\n"
+		 "    echo 'd /run/evswitch 0711 %s root -' | sudo tee "
+		 "/etc/tmpfiles.d/evswitch.conf\n"
 		 "Then write socket-dir = /run/evswitch below [evswitch], and print this anew.",
 		 place->user, place->user);
 	put_comment(out, "  ", text);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,8 +151,49 @@ static void root_step_only_where_needed(void **state)
 
 	(void)state;
 	assert_null(strstr(system_wide, "tmpfiles"));
-	assert_non_null(strstr(own, "d /run/evswitch 0711 me me -\n"));
+	assert_non_null(strstr(own, "'d /run/evswitch 0711 me root -'"));
 	assert_non_null(strstr(own, "path=/run/user/1000/evswitch/win-10_a.b---keyboard.sock"));
+}
+
+/* Runs the lines that have sudo, without it, and below 'dir' instead of /run and /etc. */
+static void paste_commands(const char *text, const char *dir)
+{
+	autofree char *copy = strdup(text);
+	char command[512];
+
+	for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n")) {
+		if (!strstr(line, "sudo "))
+			continue;
+		snprintf(command, sizeof(command),
+			 "printf '%%s' \"%s\" | sed 's,sudo ,,; s,[^ ]*/tmpfiles.d/,%s/,; "
+			 "s, /run/evswitch$, %s/evswitch,' | sh >/dev/null",
+			 line, dir, dir);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+/* XML allows no two hyphens in a comment: a command that needs them would not be what it says. */
+static void root_step_can_be_pasted(void **state)
+{
+	const struct conf_guest guest = make_guest("vhost-user", NULL);
+	const struct guest_place user = { "/run/user/1000/evswitch", "root" };
+	autofree char *text = domain_of(&guest, &user);
+	char dir[] = "/tmp/evswitch-paste-XXXXXX", path[64];
+	struct stat made;
+
+	(void)state;
+	assert_null(strstr(text, "- -"));
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	paste_commands(text, dir);
+	snprintf(path, sizeof(path), "%s/evswitch", dir);
+	assert_int_equal(stat(path, &made), 0);
+	assert_int_equal(made.st_mode, S_IFDIR | 0711);
+	assert_int_equal(rmdir(path), 0);
+	snprintf(path, sizeof(path), "%s/evswitch.conf", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 /* libvirt's own elements are what the domain has, one by one. */
@@ -388,6 +430,7 @@ int main(void)
 		cmocka_unit_test(schema_takes_every_channel),
 		cmocka_unit_test(schema_refuses_what_is_wrong),
 		cmocka_unit_test(root_step_only_where_needed),
+		cmocka_unit_test(root_step_can_be_pasted),
 		cmocka_unit_test(elements_are_those_of_the_domain),
 		cmocka_unit_test(qemu_makes_the_monitor),
 		cmocka_unit_test(qemu_connects_to_the_sockets),
