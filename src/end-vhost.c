@@ -1,7 +1,6 @@
 /* Three virtio input devices on sockets. */
 #include "end-vhost.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,14 +10,11 @@
 #include "util.h"
 #include "vinput.h"
 
-/* The users that distributions let libvirt run a system VM's QEMU as. */
-static const char *const qemu_users[] = { "libvirt-qemu", "qemu" };
-
 struct end_vhost {
 	struct end end;
 	struct vinput *device[SHAPE_NODES];
 	char path[SHAPE_NODES][USOCK_PATH_MAX];
-	uid_t qemu[ARRAY_SIZE(qemu_users)];
+	struct usock_trust trust;
 	pid_t refused; /* the last that was logged */
 };
 
@@ -27,22 +23,12 @@ static struct end_vhost *to_vhost(struct end *end)
 	return container_of(end, struct end_vhost, end);
 }
 
-static bool is_user_of_qemu(const struct end_vhost *vhost, uid_t uid)
-{
-	if (uid == 0 || uid == geteuid())
-		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(qemu_users); i++)
-		if (uid == vhost->qemu[i])
-			return true;
-	return false;
-}
-
 /* Why it is refused; NULL: it is not. */
 static const char *why_refused(const struct end_vhost *vhost, const struct peer *peer)
 {
 	const char *domain = vhost->end.domain;
 
-	if (!is_user_of_qemu(vhost, peer->uid))
+	if (!usock_trusts(&vhost->trust, peer->uid))
 		return "only QEMU's user, root and your own may";
 	if (!domain[0])
 		return NULL;
@@ -142,11 +128,7 @@ static int vhost_open(struct end *end, const char **why)
 	struct end_vhost *vhost = to_vhost(end);
 	int rc = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(qemu_users); i++) {
-		const struct passwd *user = getpwnam(qemu_users[i]);
-
-		vhost->qemu[i] = user ? user->pw_uid : geteuid();
-	}
+	usock_trust_init(&vhost->trust);
 	for (unsigned i = 0; i < SHAPE_NODES && rc == 0; i++) {
 		rc = open_device(vhost, i);
 		if (rc < 0)

@@ -300,7 +300,15 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 		take_event(life, name);
 }
 
-static const struct qmp_ops monitor_ops = { .ready = monitor_ready,
+static bool monitor_admit(void *owner, uid_t uid)
+{
+	const struct life *life = owner;
+
+	return usock_trusts(&life->trust, uid);
+}
+
+static const struct qmp_ops monitor_ops = { .admit = monitor_admit,
+					    .ready = monitor_ready,
 					    .event = monitor_event,
 					    .closed = monitor_closed };
 
@@ -316,7 +324,9 @@ static int follow_monitor(struct life *life)
 		set_state(life, LIFE_OFF);
 		return 0;
 	}
-	say_why(life, rc == -EAGAIN ? "others wait for the monitor already" : strerror(-rc));
+	say_why(life, rc == -EAGAIN  ? "others wait for the monitor already"
+		      : rc == -EPERM ? QMP_NOT_ADMITTED
+				     : strerror(-rc));
 	set_state(life, LIFE_UNKNOWN);
 	return 0;
 }
@@ -345,6 +355,8 @@ int life_open(struct life *life, struct loop *loop, const struct conf_guest *gue
 			       .backoff_ms = RETRY_MS,
 			       .events = CHILD_INIT,
 			       .domstate = CHILD_INIT };
+	if (guest->qmp)
+		usock_trust_init(&life->trust);
 	rc = timer_init(&life->retry, loop, retry);
 	if (!rc)
 		rc = timer_init(&life->check, loop, check);

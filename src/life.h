@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "loop.h"
 #include "qmp.h"
+#include "usock.h"
 
 enum life_state {
 	LIFE_UNKNOWN, /* nobody can be asked, or nobody has answered yet */
@@ -63,6 +64,7 @@ struct life {
 	char error[256]; /* the last that it said */
 
 	/* By QMP. */
+	struct usock_trust trust;
 	struct qmp *qmp;
 	bool ready;
 };

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "qcode.h"
 #include "qmp.h"
+#include "usock.h"
 #include "util.h"
 
 #define REOPEN_MS 1000
@@ -37,6 +38,7 @@ struct qinput {
 	const char *path;
 	const struct qinput_ops *ops;
 	void *owner;
+	struct usock_trust trust;
 	struct qmp *qmp; /* NULL: none is open */
 	struct timer reopen, tell;
 	unsigned version;
@@ -417,7 +419,15 @@ static void monitor_closed(struct qmp *qmp, const char *reason)
 	go_down(qinput, reason);
 }
 
+static bool monitor_admit(void *owner, uid_t uid)
+{
+	const struct qinput *qinput = owner;
+
+	return usock_trusts(&qinput->trust, uid);
+}
+
 static const struct qmp_ops monitor_ops = {
+	.admit = monitor_admit,
 	.ready = monitor_ready,
 	.event = monitor_event,
 	.closed = monitor_closed,
@@ -431,6 +441,8 @@ static void say_why_closed(struct qinput *qinput, int rc)
 		what = "its VM is off, or has no such monitor";
 	else if (rc == -EAGAIN)
 		what = "other clients wait for it already (QEMU serves one at a time)";
+	else if (rc == -EPERM)
+		what = QMP_NOT_ADMITTED;
 	snprintf(qinput->why, sizeof(qinput->why), "%s: %s", qinput->path, what);
 }
 
@@ -543,6 +555,7 @@ int qinput_new(struct loop *loop, const char *path, const struct qinput_ops *ops
 	qinput->path = path;
 	qinput->ops = ops;
 	qinput->owner = owner;
+	usock_trust_init(&qinput->trust);
 	backlog_init(&qinput->backlog, 0);
 	snprintf(qinput->why, sizeof(qinput->why), "%s: QEMU has not answered yet", path);
 	rc = timer_init(&qinput->reopen, loop, time_to_open);

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "usock.h"
 #include "util.h"
 
 #define DEPTH_MAX   16
@@ -391,31 +392,24 @@ static void time_is_up(struct timer *timer)
 	leave_callbacks(qmp);
 }
 
-/* The socket, or -errno. */
-static int connect_to(const char *path)
+static bool is_admitted(const struct qmp *qmp)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
-	autoclose int fd = -1;
+	uid_t uid = usock_peer(qmp->fd);
 
-	if (length == 0)
-		return -ENOENT;
-	if (length >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, length);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return steal_fd(&fd);
+	if (qmp->ops->admit)
+		return qmp->ops->admit(qmp->owner, uid);
+	return uid == 0 || uid == geteuid();
 }
 
 static int start(struct qmp *qmp, struct loop *loop, const char *path)
 {
-	int rc = connect_to(path);
+	int rc = path[0] ? usock_connect(path, SOCK_STREAM) : -ENOENT;
 
 	if (rc < 0)
 		return rc;
 	qmp->fd = rc;
+	if (!is_admitted(qmp))
+		return -EPERM;
 	rc = timer_init(&qmp->timer, loop, time_is_up);
 	if (rc < 0)
 		return rc;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "loop.h"
 
@@ -25,6 +26,11 @@ struct qmp;
 
 /* qmp_close is legal within each of them. What they are given lives until they return. */
 struct qmp_ops {
+	/*
+	 * Whether the user who listens at the socket may be told what the owner has to say; asked
+	 * within qmp_open, before anything is sent. NULL: we ourselves and root.
+	 */
+	bool (*admit)(void *owner, uid_t uid);
 	/* Commands are taken from now on. */
 	void (*ready)(struct qmp *qmp);
 	/* An event; 'data' is NULL where it has none. May be NULL. */
@@ -62,10 +68,15 @@ struct json_object *qmp_element(struct json_object *value, size_t i);
 /*
  * Connects to the socket at 'path' and begins the handshake. The loop and the ops must outlive it.
  * 0 or -errno, in which case *out is NULL: -ENOENT, -ECONNREFUSED: no QEMU is there; -EACCES;
- * -EAGAIN: others wait for the monitor already; -ENAMETOOLONG.
+ * -EAGAIN: others wait for the monitor already; -ENAMETOOLONG; -EPERM: whoever listens there is not
+ * admitted.
  */
 int qmp_open(struct loop *loop, const char *path, const struct qmp_ops *ops, void *owner,
 	     struct qmp **out);
+/* What -EPERM means, for the user. */
+#define QMP_NOT_ADMITTED                                                                           \
+	"what listens there runs as another user, neither you nor root nor libvirt's QEMU: it is " \
+	"told nothing"
 /* Ends the connection without a further callback. NULL is ignored. */
 void qmp_close(struct qmp *qmp);
 

@@ -2,7 +2,7 @@
 #include "usock.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -167,6 +167,22 @@ uid_t usock_peer(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return (uid_t)-1;
 	return peer.uid;
+}
+
+void usock_trust_init(struct usock_trust *trust)
+{
+	static const char *const names[] = { "libvirt-qemu", "qemu" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct passwd *user = getpwnam(names[i]);
+
+		trust->qemu[i] = user ? user->pw_uid : geteuid();
+	}
+}
+
+bool usock_trusts(const struct usock_trust *trust, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || uid == trust->qemu[0] || uid == trust->qemu[1];
 }
 
 union control {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -36,6 +37,18 @@ int usock_connect(const char *path, int type);
 
 /* The user at the other end, by SO_PEERCRED; (uid_t)-1 where it cannot be told. */
 uid_t usock_peer(int fd);
+
+/*
+ * Who may be at the other end of a socket that carries what is typed: we ourselves, root, and the users
+ * that distributions let libvirt run a system VM's QEMU as.
+ */
+struct usock_trust {
+	uid_t qemu[2];
+};
+
+/* Looks those users up, which may take as long as the system's user database does. */
+void usock_trust_init(struct usock_trust *trust);
+bool usock_trusts(const struct usock_trust *trust, uid_t uid);
 
 /* Sends one message with n_fds descriptors, which stay the caller's. Never waits. 0 or -errno. */
 int usock_send(int fd, const void *message, size_t size, const int *fds, unsigned n_fds);

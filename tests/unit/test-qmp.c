@@ -29,6 +29,7 @@
 #include "util.h"
 
 #define AWAIT_MS 20000
+#define NOBODY   65534
 #define GREETING                                                                                   \
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, "         \
 	"\"package\": \"\"}, \"capabilities\": [\"oob\"]}}\r\n"
@@ -783,6 +784,40 @@ static void nobody_there(void **state)
 	assert_int_equal(open_at(path), -ECONNREFUSED);
 }
 
+static bool admits;
+
+static bool admit(void *owner, uid_t uid)
+{
+	assert_ptr_equal(owner, &client);
+	assert_int_equal(uid, NOBODY);
+	return admits;
+}
+
+/* It would be told all that is typed. */
+static void listener_of_another_user(void **state)
+{
+	struct qmp_ops asks = ops;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	asks.admit = admit;
+	/* The kernel notes who calls listen. */
+	assert_int_equal(seteuid(NOBODY), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(seteuid(0), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(qmp_open(&loop, path, i == 0 ? &ops : &asks, &client, &client.qmp),
+				 -EPERM);
+		assert_null(client.qmp);
+		peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		assert_int_equal(recv(peer, &(char){ 0 }, 1, MSG_DONTWAIT), 0);
+		close_fd(&peer);
+	}
+	admits = true;
+	assert_int_equal(qmp_open(&loop, path, &asks, &client, &client.qmp), 0);
+}
+
 static void others_wait_already(void **state)
 {
 	struct qmp *waiting[8] = { NULL };
@@ -957,6 +992,7 @@ int main(void)
 		TEST(close_in_closed),
 		TEST(close_in_the_timeout),
 		TEST(nobody_there),
+		TEST(listener_of_another_user),
 		TEST(others_wait_already),
 		TEST(qemu_answers),
 		TEST(qemu_answers_all_in_flight),
