@@ -1,6 +1,7 @@
 /* What happens in which order: start, frames, switches, losses, the end. */
 #include "daemon.h"
 
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -446,7 +447,7 @@ static void stand_still(int signo)
 
 	sigemptyset(&set);
 	sigaddset(&set, signo);
-	raise(signo);
+	pthread_kill(pthread_self(), signo);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }

@@ -387,14 +387,14 @@ static void deliver_state(struct device *device, const struct input_event *at, b
 /* False where the rest of the batch is older than the state that a resync just took. */
 static bool take_syn(struct device *device, const struct input_event *ev)
 {
-	struct input_event first = { 0 };
-	bool any;
-
 	if (ev->code == SYN_DROPPED)
 		device->dropped = true;
 	if (ev->code != SYN_REPORT)
 		return true;
 	if (device->dropped) {
+		struct input_event first = { 0 };
+		bool any;
+
 		log_debug("%s: events were lost, comparing with the kernel's state",
 			  device->devnode);
 		device->dropped = false;
