@@ -173,7 +173,7 @@ static void guest_down(struct guest *guest, const char *why)
 	if (router->focus != target_of(guest))
 		return;
 	log_warn("guest %s: %s: back to the host", guest->conf->name, why);
-	router_target_down(router, target_of(guest));
+	router_target_down(router, target_of(guest), (int64_t)now_us());
 }
 
 static void guest_reset(struct guest *guest, const char *why)
@@ -225,7 +225,7 @@ static void source_frame(struct source *source, const struct frame *frame)
 		log_error("guest %s: cannot write to it: %s: back to the host", guest->conf->name,
 			  strerror(-guest->error));
 		guest_release(guest);
-		router_target_down(&daemon->router, daemon->router.focus);
+		router_target_down(&daemon->router, daemon->router.focus, (int64_t)now_us());
 	}
 	if (daemon->host_error && !daemon->quit) {
 		log_error("cannot write to the host's devices: %s: letting go of everything",

@@ -178,14 +178,13 @@ static void leave_place(struct router *router, unsigned place, const struct keys
 			release_held(router, d, place, keep, at);
 }
 
-static void give_focus(struct router *router, unsigned to, bool deaf)
+static void give_focus(struct router *router, unsigned to)
 {
 	unsigned from = router->focus;
 
 	router->focus = to;
 	router->awaited = false;
-	router->deaf = deaf;
-	router->quiet_since = (struct timeval){ 0 };
+	router->deaf = false;
 	router->ops->focused(router, from, to);
 }
 
@@ -197,7 +196,7 @@ static void move_focus(struct router *router, unsigned d, unsigned to, const str
 	flush(router, d, AT_HOST, at);
 	flush(router, d, AT_GUEST, at);
 	leave_place(router, place, place == AT_HOST ? router->always : NULL, at);
-	give_focus(router, to, false);
+	give_focus(router, to);
 }
 
 static int try_target(struct router *router, unsigned d, unsigned to, const struct input_event *at)
@@ -340,20 +339,16 @@ static bool is_scan_code(const struct input_event *ev)
 	return ev->type == EV_MSC && ev->code == MSC_SCAN;
 }
 
-/*
- * Every event tells the time. Quiet before the loss does not count: a guest can wait until the user has
- * read what it shows.
- */
+/* Every event tells the time; one that was queued before the loss tells an earlier one. */
 static void listen_for_quiet(struct router *router, const struct input_event *ev)
 {
-	int64_t since = time_us(router->quiet_since);
-	int64_t quiet = time_us(ev->time) - since;
+	int64_t quiet = time_us(ev->time) - router->quiet_since_us;
 	bool idle = router_idle(router);
 
-	if (idle && since != 0 && quiet >= ROUTER_QUIET_US)
+	if (idle && quiet >= ROUTER_QUIET_US)
 		router->deaf = false;
-	else if (ev->type == EV_KEY || !idle || since == 0 || quiet < 0)
-		router->quiet_since = ev->time;
+	else if (ev->type == EV_KEY || !idle || quiet < 0)
+		router->quiet_since_us = time_us(ev->time);
 }
 
 static bool takes_motion(const struct router *router, unsigned place)
@@ -417,12 +412,14 @@ static void forget_guest(struct router *router)
 	router->out[AT_GUEST].n = 0;
 }
 
-void router_target_down(struct router *router, unsigned target)
+void router_target_down(struct router *router, unsigned target, int64_t now_us)
 {
 	if (target == ROUTER_HOST || target != router->focus)
 		return;
 	forget_guest(router);
-	give_focus(router, ROUTER_HOST, true);
+	give_focus(router, ROUTER_HOST);
+	router->deaf = true;
+	router->quiet_since_us = now_us;
 }
 
 void router_target_reset(struct router *router, unsigned target, bool ready)

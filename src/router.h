@@ -22,9 +22,9 @@
  *  I11 No transition of a key is lost while its target is up.
  *  I12 The work of a step is bounded by the number of devices, keys and entries in tables.
  *  I13 A guest cannot choose when what is typed goes to the host: after a return of the focus that the
- *      user has not asked for, no press reaches a target but that of an 'always' key or on a pinned device, until all keys were
- *      seen up, and none moved, for ROUTER_QUIET_US by the events' own time, or the user has decided with
- *      a hotkey or the panic chord. Motion passes.
+ *      user has not asked for, no press reaches a target but that of an 'always' key or on a pinned
+ *      device, until all keys were up, and none moved, for ROUTER_QUIET_US after it, or the user has
+ *      decided with a hotkey or the panic chord. Motion passes.
  */
 #pragma once
 
@@ -92,11 +92,10 @@ struct router {
 	unsigned focus;
 	struct timeval panicked_at; /* of the last panic chord; zero before the first */
 	bool decided;               /* the user has completed a hotkey or the panic chord, ever */
-	bool awaited; /* I4: the target with the focus was reset, and is not ready yet */
-	bool deaf;    /* I13: presses go nowhere */
-	struct timeval
-		quiet_since; /* while deaf: no key has moved since; zero: nothing was seen yet */
-	unsigned n_devices;  /* one above the highest that was ever present */
+	bool awaited;           /* I4: the target with the focus was reset, and is not ready yet */
+	bool deaf;              /* I13: presses go nowhere */
+	int64_t quiet_since_us; /* while deaf: no key was down, and none moved, since */
+	unsigned n_devices;     /* one above the highest that was ever present */
 	struct router_device device[ROUTER_DEVICES];
 	struct frame out[2]; /* of the frame in hand: for the host, for the focused guest */
 };
@@ -126,9 +125,10 @@ int router_switch(struct router *router, unsigned target);
 
 /*
  * The target can take nothing any more. What was down there is forgotten, not released: its sink
- * does that. The focus, if it was there, goes to the host, and I13 holds from now on.
+ * does that. The focus, if it was there, goes to the host, and I13 holds from 'now_us' on, by the clock
+ * of the events.
  */
-void router_target_down(struct router *router, unsigned target);
+void router_target_down(struct router *router, unsigned target, int64_t now_us);
 
 /*
  * The target was reset, or takes events again after that ('ready'), and its machine goes on: it has

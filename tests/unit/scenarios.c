@@ -251,7 +251,7 @@ static int guest_down(void *world, const char *guest)
 	if (target == ROUTER_HOST)
 		return -ENOENT;
 	core->up[target - 1] = false;
-	router_target_down(&core->router, target);
+	router_target_down(&core->router, target, core->now);
 	return 0;
 }
 

@@ -859,18 +859,18 @@ static void model_key(struct walk *walk, unsigned d, const struct input_event *e
 	}
 }
 
-/* I13: half a second with all up, and none that moved, has to lie between two events. */
+/* I13: half a second with all up, and none that moved, since the loss or the last key. */
 static void model_quiet(struct walk *walk, const struct input_event *ev)
 {
 	bool up = true;
 
 	for (unsigned d = 0; d < DEVICES; d++)
 		up &= walk->fingers[d] == 0;
-	if (up && walk->stirred >= 0 && walk->now - walk->stirred >= 500000) {
+	if (up && walk->now - walk->stirred >= 500000) {
 		walk->counters.quiet_after_a_loss++;
 		walk->lost = false;
 	}
-	if (!up || walk->stirred < 0 || ev->type == EV_KEY)
+	if (!up || ev->type == EV_KEY)
 		walk->stirred = walk->now;
 }
 
@@ -1046,10 +1046,10 @@ static void guest_is_down(struct walk *walk, struct guest *guest)
 	if (walk->focus == guest->target) {
 		walk->focus = HOST;
 		walk->lost = true;
-		walk->stirred = -1;
+		walk->stirred = walk->now;
 		walk->expected.moves++;
 	}
-	router_target_down(&walk->router, guest->target);
+	router_target_down(&walk->router, guest->target, walk->now);
 	clear_guest(guest);
 }
 
