@@ -81,8 +81,6 @@ int device_suspend(struct device *device)
 	device->grabbed = device->dropped = device->leds_differ = false;
 	device->down = (struct keyset){ 0 };
 	device->frame = (struct frame){ 0 };
-	/* For the next grab; it hears nothing before the caller has ungrabbed. */
-	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return device->fd;
 }
 
@@ -451,8 +449,10 @@ int device_grab(struct device *device)
 	int rc;
 
 	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (device->witness < 0)
-		return -errno;
+	if (device->witness < 0) {
+		rc = -errno;
+		return device_is_alive(device) ? rc : 0;
+	}
 	rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device_ready);
 	if (rc < 0)
 		return rc;

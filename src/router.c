@@ -356,6 +356,19 @@ static bool takes_motion(const struct router *router, unsigned place)
 	return place == AT_HOST || !router->awaited;
 }
 
+static void route_other(struct router *router, unsigned d, const struct input_event *ev)
+{
+	unsigned place;
+
+	if (ev->type == EV_SW) { /* lids and jacks are the host's hardware */
+		put(router, d, AT_HOST, ev, ev->code);
+		return;
+	}
+	place = place_of(router, d);
+	if (takes_motion(router, place) && !is_scan_code(ev))
+		put(router, d, place, ev, ev->code);
+}
+
 void router_frame(struct router *router, unsigned d, const struct frame *frame)
 {
 	const struct input_event *last = &frame->ev[frame->n - 1];
@@ -365,10 +378,8 @@ void router_frame(struct router *router, unsigned d, const struct frame *frame)
 			listen_for_quiet(router, ev);
 		if (ev->type == EV_KEY)
 			route_key(router, d, ev, frame->resync);
-		else if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
-			put(router, d, AT_HOST, ev, ev->code);
-		else if (takes_motion(router, place_of(router, d)) && !is_scan_code(ev))
-			put(router, d, place_of(router, d), ev, ev->code);
+		else
+			route_other(router, d, ev);
 	}
 	flush(router, d, AT_HOST, last);
 	flush(router, d, AT_GUEST, last);

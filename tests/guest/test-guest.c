@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,5 +432,6 @@ static int close_desk(void **state)
 
 int main(int argc, char **argv)
 {
+	signal(SIGPIPE, SIG_IGN); /* as in a keeper */
 	return rig_main(&desk.rig, checks, ARRAY_SIZE(checks), open_desk, close_desk, argc, argv);
 }

@@ -57,6 +57,7 @@ static void enable_bits(struct libevdev *model, unsigned type, uint32_t bits)
 /* KEY_UNKNOWN and REL_MISC are what floods a device. */
 static struct libevdev *describe(const struct scenario_device *device)
 {
+	static const uint16_t common[] = { KEY_CAPSLOCK, KEY_NUMLOCK, KEY_INSERT, KEY_MUTE };
 	struct libevdev *model = libevdev_new();
 	char name[80];
 
@@ -67,6 +68,9 @@ static struct libevdev *describe(const struct scenario_device *device)
 	libevdev_set_id_vendor(model, 0x46d);
 	keyset_for_each (code, &device->keys)
 		libevdev_enable_event_code(model, EV_KEY, code, NULL);
+	/* What a keyboard has, or udev would take one with a game pad's button for a game pad. */
+	for (unsigned i = 0; keyset_has(&device->keys, KEY_LEFTCTRL) && i < ARRAY_SIZE(common); i++)
+		libevdev_enable_event_code(model, EV_KEY, common[i], NULL);
 	libevdev_enable_event_code(model, EV_KEY, KEY_UNKNOWN, NULL);
 	enable_bits(model, EV_REL, device->rel);
 	enable_bits(model, EV_MSC, device->msc);

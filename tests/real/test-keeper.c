@@ -523,23 +523,6 @@ static const char *program_path(bool other)
 	return path[other];
 }
 
-/* Of another version, it asks for what a daemon that runs has, and that loses nothing. */
-static void ask_as_other(struct stage *stage, bool other)
-{
-	struct program second;
-
-	puppet_key(&stage->mouse, BTN_LEFT, 1); /* which does not repeat */
-	observer_expect(&stage->guest_pointer, EV_KEY, BTN_LEFT, 1);
-	setenv("EVSWITCH", program_path(other), 1);
-	program_start(&second, STAGE_CONF);
-	program_expect(&second, "guest one: it is kept by another version of evswitch");
-	observer_expect_nothing(&stage->guest_pointer);
-	program_stop(&second);
-	puppet_key(&stage->mouse, BTN_LEFT, 0);
-	observer_expect(&stage->guest_pointer, EV_KEY, BTN_LEFT, 0);
-	expect_typed_in_guest(stage);
-}
-
 /*
  * An upgrade, or the way back: the guest keeps what it has while it has it open, whoever asks; then its
  * keeper ends, though it is asked all the time, and the guest is given new devices.
@@ -553,7 +536,6 @@ static void test_upgrade(void **state)
 	setenv("EVSWITCH", program_path(!to_other), 1);
 	open_in_guest(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
-	ask_as_other(&stage, to_other);
 	stage_kill(&stage);
 	observer_close(&stage.host_keyboard);
 	observer_close(&stage.host_mouse);

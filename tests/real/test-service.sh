@@ -356,7 +356,9 @@ hand hold gp
 restart() { sc restart --no-block $unit; }
 restart_leaving() { restart && left_guest; }
 sc reset-failed $unit # its count of starts: so many in a minute are the limit, and no failure here
-outlives 'kill -9' hand signal "$pid" 9
+# Whoever starts next runs the on-leave that was due.
+kill_leaving() { hand signal "$pid" 9 && left_guest; }
+outlives 'kill -9' kill_leaving
 outlives 'restart' restart_leaving
 
 note 'five failures'

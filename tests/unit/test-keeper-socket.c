@@ -494,7 +494,7 @@ static void test_empty_packets(void **state)
 		keeper_expect_silence(connection);
 	}
 	connect_daemon(&connection);
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), 0);
+	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE);
 	close(connection);
 }
 
@@ -552,7 +552,7 @@ static void test_other_version_changes_nothing(void **state)
 	}
 	while (read(scene.device[0], text, sizeof(text)) > 0)
 		;
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), 2 * SHAPE_NODES);
+	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE + 2 * SHAPE_NODES);
 }
 
 /* --- other users ------------------------------------------------------------------------- */
