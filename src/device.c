@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "closer.h"
+#include "hot.h"
 #include "log.h"
 #include "util.h"
 
@@ -425,7 +426,7 @@ static void device_ready(struct watch *watch, uint32_t events)
 {
 	struct device *device = container_of(watch, struct device, watch);
 	struct input_event batch[BATCH];
-	ssize_t size = read(device->fd, batch, sizeof(batch));
+	ssize_t size = hot_read(device->fd, batch, sizeof(batch));
 
 	(void)events;
 	if (size < 0) {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "hot.h"
 #include "util.h"
 
 /* An event of EV_SYN/SYN_REPORT ends every frame and is not written. */
@@ -117,7 +118,7 @@ int evring_join(struct evring *ring, int fd)
 int evring_wait(const struct evring *ring, int timeout_ms, bool *other_ready)
 {
 	struct epoll_event ready[2];
-	int n = epoll_wait(ring->doorbell_fd, ready, 2, timeout_ms);
+	int n = hot_wait(ring->doorbell_fd, ready, 2, timeout_ms);
 
 	*other_ready = false;
 	for (int i = 0; i < n; i++)
@@ -158,7 +159,7 @@ static int ring_bell(const struct evring *ring)
 {
 	static const uint64_t one = 1;
 
-	return write(ring->bell_fd, &one, sizeof(one)) < 0 ? -errno : 0;
+	return hot_write(ring->bell_fd, &one, sizeof(one)) < 0 ? -errno : 0;
 }
 
 int evring_push(struct evring *ring, uint32_t generation, unsigned node, const struct frame *frame)

@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "hot.h"
 #include "util.h"
 
 int loop_init(struct loop *loop)
@@ -45,7 +46,7 @@ void watch_stop(struct watch *watch)
 
 int loop_turn(struct loop *loop, int timeout_ms)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
+	int n = hot_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;

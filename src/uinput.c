@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "hot.h"
 #include "util.h"
 
 /*
@@ -53,7 +54,7 @@ void uinput_close(struct uinput *uinput)
 int uinput_send(int fd, const struct frame *frame)
 {
 	size_t size = frame->n * sizeof(*frame->ev);
-	ssize_t written = write(fd, frame->ev, size);
+	ssize_t written = hot_write(fd, frame->ev, size);
 
 	if (written == (ssize_t)size)
 		return 0;
