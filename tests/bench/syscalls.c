@@ -1,7 +1,7 @@
 /*
  * A frame costs three system calls: epoll_wait, read, write; and in the keeper of a guest with
  * via = vhost-user two more, epoll_wait and write. Counted by the kernel's own tracing, on the running
- * processes, with the focus on the host and on guests; exactly, without a tolerance.
+ * processes, with the focus on the host and on guests; exactly, but for timers, which frames do not set off.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,9 +24,11 @@
 #include "util.h"
 #include "vhost-guest.h"
 
-#define FRAMES  1000
-#define TRACEFS "/sys/kernel/tracing"
-#define ENTER   TRACEFS "/events/raw_syscalls/sys_enter"
+#define FRAMES 1000
+/* Of WORLD_QUIET_MS: longer than a node that is not held is looked at, and LEDs rest. */
+#define QUIET_TIMES 2
+#define TRACEFS     "/sys/kernel/tracing"
+#define ENTER       TRACEFS "/events/raw_syscalls/sys_enter"
 
 /* aarch64 has no epoll_wait: the C library calls the other. */
 #ifdef SYS_epoll_wait
@@ -98,13 +100,14 @@ static struct count read_count(void)
 static struct count settled_count(void)
 {
 	struct count before, now = read_count();
-	unsigned tries = WORLD_MS / WORLD_QUIET_MS;
+	unsigned tries = WORLD_MS / WORLD_QUIET_MS, quiet = 0;
 
 	do {
 		before = now;
 		nanosleep(&(struct timespec){ .tv_nsec = WORLD_QUIET_MS * 1000000L }, NULL);
 		now = read_count();
-	} while (total(&now) != total(&before) && --tries);
+		quiet = total(&now) == total(&before) ? quiet + 1 : 0;
+	} while (quiet < QUIET_TIMES && --tries);
 	assert_true(tries > 0);
 	return now;
 }
@@ -209,14 +212,15 @@ static struct count count_calls(struct stage *stage, pid_t pid, const struct pla
 	return calls;
 }
 
+/* 'timers': how many times a timer may be waited for and read beside the frames. */
 static void expect_three(struct stage *stage, const struct play *what, const char *where,
-			 const struct outlet *outlet)
+			 const struct outlet *outlet, unsigned timers)
 {
 	unsigned frames;
 	struct count calls = count_calls(stage, stage->program.pid, what, where, outlet, &frames);
 
-	assert_int_equal(calls.wait, frames);
-	assert_int_equal(calls.read, frames);
+	assert_in_range(calls.wait, frames, frames + timers);
+	assert_int_equal(calls.read, calls.wait);
 	assert_int_equal(calls.write, frames);
 	assert_int_equal(calls.other, 0);
 }
@@ -224,7 +228,7 @@ static void expect_three(struct stage *stage, const struct play *what, const cha
 static void expect_three_at(struct stage *stage, const struct play *what, const char *focus,
 			    struct observer *observer)
 {
-	expect_three(stage, what, focus, &(struct outlet){ .observer = observer });
+	expect_three(stage, what, focus, &(struct outlet){ .observer = observer }, 0);
 }
 
 /*
@@ -239,10 +243,11 @@ static void expect_five(struct stage *stage, const struct play *what, pid_t keep
 	struct count calls;
 	unsigned frames;
 
-	expect_three(stage, what, "vhost-user guest", &outlet);
+	/* Once a second it looks whether the keeper runs. */
+	expect_three(stage, what, "vhost-user guest", &outlet, 10);
 	calls = count_calls(stage, keeper, what, "vhost-user guest, keeper", &outlet, &frames);
 	assert_in_range(calls.wait, 1, frames + frames / 50);
-	assert_int_equal(calls.read, 0);
+	assert_in_range(calls.read, 0, frames / 50);
 	assert_int_equal(calls.write, frames);
 	assert_in_range(calls.other, 0, frames / 50);
 }
