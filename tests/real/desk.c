@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -102,6 +103,10 @@ static struct eye *find_eye(struct desk *desk, const char *label)
 
 static void note_event(struct eye *eye, const struct input_event *ev)
 {
+	/* Nobody read while a key repeated: what is down now is what counts. */
+	if (ev->type == EV_SYN && ev->code == SYN_DROPPED &&
+	    ioctl(eye->observer.fd, EVIOCGKEY(sizeof(eye->down.word)), eye->down.word) < 0)
+		eye->gone = true;
 	if (ev->type == EV_KEY && ev->value)
 		keyset_add(&eye->down, ev->code);
 	else if (ev->type == EV_KEY)
