@@ -333,7 +333,11 @@ static void a_forged_file_does_nothing(void **state)
 		fputs("one; reboot", file);
 	fclose(file);
 	start();
-	expect_silence();
+	launch_hooks(&scene.launcher, TWO);
+	expect("enter two"); /* and before that nothing */
+	let_on();
+	launch_hooks(&scene.launcher, HOST);
+	expect("leave two");
 	stop();
 }
 
