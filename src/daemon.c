@@ -758,7 +758,6 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 		rc = daemon->exit_code;
 	}
 	let_go(daemon, options->try_s > 0);
-	log_stop();
 	free(daemon);
 	return rc;
 }

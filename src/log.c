@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -127,16 +129,10 @@ void log_start(void)
 	close_fd(&writer.out);
 }
 
-void log_stop(void)
+static void stop_thread(const struct timespec *until)
 {
-	struct timespec until;
-
-	if (writer.in < 0)
-		return;
 	close_fd(&writer.in);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LOG_STOP_S;
-	if (pthread_timedjoin_np(writer.thread, NULL, &until) == 0)
+	if (pthread_timedjoin_np(writer.thread, NULL, until) == 0)
 		close_fd(&writer.out);
 }
 
@@ -158,6 +154,32 @@ static bool is_journal(void)
 	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
 	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
 	       status.st_ino == inode;
+}
+
+/* The journal looks up by the process's number which unit said it, and finds none once that has ended. */
+static void await_journal(const struct timespec *until)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	struct timespec now;
+	int unread;
+
+	while (ioctl(STDERR_FILENO, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+	       clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	       (now.tv_sec < until->tv_sec ||
+		(now.tv_sec == until->tv_sec && now.tv_nsec < until->tv_nsec)))
+		nanosleep(&pause, NULL);
+}
+
+void log_stop(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOG_STOP_S;
+	if (writer.in >= 0)
+		stop_thread(&until);
+	if (is_journal())
+		await_journal(&until);
 }
 
 void log_at(enum log_level level, const char *format, ...)

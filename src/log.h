@@ -13,7 +13,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 void log_set_level(enum log_level level);
 
-/* How long log_stop waits at most, in seconds, for stderr to take what was logged. */
+/* How long log_stop waits at most, in seconds, for what was logged to be taken. */
 #define LOG_STOP_S 1
 
 /*
@@ -21,6 +21,8 @@ void log_set_level(enum log_level level);
  * the thread keeps what is open now. Without a thread, lines are written at once, as before it.
  */
 void log_start(void);
+
+/* The last call of a process that logged: ends the thread, if there is one, and waits for the journal. */
 void log_stop(void);
 
 #define LOG_PRINTF __attribute__((format(printf, 2, 3)))

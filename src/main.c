@@ -254,18 +254,9 @@ static int run_print_guest(const struct arguments *arguments)
 	return rc;
 }
 
-int main(int argc, char **argv)
+static int run_command(const struct arguments *arguments)
 {
-	struct arguments arguments = { .level = LOG_LEVEL_INFO };
-
-	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2]);
-	if (!parse(argc, argv, &arguments)) {
-		fputs("Try 'evswitch --help'.\n", stderr);
-		return EX_USAGE;
-	}
-	log_set_level(arguments.level);
-	switch (arguments.command) {
+	switch (arguments->command) {
 	case COMMAND_HELP:
 		fputs(help, stdout);
 		return EX_OK;
@@ -274,13 +265,31 @@ int main(int argc, char **argv)
 		return EX_OK;
 	case COMMAND_PROBE:
 		return probe_run(&(struct probe_options){
-			.seconds = arguments.seconds,
-			.json = arguments.json,
+			.seconds = arguments->seconds,
+			.json = arguments->json,
 		});
 	case COMMAND_XML:
 	case COMMAND_QEMU_ARGS:
-		return run_print_guest(&arguments);
+		return run_print_guest(arguments);
 	default:
-		return run_switcher(&arguments);
+		return run_switcher(arguments);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .level = LOG_LEVEL_INFO };
+	int rc;
+
+	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
+		return keeper_run(argv[2]);
+	if (!parse(argc, argv, &arguments)) {
+		fputs("Try 'evswitch --help'.\n", stderr);
+		rc = EX_USAGE;
+	} else {
+		log_set_level(arguments.level);
+		rc = run_command(&arguments);
+	}
+	log_stop();
+	return rc;
 }

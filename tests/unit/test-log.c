@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -326,6 +327,37 @@ static void a_reader_that_is_gone_does_not_kill(void **state)
 	log_into(-1, LOG_LEVEL_ERROR, "lost");
 }
 
+/* Once the process has ended, the journal no longer finds out which unit said it. */
+static void the_end_waits_for_the_journal(void **state)
+{
+	char stream[64], line[64];
+	struct stat status;
+	int fds[2], how;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(fstat(fds[1], &status), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
+		 (uintmax_t)status.st_ino);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], STDERR_FILENO);
+		setenv("JOURNAL_STREAM", stream, 1);
+		log_error("the last words");
+		log_stop();
+		_exit(0);
+	}
+	assert_int_equal(recv(fds[0], line, 1, MSG_PEEK), 1);
+	usleep(100000); /* were it to end at once, it would be by then on most machines */
+	assert_int_equal(waitpid(pid, &how, WNOHANG), 0);
+	assert_int_equal(recv(fds[0], line, sizeof(line), 0), 28);
+	assert_int_equal(waitpid(pid, &how, 0), pid);
+	assert_int_equal(how, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* --- with the thread ------------------------------------------------------------------------ */
 
 #define MANY 2000
@@ -468,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_full_socket_does_not_block),
 		cmocka_unit_test(a_socket_gets_the_line),
 		cmocka_unit_test(a_reader_that_is_gone_does_not_kill),
+		cmocka_unit_test(the_end_waits_for_the_journal),
 		cmocka_unit_test(every_line_comes),
 		cmocka_unit_test(a_terminal_does_not_block),
 		cmocka_unit_test(a_full_pipe_or_socket_does_not_block),
