@@ -188,23 +188,37 @@ static int look_at_port(struct attach *attach)
 
 /* --- adding -------------------------------------------------------------------------------- */
 
-/* The step in hand has added its part of a node. */
+/* What QEMU may have of a node from now on; a refusal to the step in hand takes it back. */
+static unsigned *may_have(struct attach *attach)
+{
+	bool chardev = attach->plan[attach->step].op == ATTACH_CHARDEV_ADD;
+
+	return chardev ? &attach->chardevs : &attach->added;
+}
+
 static void added_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct attach *attach = ctx;
-	const struct attach_step *step = &attach->plan[attach->step];
-	unsigned *mask = step->op == ATTACH_CHARDEV_ADD ? &attach->chardevs : &attach->added;
 
 	(void)qmp;
 	(void)result;
 	if (!is_expected(attach))
 		return;
 	if (error) {
+		*may_have(attach) &= ~(1u << attach->plan[attach->step].node);
 		fail(attach, error);
 		return;
 	}
-	*mask |= 1u << step->node;
 	attach_step_done(attach);
+}
+
+static int add(struct attach *attach, const char *execute, struct json_object *arguments)
+{
+	int rc = command(attach, execute, arguments, added_reply);
+
+	if (rc == 0)
+		*may_have(attach) |= 1u << attach->plan[attach->step].node;
+	return rc;
 }
 
 /* SocketAddress of qapi/sockets.json, in the ChardevBackend of qapi/char.json. */
@@ -220,7 +234,7 @@ static int add_chardev(struct attach *attach, const char *id, const char *path)
 	json_object_object_add(socket, "server", json_object_new_boolean(false));
 	json_object_object_add(backend, "data", socket);
 	json_object_object_add(arguments, "backend", backend);
-	return command(attach, "chardev-add", arguments, added_reply);
+	return add(attach, "chardev-add", arguments);
 }
 
 static int add_device(struct attach *attach, enum shape_node node, const char *id, const char *path)
@@ -233,7 +247,7 @@ static int add_device(struct attach *attach, enum shape_node node, const char *i
 	add_text(arguments, vhost_user ? "chardev" : "evdev", vhost_user ? id : path);
 	if (!attach->any_bus)
 		add_text(arguments, "bus", attach->ports[attach->free[node]]);
-	return command(attach, "device_add", arguments, added_reply);
+	return add(attach, "device_add", arguments);
 }
 
 static int add_object(struct attach *attach, enum shape_node node, const char *id, const char *path)
@@ -246,7 +260,7 @@ static int add_object(struct attach *attach, enum shape_node node, const char *i
 		json_object_object_add(arguments, "grab_all", json_object_new_boolean(true));
 	if (node != SHAPE_POINTER)
 		json_object_object_add(arguments, "repeat", json_object_new_boolean(true));
-	return command(attach, "object-add", arguments, added_reply);
+	return add(attach, "object-add", arguments);
 }
 
 /* --- removing ------------------------------------------------------------------------------ */
@@ -267,8 +281,8 @@ static void removed_reply(struct qmp *qmp, struct json_object *result, const cha
 		fail(attach, error);
 		return;
 	}
-	if (absent)
-		attach->deleted |= 1u << step->node;
+	if (absent || step->op == ATTACH_OBJECT_DEL)
+		attach->gone |= 1u << step->node;
 	attach_step_done(attach);
 }
 
@@ -280,7 +294,7 @@ static bool awaits_deletion(const struct attach *attach)
 
 static bool all_deleted(const struct attach *attach)
 {
-	return attach->deleted == (1u << SHAPE_NODES) - 1;
+	return attach->gone == (1u << SHAPE_NODES) - 1;
 }
 
 void attach_event(struct attach *attach, const char *name, struct json_object *data)
@@ -299,12 +313,11 @@ void attach_event(struct attach *attach, const char *name, struct json_object *d
 		if (strcmp(device, id) != 0)
 			continue;
 		if (deleted)
-			attach->deleted |= 1u << node;
+			attach->gone |= 1u << node;
 		if (deleted && awaits_deletion(attach) && all_deleted(attach))
 			attach_step_done(attach);
 		else if (refused && awaits_deletion(attach))
-			attach_step_failed(attach, -EBUSY,
-					   "the guest refuses to let go of the device");
+			attach_step_failed(attach, -EBUSY, "the guest refuses to release a device");
 		return;
 	}
 }

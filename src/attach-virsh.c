@@ -53,7 +53,8 @@ static int start(struct attach *attach, const char *const *words, int input,
 	while (*words)
 		argv[n++] = *words++;
 	attach->error[0] = '\0';
-	attach->success = attach->present = false;
+	attach->success = false;
+	attach->present = 0;
 	return child_start(&attach->virsh, attach->loop, argv, input, ops);
 }
 
@@ -77,13 +78,13 @@ static void change_ended(struct child *child)
 	bool absent = detaches && (strstr(attach->error, "not found") ||
 				   strstr(attach->error, "domain is not running"));
 
-	if (!attach->success && !absent) {
-		fail(attach);
+	if (attach->success || absent) {
+		attach_step_done(attach);
 		return;
 	}
 	if (!detaches)
-		attach->added |= 1u << step->node;
-	attach_step_done(attach);
+		attach->added &= ~(1u << step->node);
+	fail(attach);
 }
 
 static const struct child_ops change_ops = { .line = change_line, .ended = change_ended };
@@ -104,12 +105,16 @@ static int element_file(const struct attach *attach, enum shape_node node)
 
 static int change(struct attach *attach, const char *what, enum shape_node node)
 {
+	int rc;
 	const char *const words[] = { what,     "--domain",   attach->guest->libvirt,
 				      "--file", "/dev/stdin", "--live",
 				      NULL };
 	autoclose int input = element_file(attach, node);
 
-	return input < 0 ? -errno : start(attach, words, input, &change_ops);
+	rc = input < 0 ? -errno : start(attach, words, input, &change_ops);
+	if (rc == 0 && attach->doing == ATTACH_ADDS)
+		attach->added |= 1u << node;
+	return rc;
 }
 
 /* --- whether they are gone ----------------------------------------------------------------- */
@@ -128,7 +133,7 @@ static void look_line(struct child *child, const char *line)
 		guest_path(attach->guest, node, attach->socket_dir, path);
 		snprintf(quoted, sizeof(quoted), "'%s'", path);
 		if (strstr(line, quoted))
-			attach->present = true;
+			attach->present |= 1u << node;
 	}
 }
 
@@ -136,17 +141,17 @@ static void look_ended(struct child *child)
 {
 	struct attach *attach = container_of(child, struct attach, virsh);
 
-	if (!attach->success)
+	if (!attach->success) {
 		fail(attach);
-	else if (!attach->present || attach->doing == ATTACH_UNDOES)
+		return;
+	}
+	attach->gone = ~attach->present & ((1u << SHAPE_NODES) - 1);
+	if (!attach->present || attach->doing == ATTACH_UNDOES)
 		attach_step_done(attach);
 	else if (++attach->looked < LOOKS_MAX)
 		attach_step_again(attach, LOOK_AGAIN_MS);
 	else
-		attach_step_failed(
-			attach, -ETIMEDOUT,
-			"the guest does not let go of the device; it goes when the guest "
-			"is shut down");
+		attach_step_failed(attach, -ETIMEDOUT, "the guest does not release the devices");
 }
 
 static const struct child_ops look_ops = { .line = look_line, .ended = look_ended };

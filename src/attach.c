@@ -54,7 +54,7 @@ static void plan_add(struct attach *attach)
 static void plan_remove(struct attach *attach, unsigned nodes, unsigned chardevs)
 {
 	attach->n_steps = attach->step = 0;
-	attach->deleted = ALL & ~nodes;
+	attach->gone = ALL & ~nodes;
 	attach->looked = 0;
 	if (attach->guest->libvirt) {
 		plan_each(attach, ATTACH_VIRSH_DETACH, nodes);
@@ -81,8 +81,9 @@ static void finish(struct attach *attach, int rc, const char *words)
 	if (words)
 		snprintf(copy, sizeof(copy), "%s", words);
 	attach->doing = ATTACH_NOTHING;
-	attach->start_later = false;
+	attach->start_later = attach->cancelled = false;
 	timer_arm(&attach->timer, 0, 0);
+	timer_arm(&attach->whole, 0, 0);
 	child_stop(&attach->virsh);
 	attach->done(attach, rc, rc ? copy : NULL);
 }
@@ -111,10 +112,16 @@ void attach_step_again(struct attach *attach, unsigned ms)
 	timer_arm(&attach->timer, ms, 0);
 }
 
+static void begin_whole(struct attach *attach, enum attach_doing doing)
+{
+	attach->doing = doing;
+	timer_arm(&attach->whole, attach->whole_ms, 0);
+}
+
 /* What was added is taken away again; the words are those of what went wrong first. */
 static void undo(struct attach *attach, int rc, const char *words)
 {
-	attach->doing = ATTACH_UNDOES;
+	begin_whole(attach, ATTACH_UNDOES);
 	attach->rc = rc;
 	snprintf(attach->words, sizeof(attach->words), "%s", words);
 	plan_remove(attach, attach->added, attach->chardevs);
@@ -124,41 +131,94 @@ static void undo(struct attach *attach, int rc, const char *words)
 void attach_step_done(struct attach *attach)
 {
 	attach->step++;
-	start_step(attach);
+	if (attach->cancelled && attach->doing == ATTACH_ADDS)
+		undo(attach, -ECANCELED, "evswitch ends");
+	else
+		start_step(attach);
+}
+
+static const char *how_to_remove(const struct attach *attach)
+{
+	if (attach->guest->libvirt)
+		return "virsh detach-device";
+	return is_via(attach, "input-linux") ? "object-del on QEMU's monitor"
+					     : "device_del on QEMU's monitor";
+}
+
+/* Why a removal has failed, what QEMU may still have, and what the user can do about it. */
+static void name_kept(const struct attach *attach, const char *why,
+		      char words[static ATTACH_WORDS_SIZE])
+{
+	int used = snprintf(words, ATTACH_WORDS_SIZE, "%.200s", why);
+
+	if (attach->gone == ALL)
+		return;
+	used += snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used, "; not removed:");
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
+		char id[GUEST_ID_SIZE];
+
+		if (attach->gone & (1u << node))
+			continue;
+		guest_id(attach->guest, node, id);
+		used += snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used, " %s", id);
+	}
+	snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used,
+		 ": shut the VM down, or remove them with %s", how_to_remove(attach));
 }
 
 void attach_step_failed(struct attach *attach, int rc, const char *words)
 {
+	char kept[ATTACH_WORDS_SIZE];
+
 	if (attach->doing == ATTACH_ADDS) {
 		undo(attach, rc, words);
-	} else if (attach->doing == ATTACH_UNDOES) {
-		log_warn("guest %s: QEMU keeps a part of its input: %s", attach->guest->name,
-			 words);
+		return;
+	}
+	name_kept(attach, words, kept);
+	if (attach->doing == ATTACH_UNDOES) {
+		log_warn("guest %s: QEMU keeps a part of its input: %s", attach->guest->name, kept);
 		finish(attach, attach->rc, attach->words);
 	} else {
-		finish(attach, rc, words);
+		finish(attach, rc, kept);
 	}
+}
+
+/* Whatever the step in hand waits for is not waited for any more. */
+static void abandon_step(struct attach *attach)
+{
+	attach->start_later = false;
+	if (attach->awaits_reply) {
+		attach->awaits_reply = false;
+		attach->stale++;
+	}
+	child_stop(&attach->virsh);
 }
 
 static void time_is_up(struct timer *timer)
 {
 	struct attach *attach = container_of(timer, struct attach, timer);
-	bool removes = attach->doing == ATTACH_REMOVES;
 
 	if (attach->start_later) {
 		attach->start_later = false;
 		start_step(attach);
 		return;
 	}
-	if (attach->awaits_reply) {
-		attach->awaits_reply = false;
-		attach->stale++;
-	}
-	child_stop(&attach->virsh);
+	abandon_step(attach);
 	attach_step_failed(attach, -ETIMEDOUT,
-			   removes ? "the guest, or QEMU, does not let go of the device; "
-				     "it goes when the guest is shut down"
-				   : "QEMU does not answer");
+			   attach->doing == ATTACH_ADDS
+				   ? "QEMU does not answer"
+				   : "the guest, or QEMU, does not release the devices");
+}
+
+static void whole_time_is_up(struct timer *timer)
+{
+	struct attach *attach = container_of(timer, struct attach, whole);
+
+	abandon_step(attach);
+	attach_step_failed(attach, -ETIMEDOUT,
+			   attach->doing == ATTACH_ADDS
+				   ? "QEMU takes too long"
+				   : "the guest, or QEMU, takes too long to release the devices");
 }
 
 /* --- for the owner ------------------------------------------------------------------------- */
@@ -170,8 +230,11 @@ int attach_init(struct attach *attach, struct loop *loop, struct life *life, con
 				   .guest = life->guest,
 				   .socket_dir = socket_dir,
 				   .step_ms = ATTACH_STEP_MS,
+				   .whole_ms = ATTACH_WHOLE_MS,
 				   .virsh = CHILD_INIT };
-	return timer_init(&attach->timer, loop, time_is_up);
+	int rc = timer_init(&attach->timer, loop, time_is_up);
+
+	return rc ? rc : timer_init(&attach->whole, loop, whole_time_is_up);
 }
 
 void attach_fini(struct attach *attach)
@@ -180,12 +243,15 @@ void attach_fini(struct attach *attach)
 		return;
 	child_stop(&attach->virsh);
 	timer_fini(&attach->timer);
+	timer_fini(&attach->whole);
 	attach->loop = NULL;
 }
 
 static int begin(struct attach *attach, enum attach_doing doing, attach_fn done, const char **why)
 {
-	bool off = attach->life->state == LIFE_OFF || attach->life->state == LIFE_UNKNOWN;
+	bool waits = doing == ATTACH_REMOVES && attach->guest->qmp;
+	bool deaf =
+		attach->guest->qmp ? !life_qmp(attach->life) : attach->life->state == LIFE_UNKNOWN;
 
 	if (attach->doing) {
 		*why = "the last change to the guest's devices has not ended";
@@ -198,11 +264,11 @@ static int begin(struct attach *attach, enum attach_doing doing, attach_fn done,
 					       "start the domain anew";
 		return -EOPNOTSUPP;
 	}
-	if (off || (attach->guest->qmp && !life_qmp(attach->life))) {
+	if (attach->life->state == LIFE_OFF || (deaf && !waits)) {
 		*why = "the guest is off, or cannot be asked";
 		return -ENOTCONN;
 	}
-	attach->doing = doing;
+	begin_whole(attach, doing);
 	attach->done = done;
 	attach->rc = 0;
 	attach->words[0] = '\0';
@@ -220,32 +286,60 @@ int attach_add(struct attach *attach, attach_fn done, const char **why)
 	return rc;
 }
 
-int attach_remove(struct attach *attach, attach_fn done, const char **why)
+void attach_cancel(struct attach *attach)
 {
-	int rc = begin(attach, ATTACH_REMOVES, done, why);
-
-	if (!rc)
-		plan_remove(attach, ALL, ALL);
-	return rc;
+	attach->cancelled = attach->doing == ATTACH_ADDS;
 }
 
-/* The monitor is gone, which QEMU may have outlived: what it still has is seen when it is back. */
+void attach_give_up(struct attach *attach)
+{
+	if (!attach->doing)
+		return;
+	abandon_step(attach);
+	if (attach->doing == ATTACH_ADDS) {
+		attach->doing = ATTACH_REMOVES;
+		attach->gone = ALL & ~attach->added;
+	}
+	attach_step_failed(attach, -ECANCELED, "interrupted");
+}
+
+/*
+ * The monitor is gone, which QEMU may have outlived: what it still has is seen when it is back. It is
+ * waited for until the end of the whole, not of a step, which each closing would put off.
+ */
 static void monitor_lost(struct attach *attach)
 {
 	attach->awaits_reply = false;
 	attach->stale = 0;
-	if (attach->doing != ATTACH_REMOVES) {
+	if (attach->doing == ATTACH_ADDS) {
 		finish(attach, -ENOTCONN, "QEMU's monitor was closed");
 		return;
 	}
 	attach->start_later = false;
-	timer_arm(&attach->timer, attach->step_ms, 0);
-	plan_remove(attach, ALL, ALL);
+	timer_arm(&attach->timer, 0, 0);
+	if (attach->doing == ATTACH_REMOVES)
+		plan_remove(attach, ALL, ALL);
+	else
+		plan_remove(attach, attach->added, attach->chardevs);
 	attach->step = attach->n_steps;
+}
+
+int attach_remove(struct attach *attach, attach_fn done, const char **why)
+{
+	int rc = begin(attach, ATTACH_REMOVES, done, why);
+
+	if (rc)
+		return rc;
+	plan_remove(attach, ALL, ALL);
+	if (attach->guest->qmp && !life_qmp(attach->life))
+		monitor_lost(attach);
+	return 0;
 }
 
 void attach_told(struct attach *attach)
 {
+	if (attach->life->state == LIFE_OFF)
+		attach->added = attach->chardevs = 0;
 	if (!attach->doing)
 		return;
 	if (attach->life->state == LIFE_OFF) {
@@ -261,7 +355,7 @@ void attach_told(struct attach *attach)
 		return;
 	if (!life_qmp(attach->life)) {
 		monitor_lost(attach);
-	} else if (attach->doing == ATTACH_REMOVES && attach->step == attach->n_steps) {
+	} else if (attach->step == attach->n_steps) {
 		attach->step = 0;
 		start_step(attach);
 	}

@@ -7,8 +7,11 @@
  * closes a descriptor that is another's by then. So the owner of the nodes destroys them only after
  * attach_remove has reported 0, or while life->state is LIFE_OFF.
  *
+ * Everything ends: each step has a limit, and so has the whole, however often the monitor is closed
+ * and comes back.
+ *
  * The owner embeds the struct. It passes on what life tells (attach_told, attach_event), and closes
- * life before attach_fini. Owns its virsh and its timer.
+ * life before attach_fini. Owns its virsh and its timers.
  */
 #pragma once
 
@@ -23,6 +26,8 @@
 
 /* How long a step may take; the guest's part in letting go of a device is one. */
 #define ATTACH_STEP_MS 20000
+/* How long adding, removing, and undoing an addition that failed may take, each as a whole. */
+#define ATTACH_WHOLE_MS 40000
 
 #define ATTACH_WORDS_SIZE 512
 #define ATTACH_PORTS_MAX  32 /* PCIe ports that are looked at */
@@ -56,25 +61,29 @@ struct attach {
 	struct attach_step plan[ATTACH_PLAN_MAX];
 	unsigned n_steps, step;
 	unsigned step_ms;   /* ATTACH_STEP_MS, if the owner does not change it */
+	unsigned whole_ms;  /* ATTACH_WHOLE_MS, likewise */
 	struct timer timer; /* the step's end, or its start where it must wait */
+	struct timer whole; /* the end of all steps */
 	bool start_later;
-	int rc; /* of what went wrong, while that is undone */
+	bool cancelled; /* attach_add ends with the step in hand */
+	int rc;         /* of what went wrong, while that is undone */
 	char words[ATTACH_WORDS_SIZE];
-	unsigned added, chardevs; /* by attach_add, bit n for node n */
+	unsigned added, chardevs; /* QEMU may have them from attach_add; bit n for node n */
+	unsigned gone;            /* bit n: QEMU has nothing of node n any more */
 
 	/* By the monitor. */
 	bool awaits_reply;
-	unsigned stale;   /* replies that come too late for their step */
-	unsigned deleted; /* bit n: QEMU has nothing of node n any more */
-	bool any_bus;     /* a machine that has room on the bus QEMU chooses */
+	unsigned stale; /* replies that come too late for their step */
+	bool any_bus;   /* a machine that has room on the bus QEMU chooses */
 	unsigned n_ports, port, n_free;
 	char ports[ATTACH_PORTS_MAX][ATTACH_PORT_SIZE];
 	unsigned free[SHAPE_NODES]; /* indices into ports */
 
 	/* By virsh. */
 	struct child virsh;
-	bool success, present;
-	unsigned looked; /* times that the domain was read and still had a node */
+	bool success;
+	unsigned present; /* bit n: the domain has node n */
+	unsigned looked;  /* times that the domain was read and still had a node */
 	char error[256];
 };
 
@@ -96,9 +105,20 @@ void attach_fini(struct attach *attach);
 int attach_add(struct attach *attach, attach_fn done, const char **why);
 /*
  * Takes them away from QEMU, whoever gave them: what is not there counts as removed, and a QEMU that
- * ends has removed all. The same errors; -ETIMEDOUT to 'done': the guest did not let go.
+ * ends has removed all. A monitor that is closed is waited for. The same errors; -ETIMEDOUT to 'done':
+ * the guest did not let go. The words name what QEMU may still have.
  */
 int attach_remove(struct attach *attach, attach_fn done, const char **why);
+/*
+ * Makes attach_add end with the step in hand: what was added is removed, and 'done' comes with
+ * -ECANCELED. Harmless where it is not at work.
+ */
+void attach_cancel(struct attach *attach);
+/*
+ * Ends whatever is at work: 'done' comes within, with -ECANCELED and what QEMU may still have. Harmless
+ * where nothing is.
+ */
+void attach_give_up(struct attach *attach);
 
 /* To be called by life_ops.state and life_ops.monitor. */
 void attach_told(struct attach *attach);

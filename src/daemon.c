@@ -43,6 +43,7 @@ struct daemon {
 	bool exposed_told;
 	bool path_told[CONF_DEVICES_MAX]; /* that it leads to no event node */
 	bool quit;
+	bool takes_back; /* at the end of a trial */
 	int exit_code;
 	int host_error;                      /* of a write to a clone; 0: none */
 	struct guest guest[CONF_GUESTS_MAX]; /* target n is guest n - 1 */
@@ -477,7 +478,7 @@ static void signalled(struct signals *signals, int signo)
 
 	if (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU)
 		suspend(daemon, signo);
-	else
+	else if (signo != SIGHUP || !daemon->takes_back) /* one hangup may send several */
 		quit(daemon, EX_OK);
 }
 
@@ -699,14 +700,20 @@ static void run(struct daemon *daemon)
 	}
 }
 
-/* A trial leaves a VM as it found it. Input is free by now. */
+/* A trial leaves a VM as it found it, unless a signal ends that. Input is free by now. */
 static void take_back(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
 		guest_take_back(&daemon->guest[i]);
-	while (any_guest(daemon, guest_takes_back))
+	daemon->takes_back = any_guest(daemon, guest_takes_back);
+	if (daemon->takes_back)
+		log_info("taking the devices back from the VMs: Ctrl+C ends that at once");
+	daemon->quit = false;
+	while (!daemon->quit && any_guest(daemon, guest_takes_back))
 		if (loop_turn(&daemon->loop, -1) < 0)
-			return;
+			break;
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		guest_end_take_back(&daemon->guest[i]);
 }
 
 /* Everything up everywhere, then all devices at once back to the host. */

@@ -96,7 +96,7 @@ static void offer(struct guest *guest)
 {
 	const char *why;
 
-	if (guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
+	if (guest->ends || guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
 	    is_outdated(guest) || !guest->sink->ops->vacant(guest->sink))
 		return;
 	guest->offered = true;
@@ -117,13 +117,22 @@ void guest_take_back(struct guest *guest)
 {
 	const char *why;
 
-	if (guest->attach.added && attach_remove(&guest->attach, taken_back, &why) < 0)
-		log_warn("guest %s: its VM keeps its devices: %s", guest->conf->name, why);
+	guest->ends = true;
+	attach_cancel(&guest->attach);
+	if (!guest_takes_back(guest) && guest->attach.added &&
+	    attach_remove(&guest->attach, taken_back, &why) < 0)
+		log_warn("guest %s: its VM keeps its devices until it is shut down: %s",
+			 guest->conf->name, why);
 }
 
 bool guest_takes_back(const struct guest *guest)
 {
 	return guest->attach.doing != ATTACH_NOTHING;
+}
+
+void guest_end_take_back(struct guest *guest)
+{
+	attach_give_up(&guest->attach);
 }
 
 static void attach(struct guest *guest)

@@ -48,6 +48,7 @@ struct guest {
 	bool ready;        /* while it has the focus: it takes events */
 	bool paused;       /* by what its life said last */
 	bool offered;      /* its devices, to the QEMU that runs now */
+	bool ends;         /* no VM is given devices any more */
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
 	struct life life; /* followed where the configuration names its domain or monitor */
@@ -68,11 +69,13 @@ bool guest_is_pending(const struct guest *guest);
 void guest_settled(struct guest *guest, const char *devnode);
 
 /*
- * Begins to take away from a QEMU that runs what this process gave it. guest_takes_back tells when that
- * is over, which the loop and the guest's system decide; it is bounded.
+ * Begins to remove from a QEMU that runs what this process gave it, and gives no QEMU anything from now
+ * on. guest_takes_back is true until that has ended, in the loop; attach.h has its limits. What is not
+ * removed is logged, also where the caller ends it before that.
  */
 void guest_take_back(struct guest *guest);
 bool guest_takes_back(const struct guest *guest);
+void guest_end_take_back(struct guest *guest);
 
 /* As sink_ops.enter; a guest that has been left, or lost, has nothing down. */
 int guest_enter(struct guest *guest, const char **why);

@@ -393,11 +393,11 @@ static void await_gone(const char *path)
 	}
 }
 
-static void start_trial(struct program *program, const char *text)
+static void start_trial(struct program *program, const char *text, const char *seconds)
 {
 	const char *path = "/tmp/evswitch-trial.conf", *binary = getenv("EVSWITCH");
 	const char *const argv[] = {
-		binary ? binary : "build/evswitch", "-c", path, "--try", "10", NULL
+		binary ? binary : "build/evswitch", "-v", "-c", path, "--try", seconds, NULL
 	};
 	FILE *conf = fopen(path, "w");
 
@@ -407,11 +407,27 @@ static void start_trial(struct program *program, const char *text)
 	program_exec(program, argv);
 }
 
+/* A signal ends it as its time does, but not before a busy machine has given the devices. */
 static void expect_trial_ends(struct desk *desk)
 {
-	program_expect(&desk->stage.program, "the trial is over");
+	program_signal(&desk->stage.program, SIGINT);
 	assert_int_equal(program_wait(&desk->stage.program), 0);
+	assert_false(program_says(&desk->stage.program, "not removed", 0));
 	monitor_do(desk->monitor, "query-status");
+}
+
+static void test_trial_ends_by_itself(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_plug(&stage);
+	start_trial(&stage.program, CONF("input-linux"), "2");
+	program_expect(&stage.program, "the trial is over");
+	assert_int_equal(program_wait(&stage.program), 0);
+	assert_false(node_is_grabbed(stage.keyboard.uinput.devnode));
+	assert_false(node_is_grabbed(stage.mouse.uinput.devnode));
+	stage_unplug(&stage);
 }
 
 /* At the end of a trial the machine is as it was: it goes on, and the nodes are gone. */
@@ -423,12 +439,54 @@ static void test_trial_takes_back(void **state)
 	(void)state;
 	start_qemu(&desk);
 	stage_plug(&desk.stage);
-	start_trial(&desk.stage.program, CONF("input-linux"));
+	start_trial(&desk.stage.program, CONF("input-linux"), "600");
 	expect_given(&desk);
 	assert_true(find_node("evswitch/one/keyboard", devnode, WORLD_MS));
 	expect_trial_ends(&desk);
 	await_gone(devnode);
 	stage_unplug(&desk.stage);
+	stop_qemu(&desk);
+}
+
+#define SECOND "/tmp/evswitch-second.monitor"
+
+/*
+ * A guest without an operating system never releases a device. The user need not wait for that, and is
+ * told what is left; one hangup of a terminal, which may be several signals, does not end it. Input is
+ * free meanwhile. A VM that goes on then is given nothing any more.
+ */
+static void test_trial_is_interrupted(void **state)
+{
+	static const char *const second_args[] = { "-qmp", "unix:" SECOND ",server=on,wait=off",
+						   NULL };
+	struct desk desk = { .monitor = -1 };
+	struct program *program = &desk.stage.program;
+	struct qemu second = { .pid = 0 };
+
+	(void)state;
+	start_qemu(&desk);
+	qemu_start(&second, second_args);
+	qemu_do(&second, "stop");
+	stage_plug(&desk.stage);
+	start_trial(program,
+		    CONF("virtio-input") "[guest two]\nvia = input-linux\nqmp = " SECOND "\n",
+		    "600");
+	expect_given(&desk);
+	expect_said(&desk, "guest two: its VM: paused");
+	program_signal(program, SIGHUP);
+	program_expect(program, "taking the devices back");
+	program_signal(program, SIGHUP);
+	assert_false(node_is_grabbed(desk.stage.keyboard.uinput.devnode));
+	qemu_do(&second, "cont");
+	program_expect(program, "guest two: its VM: running");
+	program_signal(program, SIGTERM);
+	program_expect(program, "guest one: its VM keeps its devices: interrupted; not removed: "
+				"evswitch-one-keyboard evswitch-one-media evswitch-one-pointer: "
+				"shut the VM down");
+	assert_int_equal(program_wait(program), 0);
+	assert_null(strstr(program->log, "guest two: its running VM"));
+	stage_unplug(&desk.stage);
+	qemu_kill(&second, SIGKILL);
 	stop_qemu(&desk);
 }
 
@@ -470,7 +528,7 @@ static void test_vhost_user_given_and_taken_back(void **state)
 	qemu_choose(newer);
 	start_qemu_with(&desk, q35);
 	stage_plug(&desk.stage);
-	start_trial(&desk.stage.program, CONF("vhost-user"));
+	start_trial(&desk.stage.program, CONF("vhost-user"), "600");
 	expect_given(&desk);
 	assert_int_equal(count_chardevs(desk.monitor), SHAPE_NODES);
 	expect_trial_ends(&desk);
@@ -490,7 +548,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_reset_qmp, qemu_reset),
 		cmocka_unit_test_teardown(test_crash, qemu_reset),
 		cmocka_unit_test_teardown(test_quit, qemu_reset),
+		cmocka_unit_test_teardown(test_trial_ends_by_itself, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),
+		cmocka_unit_test_teardown(test_trial_is_interrupted, qemu_reset),
 		cmocka_unit_test_teardown(test_vhost_user_given_and_taken_back, qemu_reset),
 	};
 

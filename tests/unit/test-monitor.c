@@ -1,7 +1,9 @@
 /*
  * Monitors that say every field wrong: what a QEMU would answer, with each value in turn left out or in
  * place of it what no QEMU says. Whoever reads a monitor lives on, and takes no such value for a
- * machine that runs. The monitor is the test itself, with a session of its own for each wrong value.
+ * machine that runs. And monitors that refuse, do not answer, or are closed at a command, while devices
+ * are added and removed: that ends, and leaves nothing in QEMU that is not named. The monitor is the
+ * test itself, with a session of its own for each wrong value.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -208,6 +210,19 @@ static bool tells_events, told_events; /* once in a session */
 static struct life life;
 static struct attach attach;
 
+/* What the monitor does at a command instead of answering it: to the one of that number, or to each. */
+struct fault {
+	const char *command;
+	unsigned nth; /* from 1; 0: each */
+	enum { CLOSES, IS_MUTE, REFUSES, CANCELS } how;
+};
+
+#define FAULTS_MAX 2
+
+static struct fault faults[FAULTS_MAX];
+static unsigned seen[FAULTS_MAX]; /* such commands so far */
+static char asked[4096];          /* "device_add:evswitch-one-keyboard ", and so on */
+
 static const struct message *find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(messages); i++)
@@ -245,6 +260,48 @@ static const char *string_in(struct json_object *object, const char *key)
 	return value ? json_object_get_string(value) : "";
 }
 
+static void refuse(int id)
+{
+	char text[128];
+	int size = snprintf(text, sizeof(text),
+			    "{\"error\":{\"class\":\"GenericError\",\"desc\":\"not now\"},"
+			    "\"id\":%d}\r\n",
+			    id);
+
+	assert_int_equal(send(peer, text, (size_t)size, MSG_NOSIGNAL), size);
+}
+
+/* True where the command is not to be answered any more. */
+static bool go_wrong(const char *name, int id)
+{
+	for (size_t i = 0; i < FAULTS_MAX; i++) {
+		const struct fault *fault = &faults[i];
+
+		if (!fault->command || strcmp(name, fault->command) != 0)
+			continue;
+		seen[i]++;
+		if (fault->nth && fault->nth != seen[i])
+			continue;
+		if (fault->how == CLOSES)
+			close_fd(&peer);
+		else if (fault->how == REFUSES)
+			refuse(id);
+		else if (fault->how == CANCELS)
+			attach_cancel(&attach);
+		return fault->how != CANCELS;
+	}
+	return false;
+}
+
+static void note(const char *name, struct json_object *arguments)
+{
+	size_t used = strlen(asked);
+
+	if (strncmp(name, "device_", strlen("device_")) == 0)
+		snprintf(asked + used, sizeof(asked) - used, "%s:%s ", name,
+			 string_in(arguments, "id"));
+}
+
 static void answer(struct json_object *command)
 {
 	const char *name = string_in(command, "execute");
@@ -252,6 +309,9 @@ static void answer(struct json_object *command)
 
 	json_object_object_get_ex(command, "id", &id);
 	json_object_object_get_ex(command, "arguments", &arguments);
+	note(name, arguments);
+	if (go_wrong(name, json_object_get_int(id)))
+		return;
 	say(name, "", json_object_get_int(id));
 	if (strcmp(name, "query-status") == 0 && tells_events && !told_events)
 		say_events();
@@ -293,8 +353,13 @@ static bool serve(void)
 	}
 	if (at > text)
 		return peer >= 0;
+	if (size == 0)
+		close_fd(&peer);
 	return size < 0 && errno == EAGAIN && ioctl(peer, SIOCOUTQ, &unread) == 0 && unread > 0;
 }
+
+static unsigned step_ms;
+static bool removes; /* what was added, at once */
 
 static int setup(void **state)
 {
@@ -308,6 +373,11 @@ static int setup(void **state)
 	commands = json_tokener_new();
 	wrong = (struct wrong){ 0 };
 	tells_events = false;
+	memset(faults, 0, sizeof(faults));
+	memset(seen, 0, sizeof(seen));
+	asked[0] = '\0';
+	step_ms = STEP_MS;
+	removes = true;
 	attach = (struct attach){ 0 };
 	return loop_init(&loop);
 }
@@ -330,6 +400,7 @@ struct outcome {
 	bool ready, up; /* up: the machine runs */
 	unsigned done;  /* attach_add and attach_remove */
 	int rc;         /* of the first of them that failed */
+	char words[ATTACH_WORDS_SIZE];
 };
 
 static struct outcome outcome;
@@ -354,9 +425,11 @@ static void attach_ended(struct attach *it, int rc, const char *words)
 	const char *why;
 
 	assert_true((rc == 0) == !words);
-	if (rc < 0 && outcome.rc == 0)
+	if (rc < 0 && outcome.rc == 0) {
 		outcome.rc = rc;
-	if (outcome.done++ == 0)
+		snprintf(outcome.words, sizeof(outcome.words), "%s", words);
+	}
+	if (outcome.done++ == 0 && removes)
 		attach_remove(it, attach_ended, &why);
 }
 
@@ -367,7 +440,7 @@ static void life_told(struct life *it)
 	attach_told(&attach);
 	if (it->state == LIFE_RUNNING && !outcome.up && outcome.ready) {
 		outcome.up = true;
-		attach.step_ms = STEP_MS;
+		attach.step_ms = step_ms;
 		attach_add(&attach, attach_ended, &why);
 	}
 }
@@ -395,17 +468,27 @@ static const struct life_ops life_ops = { .state = life_told,
 					  .monitor = life_monitor,
 					  .event = life_event };
 
-static void listen_by_life(void)
-{
-	const struct conf_guest guest = { .name = "one", .via = "virtio-input", .qmp = path };
+static const struct conf_guest guest = { .name = "one", .via = "virtio-input", .qmp = path };
 
+static void open_life(void)
+{
 	outcome = (struct outcome){ 0 };
 	assert_int_equal(life_open(&life, &loop, &guest, &life_ops), 0);
 	assert_int_equal(attach_init(&attach, &loop, &life, "/tmp"), 0);
-	play_session();
+}
+
+static void close_life(void)
+{
 	life_close(&life);
 	attach_fini(&attach);
 	attach = (struct attach){ 0 };
+}
+
+static void listen_by_life(void)
+{
+	open_life();
+	play_session();
+	close_life();
 }
 
 static void qinput_changed(struct qinput *qinput)
@@ -524,6 +607,162 @@ static void test_qinput_by_running(void **state)
 	}
 }
 
+/* --- adding and removing, by a monitor that fails ------------------------------------------- */
+
+/* Until so many of attach_add and attach_remove have ended, over all the monitor's sessions. */
+static void play_until_done(unsigned done)
+{
+	long deadline = now_ms() + SESSION_MS;
+
+	while (outcome.done < done) {
+		if (now_ms() > deadline)
+			fail_msg("after %d ms it has not ended; QEMU was asked: %s", SESSION_MS,
+				 asked);
+		assert_int_equal(loop_turn(&loop, 1), 0);
+		if (peer < 0)
+			greet();
+		else
+			serve();
+	}
+}
+
+static void play_until_asked(const char *what)
+{
+	long deadline = now_ms() + SESSION_MS;
+
+	while (!strstr(asked, what)) {
+		assert_true(now_ms() < deadline);
+		assert_int_equal(loop_turn(&loop, 1), 0);
+		if (peer < 0)
+			greet();
+		else
+			serve();
+	}
+}
+
+#define KEYBOARD "evswitch-one-keyboard"
+#define MEDIA    "evswitch-one-media"
+#define POINTER  "evswitch-one-pointer"
+#define KEPT     "; not removed: " KEYBOARD " " MEDIA " " POINTER ": shut the VM down"
+
+/* A step has much time: what ends it is the limit of the whole. */
+static void open_slow_life(unsigned whole_ms)
+{
+	step_ms = SESSION_MS;
+	open_life();
+	attach.whole_ms = whole_ms;
+}
+
+static void test_monitor_closes_at_each_removal(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_del", 0, CLOSES };
+	open_slow_life(1000);
+	play_until_done(2);
+	assert_int_equal(outcome.rc, -ETIMEDOUT);
+	assert_true(seen[0] > 1); /* it was tried again */
+	assert_non_null(strstr(outcome.words, "takes too long"));
+	assert_non_null(strstr(outcome.words, KEPT));
+	close_life();
+}
+
+static void test_monitor_closes_once(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_del", 2, CLOSES };
+	open_slow_life(SESSION_MS);
+	play_until_done(2);
+	assert_int_equal(outcome.rc, 0);
+	close_life();
+}
+
+/* What QEMU had already is taken away from it again, also where the monitor is closed at that. */
+static void test_monitor_closes_at_undoing(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_add", 2, REFUSES };
+	faults[1] = (struct fault){ "device_del", 1, CLOSES };
+	removes = false;
+	open_slow_life(SESSION_MS);
+	play_until_done(1);
+	assert_int_equal(outcome.rc, -EIO);
+	assert_string_equal(outcome.words, "QEMU: not now");
+	assert_string_equal(asked, "device_add:" KEYBOARD " device_add:" MEDIA
+				   " device_del:" KEYBOARD " device_del:" KEYBOARD " ");
+	close_life();
+}
+
+/* QEMU may have it, though nobody heard so. */
+static void test_monitor_closes_at_addition(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_add", 1, CLOSES };
+	removes = false;
+	open_slow_life(SESSION_MS);
+	play_until_done(1);
+	assert_int_equal(outcome.rc, -ENOTCONN);
+	assert_int_equal(attach.added, 1u << SHAPE_KEYBOARD);
+	close_life();
+}
+
+static void test_removal_waits_for_monitor(void **state)
+{
+	const char *why = "";
+
+	(void)state;
+	faults[0] = (struct fault){ "device_add", 1, CLOSES };
+	removes = false;
+	open_slow_life(SESSION_MS);
+	play_until_done(1);
+	if (attach_remove(&attach, attach_ended, &why) < 0)
+		fail_msg("%s", why);
+	outcome.rc = 0;
+	play_until_done(2);
+	assert_int_equal(outcome.rc, 0);
+	assert_non_null(strstr(asked, "device_del:" KEYBOARD));
+	close_life();
+}
+
+static void test_addition_is_cancelled(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_add", 2, CANCELS };
+	removes = false;
+	open_slow_life(SESSION_MS);
+	play_until_done(1);
+	assert_int_equal(outcome.rc, -ECANCELED);
+	assert_string_equal(asked, "device_add:" KEYBOARD " device_add:" MEDIA
+				   " device_del:" KEYBOARD " device_del:" MEDIA " ");
+	close_life();
+}
+
+static void test_removal_is_given_up(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_del", 0, IS_MUTE };
+	open_slow_life(SESSION_MS);
+	play_until_asked("device_del");
+	attach_give_up(&attach);
+	assert_int_equal(outcome.done, 2);
+	assert_int_equal(outcome.rc, -ECANCELED);
+	assert_non_null(strstr(outcome.words, "interrupted" KEPT));
+	close_life();
+}
+
+/* One that QEMU was asked for and has not answered counts as there. */
+static void test_addition_is_given_up(void **state)
+{
+	(void)state;
+	faults[0] = (struct fault){ "device_add", 2, IS_MUTE };
+	removes = false;
+	open_slow_life(SESSION_MS);
+	play_until_asked("device_add:" MEDIA);
+	attach_give_up(&attach);
+	assert_int_equal(outcome.rc, -ECANCELED);
+	assert_non_null(strstr(outcome.words, "not removed: " KEYBOARD " " MEDIA ": shut"));
+	close_life();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -533,6 +772,14 @@ int main(void)
 		TEST(test_life_by_status),
 		TEST(test_qinput),
 		TEST(test_qinput_by_running),
+		TEST(test_monitor_closes_at_each_removal),
+		TEST(test_monitor_closes_once),
+		TEST(test_monitor_closes_at_undoing),
+		TEST(test_monitor_closes_at_addition),
+		TEST(test_removal_waits_for_monitor),
+		TEST(test_addition_is_cancelled),
+		TEST(test_removal_is_given_up),
+		TEST(test_addition_is_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
