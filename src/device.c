@@ -30,6 +30,15 @@ bool device_points_absolutely(const struct device *device)
 		has(evdev, EV_KEY, BTN_TOOL_PEN));
 }
 
+static uint16_t declared_rel(const struct libevdev *evdev)
+{
+	unsigned declared = 0;
+
+	for (unsigned code = 0; code < REL_CNT; code++)
+		declared |= (unsigned)has(evdev, EV_REL, code) << code;
+	return (uint16_t)declared;
+}
+
 static void timer_expired(struct timer *timer);
 
 static int describe(struct device *device, int fd)
@@ -63,6 +72,7 @@ int device_open(struct device *device, struct loop *loop, const char *devnode,
 	}
 	device->fd = steal_fd(&fd);
 	device->leds = device_leds(device);
+	wheel_init(&device->wheel, declared_rel(device->evdev));
 	return 0;
 }
 
@@ -315,6 +325,14 @@ static void take(struct device *device, const struct input_event *ev)
 	frame_add(&device->frame, ev);
 }
 
+static void take_other_wheel(struct device *device, const struct input_event *ev)
+{
+	struct input_event made;
+
+	if (wheel_make(&device->wheel, ev, &made))
+		take(device, &made);
+}
+
 /* A LED that a desktop wrote into the real keyboard comes back to us; ours do too, and agree. */
 static void check_led(struct device *device, const struct input_event *ev)
 {
@@ -418,6 +436,8 @@ static void take_batch(struct device *device, const struct input_event *ev,
 			check_led(device, ev);
 		} else if (ev->type <= EV_SW) {
 			take(device, ev);
+			if (device->wheel.made && ev->type == EV_REL)
+				take_other_wheel(device, ev);
 		}
 	}
 }

@@ -2,7 +2,8 @@
  * A source: one real evdev node, from opening to unplugging. It waits until nothing is down on it,
  * grabs it, assembles its events into frames, and keeps the lock LEDs as they are wanted. What it has
  * delivered and what the kernel says are compared at the grab and after a SYN_DROPPED, and the
- * difference is delivered. The path itself reads struct input_event; libevdev describes and compares.
+ * difference is delivered. A wheel that sends clicks or 120ths of them alone is given the other form too.
+ * The path itself reads struct input_event; libevdev describes and compares.
  * The owner embeds struct device; the device owns its descriptors and its libevdev.
  */
 #pragma once
@@ -15,6 +16,7 @@
 #include "frame.h"
 #include "keyset.h"
 #include "loop.h"
+#include "wheel.h"
 
 /* Keys still held after this time are released by hand for the host's programs, and the grab is taken. */
 #define DEVICE_NEUTRAL_MS 3000
@@ -47,6 +49,7 @@ struct device {
 	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
 	uint16_t leds;      /* wanted, of the lock LEDs: bit n for LED code n */
 	struct keyset down; /* by what was delivered */
+	struct wheel wheel;
 	struct frame frame; /* being assembled */
 };
 

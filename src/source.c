@@ -126,7 +126,10 @@ static int wait_for_udev(struct source *source)
 	return rc;
 }
 
-/* What a remap makes of the device's keys, and what the router puts beside them, its clone can press. */
+/*
+ * What a remap makes of the device's keys, and what the router puts beside them, its clone can press;
+ * and it can turn its wheels as the device does now.
+ */
 static void declare_more(struct source *source)
 {
 	const struct remap *remap = &source->conf->remap;
@@ -135,6 +138,9 @@ static void declare_more(struct source *source)
 	for (unsigned i = 0; i < remap->n; i++)
 		if (libevdev_has_event_code(evdev, EV_KEY, remap->entry[i].from))
 			libevdev_enable_event_code(evdev, EV_KEY, remap->entry[i].to, NULL);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		if (source->device.wheel.made >> code & 1)
+			libevdev_enable_event_code(evdev, EV_REL, code, NULL);
 	for (unsigned i = 0; i < ROUTER_MENU_KEYS; i++)
 		if (libevdev_has_event_code(evdev, EV_KEY, router_menu_keys[i]))
 			libevdev_enable_event_code(evdev, EV_KEY, KEY_LEFTCTRL, NULL);

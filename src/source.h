@@ -1,6 +1,7 @@
 /*
  * A configured device at work: the real node while it is plugged in, and its clone on the host, which
- * stays. The node is grabbed once the clone is ready for the desktop. Owned by the daemon; owns both.
+ * stays. The clone also declares what a remap and the wheel (wheel.h) make of the device's events. The
+ * node is grabbed once the clone is ready for the desktop. Owned by the daemon; owns both.
  */
 #pragma once
 

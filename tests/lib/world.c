@@ -121,13 +121,16 @@ static void describe_keyboard(struct libevdev *model)
 	libevdev_enable_event_type(model, EV_REP);
 }
 
-static void describe_mouse(struct libevdev *model)
+static void describe_mouse(struct libevdev *model, enum puppet_kind kind)
 {
 	enable(model, EV_KEY, BTN_MISC, BTN_MISC + 0x1f);
 	enable(model, EV_REL, REL_X, REL_Y);
-	enable(model, EV_REL, REL_HWHEEL, REL_HWHEEL);
-	enable(model, EV_REL, REL_WHEEL, REL_WHEEL);
-	enable(model, EV_REL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES);
+	if (kind != PUPPET_MOUSE_HIRES) {
+		enable(model, EV_REL, REL_HWHEEL, REL_HWHEEL);
+		enable(model, EV_REL, REL_WHEEL, REL_WHEEL);
+	}
+	if (kind != PUPPET_MOUSE_CLICKS)
+		enable(model, EV_REL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES);
 	enable(model, EV_MSC, MSC_SCAN, MSC_SCAN);
 }
 
@@ -135,8 +138,8 @@ static void describe(struct libevdev *model, enum puppet_kind kind)
 {
 	if (kind == PUPPET_KEYBOARD)
 		describe_keyboard(model);
-	if (kind == PUPPET_MOUSE)
-		describe_mouse(model);
+	if (kind == PUPPET_MOUSE || kind == PUPPET_MOUSE_CLICKS || kind == PUPPET_MOUSE_HIRES)
+		describe_mouse(model, kind);
 	if (kind == PUPPET_TABLET || kind == PUPPET_TOUCHPAD) {
 		enable_abs(model, ABS_X, 20000);
 		enable_abs(model, ABS_Y, 10000);

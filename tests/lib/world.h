@@ -30,7 +30,14 @@ struct puppet {
 	struct uinput uinput;
 };
 
-enum puppet_kind { PUPPET_KEYBOARD, PUPPET_MOUSE, PUPPET_TABLET, PUPPET_TOUCHPAD };
+enum puppet_kind {
+	PUPPET_KEYBOARD,
+	PUPPET_MOUSE,
+	PUPPET_MOUSE_CLICKS, /* its wheels send clicks alone */
+	PUPPET_MOUSE_HIRES,  /* its wheels send high-resolution events alone */
+	PUPPET_TABLET,
+	PUPPET_TOUCHPAD
+};
 
 /* A USB device of that kind with this name, phys and product id; its node exists on return. */
 void puppet_plug(struct puppet *puppet, enum puppet_kind kind, const char *name, const char *phys,

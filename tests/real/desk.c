@@ -3,10 +3,12 @@
  * does. Reads one command a line from stdin and answers each with a line: "ok", "ok ANSWER" or
  * "no WHY". Whatever a command waits for, it waits for WORLD_MS at most.
  *
- *   plug LABEL keyboard|mouse PHYS PRODUCT NAME...  answers with the node
+ *   plug LABEL KIND PHYS PRODUCT NAME...  answers with the node. KIND: keyboard, mouse, or one whose
+ *                              wheels send one form alone: clicks, hires
  *   unplug LABEL
  *   key LABEL KEY VALUE        KEY as libevdev names it: KEY_A, BTN_LEFT
  *   move LABEL DX DY
+ *   turn LABEL AXIS VALUE      AXIS as libevdev names it: REL_WHEEL
  *   watch LABEL PHYS           opens the node with this phys; answers with it
  *   see LABEL KEY VALUE        waits for that event
  *   quiet LABEL                nothing comes for WORLD_QUIET_MS
@@ -198,13 +200,28 @@ static void released(struct eye *eye)
 
 /* --- hands ---------------------------------------------------------------------------- */
 
+static enum puppet_kind kind_of(const char *name)
+{
+	if (strcmp(name, "clicks") == 0)
+		return PUPPET_MOUSE_CLICKS;
+	if (strcmp(name, "hires") == 0)
+		return PUPPET_MOUSE_HIRES;
+	return strcmp(name, "mouse") == 0 ? PUPPET_MOUSE : PUPPET_KEYBOARD;
+}
+
+static void turn(struct hand *hand, const char *axis, int value)
+{
+	int code = libevdev_event_code_from_name(EV_REL, axis);
+	struct input_event ev = { .type = EV_REL, .code = (uint16_t)code, .value = value };
+
+	puppet_play(&hand->puppet, &ev, 1);
+}
+
 /* arg: LABEL KIND PHYS PRODUCT NAME */
 static void plug(struct hand *hand, char *const *arg)
 {
-	bool mouse = strcmp(arg[1], "mouse") == 0;
-
 	snprintf(hand->label, sizeof(hand->label), "%s", arg[0]);
-	puppet_plug(&hand->puppet, mouse ? PUPPET_MOUSE : PUPPET_KEYBOARD, arg[4], arg[2],
+	puppet_plug(&hand->puppet, kind_of(arg[1]), arg[4], arg[2],
 		    (unsigned short)strtoul(arg[3], NULL, 16));
 	open_eye(&hand->eye, arg[0], arg[2]);
 	answer("ok %s", hand->eye.observer.devnode);
@@ -334,6 +351,8 @@ static bool run_hand(struct hand *hand, const char *verb, char *const *arg)
 			   atoi(arg[1]));
 	else if (strcmp(verb, "move") == 0)
 		puppet_move(&hand->puppet, atoi(arg[0]), atoi(arg[1]));
+	else if (strcmp(verb, "turn") == 0)
+		turn(hand, arg[0], atoi(arg[1]));
 	else if (strcmp(verb, "unplug") == 0)
 		unplug(hand);
 	else

@@ -247,6 +247,86 @@ static void repeat_rate(void **state)
 	stage_close(&stage);
 }
 
+/* --- wheels of one form --------------------------------------------------------------- */
+
+static void open_with_mouse(struct stage *stage, enum puppet_kind kind, const char *conf)
+{
+	stage_plug(stage);
+	puppet_unplug(&stage->mouse);
+	puppet_plug(&stage->mouse, kind, "test mouse", "test/mouse", 0xc002);
+	stage_start(stage, conf);
+	stage_guest_up(stage);
+}
+
+static void turn(struct stage *stage, unsigned code, int value)
+{
+	struct input_event ev = { .type = EV_REL, .code = (uint16_t)code, .value = value };
+
+	puppet_play(&stage->mouse, &ev, 1);
+}
+
+/* The next frame is these two, or the first alone (second 0), and nothing else. */
+static void expect_turn(struct observer *observer, unsigned code, int value, unsigned second,
+			int second_value)
+{
+	struct seen seen;
+
+	assert_true(observer_frame(observer, &seen, WORLD_MS));
+	assert_int_equal(seen.n, second ? 2 : 1);
+	assert_int_equal(seen.ev[0].type, EV_REL);
+	assert_int_equal(seen.ev[0].code, code);
+	assert_int_equal(seen.ev[0].value, value);
+	if (!second)
+		return;
+	assert_int_equal(seen.ev[1].type, EV_REL);
+	assert_int_equal(seen.ev[1].code, second);
+	assert_int_equal(seen.ev[1].value, second_value);
+}
+
+/* A mouse without clicks, where the desktop and the guest read nothing else. */
+static void wheel_without_clicks(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	open_with_mouse(&stage, PUPPET_MOUSE_HIRES,
+			"[device keyboard]\nname = test keyboard\n"
+			"[device mouse]\nname = test mouse\n"
+			"[guest one]\nvia = virtio-input\nos = windows\n");
+	turn(&stage, REL_WHEEL_HI_RES, 60);
+	turn(&stage, REL_WHEEL_HI_RES, 60);
+	turn(&stage, REL_HWHEEL_HI_RES, -240);
+	expect_turn(&stage.host_mouse, REL_WHEEL_HI_RES, 60, 0, 0);
+	expect_turn(&stage.host_mouse, REL_WHEEL_HI_RES, 60, REL_WHEEL, 1);
+	expect_turn(&stage.host_mouse, REL_HWHEEL_HI_RES, -240, REL_HWHEEL, -2);
+	stage_focus_guest(&stage);
+	turn(&stage, REL_WHEEL_HI_RES, -60);
+	turn(&stage, REL_WHEEL_HI_RES, -60);
+	turn(&stage, REL_HWHEEL_HI_RES, 120);
+	expect_turn(&stage.guest_pointer, REL_WHEEL, -1, 0, 0);
+	expect_turn(&stage.guest_pointer, REL_HWHEEL, 1, 0, 0);
+	stage_close(&stage);
+}
+
+static void wheel_with_clicks_alone(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	open_with_mouse(&stage, PUPPET_MOUSE_CLICKS,
+			"[device keyboard]\nname = test keyboard\n"
+			"[device mouse]\nname = test mouse\n"
+			"[guest one]\nvia = virtio-input\n");
+	turn(&stage, REL_WHEEL, 2);
+	expect_turn(&stage.host_mouse, REL_WHEEL, 2, REL_WHEEL_HI_RES, 240);
+	stage_focus_guest(&stage);
+	turn(&stage, REL_WHEEL, -1);
+	turn(&stage, REL_HWHEEL, 3);
+	expect_turn(&stage.guest_pointer, REL_WHEEL, -1, REL_WHEEL_HI_RES, -120);
+	expect_turn(&stage.guest_pointer, REL_HWHEEL, 3, REL_HWHEEL_HI_RES, 360);
+	stage_close(&stage);
+}
+
 /* --- held keys, and the focus elsewhere ----------------------------------------------- */
 
 /* Plugs the keyboard again, with a key down before the program can see it. */
@@ -626,6 +706,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(many_buttons, world_reset),
 		cmocka_unit_test_teardown(game_pad, world_reset),
 		cmocka_unit_test_teardown(repeat_rate, world_reset),
+		cmocka_unit_test_teardown(wheel_without_clicks, world_reset),
+		cmocka_unit_test_teardown(wheel_with_clicks_alone, world_reset),
 		cmocka_unit_test_teardown(held_at_replug, world_reset),
 		cmocka_unit_test_teardown(held_at_switch, world_reset),
 		cmocka_unit_test_teardown(other_leds, world_reset),

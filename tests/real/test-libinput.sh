@@ -59,6 +59,8 @@ hand plug keyboard keyboard test/keyboard c31c Test Keyboard
 keyboard=$answer
 hand plug mouse mouse test/mouse c049 Logitech USB Gaming Mouse
 mouse=$answer
+hand plug clicks clicks test/clicks c04a Mouse with clicks
+hand plug hires hires test/hires c04b Mouse without clicks
 udevadm settle
 
 cat >"$dir/conf" <<'CONF'
@@ -66,6 +68,10 @@ cat >"$dir/conf" <<'CONF'
 name = Test Keyboard
 [device mouse]
 name = Logitech USB Gaming Mouse
+[device clicks]
+name = Mouse with clicks
+[device hires]
+name = Mouse without clicks
 [guest one]
 via = virtio-input
 [guest two]
@@ -73,8 +79,7 @@ via = input-linux
 CONF
 exec {log}< <(exec "$evswitch" -c "$dir/conf" 2>&1)
 children+=("$!")
-await "$log" 'is grabbed'
-await "$log" 'is grabbed'
+for _ in 1 2 3 4; do await "$log" 'is grabbed'; done
 guests=()
 for node in {one,two}/{keyboard,media,pointer} one/tablet; do
 	if grep -qsx "evswitch/$node" /sys/class/input/event*/device/phys; then
@@ -86,6 +91,10 @@ hand watch hk evswitch/host/keyboard
 host_keyboard=$answer
 hand watch hm evswitch/host/mouse
 host_mouse=$answer
+hand watch hc evswitch/host/clicks
+host_clicks=${answer##*/}
+hand watch hh evswitch/host/hires
+host_hires=${answer##*/}
 udevadm settle
 
 # --- the list
@@ -119,8 +128,8 @@ exec {events}< <(exec stdbuf -oL libinput debug-events --show-keycodes)
 children+=("$!")
 keyboard=${keyboard##*/} mouse=${mouse##*/} host_keyboard=${host_keyboard##*/} host_mouse=${host_mouse##*/}
 added=
-for _ in keyboard mouse host_keyboard host_mouse; do
-	await "$events" "(${keyboard}|${mouse}|${host_keyboard}|${host_mouse})[[:space:]]+DEVICE_ADDED"
+for _ in keyboard mouse host_{keyboard,mouse,clicks,hires}; do
+	await "$events" "(${keyboard}|${mouse}|${host_keyboard}|${host_mouse}|${host_clicks}|${host_hires})[[:space:]]+DEVICE_ADDED"
 	added+=$lines
 done
 hand key keyboard KEY_A 1
@@ -143,5 +152,23 @@ check 'from the clones only' is "$others" ''
 for node in "${guests[@]}"; do
 	check "${node##*/}: not added" lacks "$added$seen" "${node##*/} "
 done
+# A wheel of either form scrolls once for what it turns, and as far as one that sends both.
+turned() { # MOUSE (AXIS VALUE)...: how far libinput scrolls for these; a click says that they are over
+	local label=$1
+	shift
+	while (($# > 0)); do
+		hand turn "$label" "$1" "$2"
+		shift 2
+	done
+	hand key "$label" BTN_LEFT 1
+	hand key "$label" BTN_LEFT 0
+	await "$events" 'BTN_LEFT .*released'
+	# event12  POINTER_SCROLL_WHEEL  1 +2.3s	vert -15.00/-120.0* horiz 0.00/0.0 (wheel)
+	turns=$(sed -nE 's:^.*POINTER_SCROLL_WHEEL.*vert ([^*]*)\*? horiz ([^*]*)\*? \(wheel\).*:\1 \2:p' <<<"$lines")
+}
+turned clicks REL_WHEEL 1 REL_HWHEEL -2
+check 'clicks alone' is "$turns" $'-15.00/-120.0 0.00/0.0\n0.00/0.0 -30.00/-240.0'
+turned hires REL_WHEEL_HI_RES 120 REL_HWHEEL_HI_RES -240
+check 'high resolution alone' is "$turns" $'-15.00/-120.0 0.00/0.0\n0.00/0.0 -30.00/-240.0'
 check 'one press of the key' is "$(grep -c 'KEY_A.* pressed' <<<"$seen")" 1
 finish
