@@ -319,7 +319,7 @@ static void owe_all(struct qinput *qinput)
 	drop_waiting(qinput);
 }
 
-/* The guest starts anew, and has nothing down. */
+/* There is no guest any more. */
 static void forget(struct qinput *qinput)
 {
 	drop_waiting(qinput);
@@ -395,7 +395,10 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 		if (qinput_up(qinput))
 			go_down(qinput, "its VM is paused");
 	} else if (strcmp(name, "RESET") == 0) {
-		forget(qinput);
+		/* Nothing is down, but for what was sent between the reset and this word of it. */
+		owe_all(qinput);
+		if (qinput_up(qinput))
+			pump(qinput);
 		ask_status(qinput);
 	} else if (strcmp(name, "SHUTDOWN") == 0) {
 		forget(qinput);

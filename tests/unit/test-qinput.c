@@ -686,17 +686,15 @@ static void pause_in_mid_typing(void **state)
 	assert_string_equal(qemu.down[0], "z");
 }
 
-static void reset_forgets(void **state)
+/* What was pressed after the reset and before we heard of it would else be down for ever. */
+static void reset_releases(void **state)
 {
 	(void)state;
 	start();
 	key(KEY_LEFTCTRL, 1);
 	expect("+ctrl");
 	order("system_reset", NULL);
-	/* It is told on both monitors, and then the status is asked for. */
-	order("query-status", NULL);
-	for (long end = now_ms() + 300; now_ms() < end;)
-		assert_int_equal(loop_turn(&loop, 10), 0);
+	expect("-ctrl");
 	assert_true(qinput_up(qinput));
 	assert_int_equal(changes, 1);
 	key(KEY_LEFTCTRL, 0);
@@ -1206,7 +1204,7 @@ int main(void)
 		TEST(everything_is_released),
 		TEST(paused_and_resumed),
 		TEST(pause_in_mid_typing),
-		TEST(reset_forgets),
+		TEST(reset_releases),
 		TEST(off_and_on_again),
 		TEST(killed),
 		TEST(not_there_yet),
