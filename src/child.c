@@ -7,7 +7,7 @@
 #include "launch.h"
 #include "util.h"
 
-#define READ_SIZE 4096 /* in one turn of the loop */
+#define READ_SIZE 512 /* in one turn of the loop: a few lines */
 
 /* --- lines --------------------------------------------------------------------------------- */
 
@@ -85,7 +85,7 @@ int child_start(struct child *child, struct loop *loop, const char *const *argv,
 	if (rc == 0)
 		rc = start_program(loop, argv, input, said[1], stop[0]);
 	if (rc == 0)
-		rc = watch_start(&child->pipe, loop, said[0], EPOLLIN, read_pipe);
+		rc = watch_start_peer(&child->pipe, loop, said[0], EPOLLIN, read_pipe);
 	close_fd(&said[1]);
 	close_fd(&stop[0]);
 	if (rc < 0) {

@@ -264,11 +264,11 @@ int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplu
 	hotplug->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (hotplug->inotify < 0)
 		return -errno;
-	rc = watch_start(&hotplug->links, loop, hotplug->inotify, EPOLLIN, links_ready);
+	rc = watch_start_peer(&hotplug->links, loop, hotplug->inotify, EPOLLIN, links_ready);
 	if (rc < 0)
 		return rc;
-	return watch_start(&hotplug->watch, loop, udev_monitor_get_fd(hotplug->monitor), EPOLLIN,
-			   hotplug_ready);
+	return watch_start_peer(&hotplug->watch, loop, udev_monitor_get_fd(hotplug->monitor),
+				EPOLLIN, hotplug_ready);
 }
 
 static bool is_foreign(struct udev_device *device)

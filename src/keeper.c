@@ -380,8 +380,8 @@ static int start(struct keeper *keeper)
 	if (rc == 0)
 		rc = timer_init(&keeper->look, &keeper->loop, look);
 	if (rc == 0)
-		rc = watch_start(&keeper->listener, &keeper->loop, keeper->listener_fd, EPOLLIN,
-				 listener_ready);
+		rc = watch_start_peer(&keeper->listener, &keeper->loop, keeper->listener_fd,
+				      EPOLLIN, listener_ready);
 	keeper->patience = PATIENCE;
 	if (rc == 0)
 		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);

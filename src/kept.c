@@ -215,7 +215,8 @@ static int connect_keeper(struct kept *kept)
 	if (rc >= 0 && usock_peer(kept->fd) != geteuid())
 		rc = -EPERM;
 	if (rc >= 0)
-		rc = watch_start(&kept->watch, kept->loop, kept->fd, EPOLLIN, connection_ready);
+		rc = watch_start_peer(&kept->watch, kept->loop, kept->fd, EPOLLIN,
+				      connection_ready);
 	if (rc < 0)
 		close_fd(&kept->fd);
 	else

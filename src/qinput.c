@@ -42,7 +42,9 @@ struct qinput {
 	struct qmp *qmp; /* NULL: none is open */
 	struct timer reopen, tell;
 	unsigned version;
-	char why[256]; /* "": it is up */
+	char why[256];  /* "": it is up */
+	bool asks;      /* whether the VM runs, and has no answer yet */
+	bool ask_again; /* when that has come */
 
 	struct backlog backlog;
 	struct frame hand; /* popped from the backlog; 'at' is the next event of it to be sent */
@@ -352,6 +354,8 @@ static void go_up(struct qinput *qinput)
 
 /* --- the VM's life ---------------------------------------------------------------------------- */
 
+static void ask_status(struct qinput *qinput);
+
 static void take_status(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct qinput *qinput = qmp_owner(qmp);
@@ -359,6 +363,11 @@ static void take_status(struct qmp *qmp, struct json_object *result, const char 
 	char why[sizeof(qinput->why)];
 
 	(void)ctx;
+	qinput->asks = false;
+	if (qinput->ask_again) {
+		ask_status(qinput);
+		return;
+	}
 	/* QEMU takes input for a suspended guest, whom a key can wake. */
 	if (qmp_is_true(qmp_member(result, "running")) || strcmp(status, "suspended") == 0) {
 		go_up(qinput);
@@ -369,9 +378,14 @@ static void take_status(struct qmp *qmp, struct json_object *result, const char 
 	go_down(qinput, why);
 }
 
+/* An answer that is under way may be older than what makes us ask. */
 static void ask_status(struct qinput *qinput)
 {
-	if (qmp_command(qinput->qmp, "query-status", NULL, take_status, NULL) < 0)
+	qinput->ask_again = qinput->asks;
+	if (qinput->asks)
+		return;
+	qinput->asks = qmp_command(qinput->qmp, "query-status", NULL, take_status, NULL) == 0;
+	if (!qinput->asks)
 		log_warn("%s: cannot ask QEMU whether its VM runs", qinput->path);
 }
 
@@ -418,6 +432,7 @@ static void monitor_closed(struct qmp *qmp, const char *reason)
 	qinput->n_sent = 0;
 	qmp_close(qmp);
 	qinput->qmp = NULL;
+	qinput->asks = qinput->ask_again = false;
 	timer_arm(&qinput->reopen, REOPEN_MS, 0);
 	go_down(qinput, reason);
 }

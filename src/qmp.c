@@ -14,9 +14,12 @@
 
 #define DEPTH_MAX   16
 #define MESSAGE_MAX 65536 /* bytes of one; what this program asks for is far below */
-#define READ_SIZE   4096  /* in one turn of the loop: a flood does not starve the others */
-#define OUT_MAX     (2 * QMP_TEXT_MAX)
-#define ID_MODULUS  10 /* more than can be in flight, and one byte: QEMU reads byte by byte */
+#define VALUES_MAX  1024  /* of one, by its commas and brackets: each is memory of its own */
+/* In one turn of the loop: what a key may have to wait for. */
+#define READ_SIZE         512
+#define MESSAGES_PER_TURN 4
+#define OUT_MAX           (2 * QMP_TEXT_MAX)
+#define ID_MODULUS        10 /* more than can be in flight, and one byte: QEMU reads byte by byte */
 
 enum state { GREETING, NEGOTIATION, READY, CLOSED };
 
@@ -38,6 +41,7 @@ struct qmp {
 
 	struct json_tokener *tokener;
 	size_t message_size; /* of the message that is not whole yet */
+	unsigned values;     /* in it */
 
 	/* In the order of the commands, which is that of the replies: 'out-of-band' is off. */
 	struct pending pending[QMP_IN_FLIGHT_MAX];
@@ -102,7 +106,7 @@ static void watch_for(struct qmp *qmp, uint32_t events)
 
 	watch_stop(&qmp->watch);
 	/* Without a watch it is deaf: the timer ends it, as it may not end within qmp_command. */
-	if (watch_start(&qmp->watch, loop, qmp->fd, events, socket_ready) < 0)
+	if (watch_start_peer(&qmp->watch, loop, qmp->fd, events, socket_ready) < 0)
 		timer_arm(&qmp->timer, 1, 0);
 }
 
@@ -284,41 +288,75 @@ static void take_message(struct qmp *qmp, struct json_object *message)
 		end_hostile(qmp, "it sends what is neither a reply nor an event");
 }
 
-/* Also a monitor with pretty=on is understood: messages end where their JSON ends, not with lines. */
-static void take_bytes(struct qmp *qmp, const char *text, size_t size)
+static unsigned count_values(const char *text, size_t size)
 {
-	if (memchr(text, '\0', size)) {
-		end_hostile(qmp, "it sends NUL bytes");
-		return;
-	}
-	while (size > 0 && qmp->state != CLOSED && !qmp->gone) {
-		struct json_object *message = json_tokener_parse_ex(qmp->tokener, text, (int)size);
-		enum json_tokener_error error = json_tokener_get_error(qmp->tokener);
-		size_t used = json_tokener_get_parse_end(qmp->tokener);
+	unsigned n = 0;
 
-		qmp->message_size += used;
-		if (qmp->message_size > MESSAGE_MAX) {
-			end_hostile(qmp, "it sends a message of more than 64 KiB");
-		} else if (error == json_tokener_success) {
-			qmp->message_size = 0;
-			take_message(qmp, message);
-		} else if (error != json_tokener_continue) {
-			end_hostile(qmp, json_tokener_error_desc(error));
-		}
-		json_object_put(message);
-		text += used;
-		size -= used;
-	}
+	for (size_t i = 0; i < size; i++)
+		n += text[i] == ',' || text[i] == '[' || text[i] == '{';
+	return n;
 }
 
+/* What is wrong with the message in hand, 'used' bytes of which were parsed now; NULL: nothing so far. */
+static const char *find_fault(struct qmp *qmp, const char *text, size_t used)
+{
+	enum json_tokener_error error = json_tokener_get_error(qmp->tokener);
+
+	qmp->message_size += used;
+	qmp->values += count_values(text, used);
+	if (qmp->message_size > MESSAGE_MAX)
+		return "it sends a message of more than 64 KiB";
+	if (qmp->values > VALUES_MAX)
+		return "it sends a message of more than 1024 values";
+	if (error != json_tokener_success && error != json_tokener_continue)
+		return json_tokener_error_desc(error);
+	return NULL;
+}
+
+/*
+ * Also a monitor with pretty=on is understood: messages end where their JSON ends, not with lines.
+ * Returns how many bytes were taken: those of MESSAGES_PER_TURN messages at most.
+ */
+static size_t take_bytes(struct qmp *qmp, const char *text, size_t size)
+{
+	size_t taken = 0;
+
+	if (memchr(text, '\0', size)) {
+		end_hostile(qmp, "it sends NUL bytes");
+		return 0;
+	}
+	for (unsigned n = 0; n < MESSAGES_PER_TURN && taken < size; n++) {
+		struct json_object *message =
+			json_tokener_parse_ex(qmp->tokener, text + taken, (int)(size - taken));
+		size_t used = json_tokener_get_parse_end(qmp->tokener);
+		const char *fault = find_fault(qmp, text + taken, used);
+
+		taken += used;
+		if (fault) {
+			end_hostile(qmp, fault);
+		} else if (json_tokener_get_error(qmp->tokener) == json_tokener_success) {
+			qmp->message_size = qmp->values = 0;
+			take_message(qmp, message);
+		}
+		json_object_put(message);
+		if (qmp->state == CLOSED || qmp->gone)
+			break;
+	}
+	return taken;
+}
+
+/* What is not taken now is left in the socket, which is read again in the next turn. */
 static void read_socket(struct qmp *qmp)
 {
 	char text[READ_SIZE];
-	ssize_t size = recv(qmp->fd, text, sizeof(text), MSG_DONTWAIT);
+	ssize_t size = recv(qmp->fd, text, sizeof(text), MSG_DONTWAIT | MSG_PEEK);
 	char reason[128];
 
 	if (size > 0) {
-		take_bytes(qmp, text, (size_t)size);
+		size_t taken = take_bytes(qmp, text, (size_t)size);
+
+		if (qmp->fd >= 0)
+			recv(qmp->fd, text, taken, MSG_DONTWAIT);
 	} else if (size == 0) {
 		end(qmp, qmp->state == READY ? "QEMU has closed its monitor"
 					     : "QEMU closes its monitor at once");
@@ -414,7 +452,7 @@ static int start(struct qmp *qmp, struct loop *loop, const char *path)
 	if (rc < 0)
 		return rc;
 	timer_arm(&qmp->timer, QMP_HANDSHAKE_MS, 0);
-	return watch_start(&qmp->watch, loop, qmp->fd, EPOLLIN, socket_ready);
+	return watch_start_peer(&qmp->watch, loop, qmp->fd, EPOLLIN, socket_ready);
 }
 
 int qmp_open(struct loop *loop, const char *path, const struct qmp_ops *ops, void *owner,

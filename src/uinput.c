@@ -140,7 +140,7 @@ static void leds_rested(struct timer *timer)
 
 static int start_watch(struct uinput_leds *leds)
 {
-	return watch_start(&leds->watch, leds->loop, leds->watch.fd, EPOLLIN, leds_ready);
+	return watch_start_peer(&leds->watch, leds->loop, leds->watch.fd, EPOLLIN, leds_ready);
 }
 
 int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint16_t mask,

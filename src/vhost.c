@@ -632,7 +632,7 @@ int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhos
 		};
 	rc = timer_init(&vhost->deadline, loop, deadline_passed);
 	if (rc == 0)
-		rc = watch_start(&vhost->watch, loop, fd, EPOLLIN, conn_ready);
+		rc = watch_start_peer(&vhost->watch, loop, fd, EPOLLIN, conn_ready);
 	if (rc < 0) {
 		close_later(fd);
 		vhost_close(vhost);

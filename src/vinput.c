@@ -430,8 +430,8 @@ static void listen_again(struct timer *timer)
 {
 	struct vinput *vinput = container_of(timer, struct vinput, listen_again);
 
-	watch_start(&vinput->listener, timer->watch.loop, vinput->listener.fd, EPOLLIN,
-		    listener_ready);
+	watch_start_peer(&vinput->listener, timer->watch.loop, vinput->listener.fd, EPOLLIN,
+			 listener_ready);
 }
 
 static int open_all(struct vinput *vinput, struct loop *loop, int listener)
@@ -447,7 +447,7 @@ static int open_all(struct vinput *vinput, struct loop *loop, int listener)
 	if (rc == 0 && fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = watch_start(&vinput->listener, loop, listener, EPOLLIN, listener_ready);
+		rc = watch_start_peer(&vinput->listener, loop, listener, EPOLLIN, listener_ready);
 	return rc;
 }
 

@@ -29,7 +29,7 @@
 #define IDLE_TURN_MS 5
 #define IDLE_TURNS   6
 
-enum op { SEND, RELEASE_ALL, ADMIT, ASK, COUNT, STOP };
+enum op { SEND, RELEASE_ALL, ADMIT, ASK, SYNC, COUNT, STOP };
 
 /* One packet on the socket; 'frame' is cut after its last event. */
 struct request {
@@ -148,6 +148,22 @@ static void answer_holds(struct server *server)
 	answer(server, &holds, sizeof(holds));
 }
 
+/* Front ends are peers: what they said may wait for its turn, or rest. */
+static bool peers_wait(const struct server *server)
+{
+	struct pollfd peers = { .fd = server->loop.peers.watch.fd, .events = POLLIN };
+
+	return poll(&peers, 1, 0) != 0;
+}
+
+static bool must_wait(const struct server *server)
+{
+	enum op op;
+
+	return recv(server->control.fd, &op, sizeof(op), MSG_PEEK) == sizeof(op) && op == SYNC &&
+	       peers_wait(server);
+}
+
 static void control_ready(struct watch *watch, uint32_t events)
 {
 	struct server *server = container_of(watch, struct server, control);
@@ -155,6 +171,8 @@ static void control_ready(struct watch *watch, uint32_t events)
 	struct device *device;
 
 	(void)events;
+	if (must_wait(server))
+		return;
 	if (recv(watch->fd, &request, sizeof(request), 0) <= 0) {
 		server->ends = true;
 		return;
@@ -171,6 +189,7 @@ static void control_ready(struct watch *watch, uint32_t events)
 		server->admit = request.admit;
 		break;
 	case ASK:
+	case SYNC:
 		answer_state(server, device);
 		break;
 	case COUNT:
@@ -350,7 +369,9 @@ struct backend_holds backend_holds(struct backend *backend)
 /* What was ready before the first question is worked on in its turn of the loop at the latest. */
 void backend_sync(struct backend *backend)
 {
-	backend_state(backend, 0);
+	struct backend_state state;
+
+	ask(backend, SYNC, 0, &state, sizeof(state));
 	backend_state(backend, 0);
 }
 
@@ -365,6 +386,7 @@ void backend_await_up(struct backend *backend, unsigned device, bool up)
 				 state.why);
 		state = backend_state(backend, device);
 	}
+	backend_sync(backend); /* with what the front end said behind that */
 	/* Whoever is not up says why. */
 	assert_int_equal(state.why[0] == '\0', up);
 }

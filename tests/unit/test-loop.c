@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -508,6 +509,172 @@ static void an_interruption_is_no_error(void **state)
 	setitimer(ITIMER_REAL, &never, NULL);
 }
 
+/* --- peers --------------------------------------------------------------------------------- */
+
+/* The same for a peer. */
+static struct counter *ready_peer(watch_fn fn)
+{
+	struct counter *counter = ready(fn);
+
+	watch_stop(&counter->watch);
+	assert_int_equal(watch_start_peer(&counter->watch, &loop, counter->fd, EPOLLIN, fn), 0);
+	return counter;
+}
+
+static void one_peer_a_turn(void **state)
+{
+	struct counter *peer[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		peer[i] = ready_peer(count);
+	for (unsigned n = 1; n <= 9; n++) {
+		turn();
+		assert_int_equal(peer[0]->calls + peer[1]->calls + peer[2]->calls, n);
+		for (unsigned i = 0; i < 3; i++)
+			assert_in_range(peer[i]->calls, n / 3, (n + 2) / 3);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		end(peer[i]);
+}
+
+static unsigned devices_before; /* the peer's callback */
+
+static void count_after_devices(struct watch *watch, uint32_t events)
+{
+	struct counter *counter = container_of(watch, struct counter, watch);
+
+	count(watch, events);
+	devices_before = counter->other->calls + counter->other->other->calls;
+}
+
+static void peers_after_devices(void **state)
+{
+	struct counter *peer = ready_peer(count_after_devices);
+	struct counter *device = ready(count);
+
+	(void)state;
+	peer->other = device;
+	device->other = ready(count);
+	for (unsigned n = 1; n <= 5; n++) {
+		turn();
+		assert_int_equal(peer->calls, n);
+		assert_int_equal(devices_before, 2 * n);
+	}
+	end(device->other);
+	end(device);
+	end(peer);
+}
+
+/* More devices than fit in a batch: each is served while the peer floods. */
+static void peers_do_not_hold_up_devices(void **state)
+{
+	struct counter *peer = ready_peer(count), *device[2 * LOOP_BATCH];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(device); i++)
+		device[i] = ready(count);
+	for (unsigned n = 0; n < 8; n++)
+		turn();
+	for (unsigned i = 0; i < ARRAY_SIZE(device); i++) {
+		assert_true(device[i]->calls >= 2);
+		end(device[i]);
+	}
+	assert_true(peer->calls >= 2);
+	end(peer);
+}
+
+static void peer_stopped_by_a_device(void **state)
+{
+	struct counter *peer = ready_peer(count), *device = ready(stop_other);
+
+	(void)state;
+	device->other = peer;
+	turn();
+	assert_int_equal(device->calls, 1);
+	assert_int_equal(peer->calls, 0);
+	assert_int_equal(watch_start_peer(&peer->watch, &loop, peer->fd, EPOLLIN, count), 0);
+	end(device);
+	turn();
+	assert_int_equal(peer->calls, 1);
+	end(peer);
+}
+
+static void peer_freed_by_itself(void **state)
+{
+	struct counter *last;
+
+	(void)state;
+	ended = 0;
+	ready_peer(end_self);
+	last = ready_peer(count);
+	for (unsigned n = 0; n < 4; n++)
+		turn();
+	assert_int_equal(ended, 1);
+	assert_int_equal(last->calls, 3);
+	end(last);
+}
+
+static int64_t ns_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int64_t used_ns;
+
+static void use_processor(struct watch *watch, uint32_t events)
+{
+	int64_t began = ns_of(CLOCK_THREAD_CPUTIME_ID), used = 0;
+
+	count(watch, events);
+	while (used < 200000)
+		used = ns_of(CLOCK_THREAD_CPUTIME_ID) - began;
+	used_ns += used;
+}
+
+/* However busy this machine is, they use no more than their share of the time that passed. */
+static void peers_use_their_share(void **state)
+{
+	struct counter *one = ready_peer(use_processor), *two = ready_peer(use_processor);
+	int64_t began = ns_of(CLOCK_MONOTONIC), share, passed;
+
+	(void)state;
+	used_ns = 0;
+	do {
+		assert_int_equal(loop_turn(&loop, -1), 0);
+		passed = ns_of(CLOCK_MONOTONIC) - began;
+	} while (passed < 300000000);
+	share = passed / LOOP_PEER_SHARE + 2 * LOOP_PEER_US * 1000LL;
+	if (used_ns > share)
+		fail_msg("they used %ld us of %ld", (long)used_ns / 1000, (long)share / 1000);
+	assert_in_range(one->calls, two->calls - 1, two->calls + 1);
+	end(one);
+	end(two);
+}
+
+static void devices_while_peers_rest(void **state)
+{
+	struct counter *peer = ready_peer(use_processor), *device;
+	unsigned calls;
+
+	(void)state;
+	do {
+		calls = peer->calls;
+		turn();
+	} while (peer->calls > calls);
+	device = ready(count);
+	turn();
+	assert_int_equal(device->calls, 1);
+	end(device);
+	/* Their rest ends by itself. */
+	while (peer->calls == calls)
+		assert_int_equal(loop_turn(&loop, -1), 0);
+	end(peer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -531,6 +698,13 @@ int main(void)
 		TEST(timer_ended_within_the_batch),
 		TEST(signals_come_through_the_loop),
 		TEST(an_interruption_is_no_error),
+		TEST(one_peer_a_turn),
+		TEST(peers_after_devices),
+		TEST(peers_do_not_hold_up_devices),
+		TEST(peer_stopped_by_a_device),
+		TEST(peer_freed_by_itself),
+		TEST(peers_use_their_share),
+		TEST(devices_while_peers_rest),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

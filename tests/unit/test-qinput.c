@@ -13,10 +13,12 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <linux/input.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -815,6 +817,7 @@ static struct {
 	char commands[400][2048]; /* of input-send-event, their events */
 	unsigned id[400];
 	bool silent, refuses; /* of input-send-event alone */
+	unsigned others;      /* commands that are none of that */
 } peer;
 
 static void peer_say(const char *text)
@@ -842,6 +845,7 @@ static void peer_take(struct json_object *message)
 	struct json_object *arguments = json_object_object_get(message, "arguments");
 
 	if (strcmp(execute, "input-send-event") != 0) {
+		peer.others++;
 		peer_reply(id, false);
 		return;
 	}
@@ -873,13 +877,22 @@ static void peer_read(void)
 	}
 }
 
+/* Whether the channel has not read all that the peer said. */
+static bool is_unread(void)
+{
+	int bytes = 0;
+
+	return ioctl(peer.fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
 /* Long enough for all that is on its way to arrive, on both sides. */
 static void talk(void)
 {
 	for (unsigned i = 0; i < 300; i++) {
 		peer_read();
-		assert_int_equal(loop_turn(&loop, 0), 0);
+		assert_int_equal(loop_turn(&loop, is_unread() ? 1 : 0), 0);
 	}
+	AWAIT(!is_unread());
 }
 
 static int setup_peer(void **state)
@@ -1128,6 +1141,22 @@ static void panic_and_shutdown(void **state)
 	assert_int_equal(changes, 5);
 }
 
+/* Each asks for the state, and they come faster than QEMU answers: it is asked once more in all. */
+static void many_resets(void **state)
+{
+	char text[64 * sizeof("{\"event\":\"RESET\"}")] = "";
+	unsigned before = peer.others;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		strcat(text, "{\"event\":\"RESET\"}");
+	peer_say(text);
+	AWAIT(!is_unread());
+	talk();
+	assert_in_range(peer.others, before + 1, before + 2);
+	assert_true(qinput_up(qinput));
+}
+
 static void broken_peer(void **state)
 {
 	(void)state;
@@ -1220,6 +1249,7 @@ int main(void)
 		PEER(releases_are_owed_over_a_reconnection),
 		PEER(panic_of_a_vm_that_goes_on),
 		PEER(panic_and_shutdown),
+		PEER(many_resets),
 		PEER(broken_peer),
 		PEER(freed_when_down),
 		PEER(freed_when_gone),

@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -112,9 +114,16 @@ static void await(const unsigned *count, unsigned least)
 	}
 }
 
-/* All that is ready now, without a wait. */
+/* Until the client has read all that the peer said, and what is ready then. */
 static void settle(void)
 {
+	long deadline = now_ms() + AWAIT_MS;
+	int unread = 0;
+
+	while (peer >= 0 && ioctl(peer, SIOCOUTQ, &unread) == 0 && unread > 0) {
+		assert_true(now_ms() < deadline);
+		assert_int_equal(loop_turn(&loop, 1), 0);
+	}
 	for (unsigned i = 0; i < 50; i++)
 		assert_int_equal(loop_turn(&loop, 0), 0);
 }
@@ -634,7 +643,46 @@ static void flood_of_events(void **state)
 	free(text);
 }
 
+/* What else is ready waits for a few of them only. */
+static void few_messages_a_turn(void **state)
+{
+	char text[100 * sizeof("{\"event\":\"X\"}")] = "";
+
+	(void)state;
+	get_ready();
+	for (unsigned i = 0; i < 100; i++)
+		strcat(text, "{\"event\":\"X\"}");
+	assert_int_equal(send(peer, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	for (unsigned before = 0; client.events < 100; before = client.events) {
+		assert_int_equal(loop_turn(&loop, -1), 0);
+		assert_in_range(client.events - before, 0, 8);
+	}
+	settle();
+	assert_int_equal(client.events, 100);
+}
+
 /* --- bounds -------------------------------------------------------------------------------- */
+
+static void say_array(unsigned n)
+{
+	char text[8192] = "{\"event\":\"X\",\"data\":[0";
+
+	while (--n)
+		strcat(text, ",0");
+	strcat(text, "]}");
+	say(text);
+}
+
+static void many_values(void **state)
+{
+	(void)state;
+	get_ready();
+	say_array(1000);
+	await(&client.events, 1);
+	say_array(1100);
+	expect_closed("more than 1024 values");
+	assert_int_equal(client.events, 1);
+}
 
 static void in_flight_is_bounded(void **state)
 {
@@ -983,6 +1031,8 @@ int main(void)
 		TEST(end_within_a_message),
 		TEST(end_with_commands_in_flight),
 		TEST(flood_of_events),
+		TEST(few_messages_a_turn),
+		TEST(many_values),
 		TEST(in_flight_is_bounded),
 		TEST(peer_that_never_reads),
 		TEST(long_commands_are_refused),
