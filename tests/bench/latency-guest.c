@@ -38,7 +38,7 @@
 #include "vhost-guest.h"
 
 #define NODE_PERCENT  110
-#define VHOST_PERCENT 112
+#define VHOST_PERCENT 104 /* 3 % above what was measured, where the clock is the instructions */
 
 enum view { SOURCE, FLOOR, NODE, FLOOR_TWO, VHOST, INPUT_LINUX, INPUT_HOST, VIEWS };
 

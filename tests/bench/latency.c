@@ -4,8 +4,6 @@
  * reader of the last node gets. Writer, reader and source stay the same, only what stands between
  * changes: nothing, the floor, evswitch. Figures count within one run only, and only where the
  * clock counts instructions: tests/vm/run --icount.
- *
- * latency [PERCENT]: fails where evswitch adds more than PERCENT (110) of what the floor adds.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,12 +19,12 @@
 
 #include "timing.h"
 
-#define LIMIT_PERCENT 110
-
 /* What stands between the write and the reader. QEMU, as a guest's reader, has the node grabbed. */
 enum view { SOURCE, FLOOR, HOST, GRABBED_SOURCE, GRABBED_FLOOR, GUEST, VIEWS };
 
-enum { KINDS = 9 };
+enum { KINDS = 9, PERCENTILES = 3 };
+
+static const unsigned percentiles[PERCENTILES] = { 50, 90, 99 };
 
 static const struct timing_kind kinds[KINDS] = {
 	{ "move", true, 1, TIMING_MOVE(3, -2) },
@@ -38,6 +36,22 @@ static const struct timing_kind kinds[KINDS] = {
 	{ "click up", true, 0, TIMING_KEY(BTN_LEFT, 0) },
 	{ "click down, scan code", true, 2, TIMING_SCAN_KEY(0x90001, BTN_LEFT, 1) },
 	{ "click up, scan code", true, 0, TIMING_SCAN_KEY(0x90001, BTN_LEFT, 0) },
+};
+
+/*
+ * How many hundredths of what the floor adds evswitch may add. At the 50th and 90th percentile, which
+ * repeat to a hundredth, 3 % more than was measured, and to the host never more than 110. Six of 600
+ * frames are beyond the 99th, and a tick of the kernel's clock falls into some: up to 119 was seen. Who
+ * makes it faster lowers them.
+ */
+static const unsigned host_limits[KINDS][PERCENTILES] = {
+	{ 108, 109, 125 }, { 110, 110, 125 }, { 109, 110, 125 }, { 83, 97, 105 }, { 82, 96, 105 },
+	{ 110, 110, 125 }, { 110, 110, 125 }, { 101, 101, 105 }, { 83, 98, 105 },
+};
+
+static const unsigned guest_limits[KINDS][PERCENTILES] = {
+	{ 110, 111, 125 }, { 109, 109, 125 }, { 110, 110, 125 }, { 84, 98, 105 },  { 84, 98, 105 },
+	{ 113, 113, 125 }, { 112, 112, 125 }, { 103, 103, 110 }, { 85, 100, 105 },
 };
 
 struct bench {
@@ -160,44 +174,53 @@ static bool print_ratio(struct bench *bench, enum view source, unsigned kind, un
 	return good;
 }
 
-/* One line per kind; returns how many of the two ratios in each are above the limit. */
-static unsigned print_table(struct bench *bench, enum view source, const char *name, unsigned limit)
+static void print_head(const char *name)
+{
+	printf("\n%-23s  %20s  %20s  %20s  %s\n%-23s", "us = 1,000 instructions", "source", "floor",
+	       name, "added, of what the floor adds", "");
+	for (unsigned i = 0; i < 3; i++)
+		printf("  %20s", "p50    p90    p99");
+	printf("  %22s\n", "p50     p90     p99");
+}
+
+/* One line per kind; returns how many of the ratios in each are above their limits. */
+static unsigned print_table(struct bench *bench, enum view source, const char *name,
+			    const unsigned limits[KINDS][PERCENTILES])
 {
 	unsigned above = 0;
 
-	printf("\n%-23s  %13s  %13s  %13s  %s\n", "us = 1,000 instructions", "source", "floor",
-	       name, "added, of what the floor adds");
-	printf("%-23s  %13s  %13s  %13s  %6s %7s\n", "", "p50    p90", "p50    p90", "p50    p90",
-	       "p50", "p90");
+	print_head(name);
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		printf("%-23s", kinds[kind].name);
-		for (enum view view = source; view <= source + 2; view++)
-			printf("  %6.2f %6.2f", timing_us(&bench->samples[view][kind], 50),
-			       timing_us(&bench->samples[view][kind], 90));
-		above += !print_ratio(bench, source, kind, 50, limit);
-		above += !print_ratio(bench, source, kind, 90, limit);
+		for (enum view view = source; view <= source + 2; view++) {
+			putchar(' ');
+			for (unsigned i = 0; i < PERCENTILES; i++)
+				printf(" %6.2f",
+				       timing_us(&bench->samples[view][kind], percentiles[i]));
+		}
+		for (unsigned i = 0; i < PERCENTILES; i++)
+			above += !print_ratio(bench, source, kind, percentiles[i], limits[kind][i]);
 		putchar('\n');
 	}
 	return above;
 }
 
-static int report(struct bench *bench, unsigned limit)
+static int report(struct bench *bench)
 {
 	unsigned failed;
 
-	failed = print_table(bench, SOURCE, "evswitch, host", limit);
-	print_table(bench, GRABBED_SOURCE, "evswitch, guest", limit);
+	failed = print_table(bench, SOURCE, "evswitch, host", host_limits);
+	failed += print_table(bench, GRABBED_SOURCE, "evswitch, guest", guest_limits);
 	printf("\n%u samples each; the reader of the second table has grabbed its node, as QEMU "
-	       "does,\nand those ratios are for information; the limit of the first is %u.%02u\n\n",
-	       TIMING_SAMPLES, limit / 100, limit % 100);
-	printf("%u passed, %u failed\n", 2 * KINDS - failed, failed);
+	       "does\n\n",
+	       TIMING_SAMPLES);
+	printf("%u passed, %u failed\n", 2 * PERCENTILES * KINDS - failed, failed);
 	return failed ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	static struct bench bench;
-	unsigned limit = argc > 1 ? (unsigned)atoi(argv[1]) : LIMIT_PERCENT;
 	int rc;
 
 	stage_plug(&bench.stage);
@@ -208,7 +231,7 @@ int main(int argc, char **argv)
 		measure_floor(&bench);
 		measure_evswitch(&bench);
 	}
-	rc = report(&bench, limit);
+	rc = report(&bench);
 	timing_close(&bench.timing);
 	stage_unplug(&bench.stage);
 	return rc;
