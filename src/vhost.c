@@ -357,8 +357,8 @@ static int set_vring_kick(struct vhost *vhost)
 	close_kick(ring);
 	if (vhost->n_fds > 0) {
 		ring->kick_fd = steal_fd(&vhost->fds[0]);
-		rc = watch_start(&ring->kick, vhost->watch.loop, ring->kick_fd, EPOLLIN | EPOLLET,
-				 kick_ready);
+		rc = watch_start_peer(&ring->kick, vhost->watch.loop, ring->kick_fd,
+				      EPOLLIN | EPOLLET, kick_ready);
 	}
 	if (rc < 0)
 		return rc;

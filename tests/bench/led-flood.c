@@ -1,24 +1,20 @@
 /*
  * A guest that sets its LEDs as fast as it can, over a uinput node: what the daemon spends on it, how
  * long a key takes to the host meanwhile, and how often the real keyboard's LEDs change once the guest
- * has the focus. The guest is a process that gives way to all others, as if it had a processor of its
- * own. Figures count only where the clock counts instructions: tests/vm/run --icount.
+ * has the focus. Figures count only where the clock counts instructions: tests/vm/run --icount.
  */
 #include <linux/input.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "flood.h"
 #include "timing.h"
 
 #define FOCUS_MS      2000
@@ -36,7 +32,6 @@ static const struct timing_kind kinds[KINDS] = {
 struct bench {
 	struct stage stage;
 	struct timing timing;
-	pid_t guest;
 	unsigned passed, failed;
 };
 
@@ -64,47 +59,6 @@ static void *read_frames(void *arg)
 			timing_arrived(&bench->timing, timing_now_ns());
 	}
 	return NULL;
-}
-
-static void set_led(int fd, int value)
-{
-	struct input_event ev[] = { { .type = EV_LED, .code = LED_CAPSL, .value = value },
-				    { .type = EV_SYN, .code = SYN_REPORT } };
-
-	if (write(fd, ev, sizeof(ev)) != sizeof(ev))
-		abort();
-}
-
-static volatile sig_atomic_t ended;
-
-static void end(int signo)
-{
-	(void)signo;
-	ended = 1;
-}
-
-/* SIGTERM ends it, with the LED on. */
-static void begin_flood(struct bench *bench)
-{
-	bench->guest = fork();
-	if (bench->guest != 0)
-		return;
-	/* However nice, a process is not preempted by each that wakes; an idle one is. */
-	if (sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 }) < 0)
-		abort();
-	signal(SIGTERM, end);
-	while (!ended) {
-		set_led(bench->stage.guest_keyboard.fd, 1);
-		set_led(bench->stage.guest_keyboard.fd, 0);
-	}
-	set_led(bench->stage.guest_keyboard.fd, 1);
-	_exit(0);
-}
-
-static void end_flood(struct bench *bench)
-{
-	kill(bench->guest, SIGTERM);
-	assert_int_equal(waitpid(bench->guest, NULL, 0), bench->guest);
 }
 
 static double max_us(const struct timing_samples *samples)
@@ -140,33 +94,14 @@ static double measure_share(const struct bench *bench, unsigned ms)
 	       ((double)(timing_now_ns() - from) / 1e9);
 }
 
-/* How many changes a second; what they come to is *shown. */
-static double measure_leds(struct bench *bench, unsigned *shown)
-{
-	struct pollfd in = { .fd = bench->stage.keyboard.uinput.fd, .events = POLLIN };
-	int64_t until = timing_now_ns() + FOCUS_MS * 1000000LL;
-	unsigned changes = 0;
-
-	while (timing_now_ns() < until) {
-		struct input_event ev[16];
-		ssize_t size = poll(&in, 1, 10) == 1 ? read(in.fd, ev, sizeof(ev)) : 0;
-
-		for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++)
-			if (ev[i].type == EV_LED) {
-				*shown = ev[i].value ? 1U << ev[i].code : 0;
-				changes++;
-			}
-	}
-	return changes * 1000.0 / FOCUS_MS;
-}
-
 static void measure(struct bench *bench)
 {
 	double quiet, flooded, share, rate;
 	unsigned shown = 0;
+	pid_t guest;
 
 	quiet = measure_keys(bench, "quiet guest");
-	begin_flood(bench);
+	guest = flood_leds(bench->stage.guest_keyboard.fd, 0);
 	flooded = measure_keys(bench, "LED flood");
 	share = measure_share(bench, FOCUS_MS);
 	printf("LED flood, without the focus: the daemon takes %.1f %% of the processor\n", share);
@@ -176,13 +111,13 @@ static void measure(struct bench *bench)
 	stage_toggle(&bench->stage);
 	program_expect(&bench->stage.program, "focus: one");
 	share = measure_share(bench, FOCUS_MS);
-	rate = measure_leds(bench, &shown);
+	rate = flood_led_rate(&bench->stage.keyboard, FOCUS_MS, &shown);
 	printf("LED flood, with the focus: the daemon takes %.1f %%, the keyboard's LEDs change "
 	       "%.1f times a second\n",
 	       share, rate);
 	check(bench, share <= SHARE_LIMIT, "the processor, with the focus");
 	check(bench, rate <= LEDS_LIMIT, "the keyboard's LEDs");
-	end_flood(bench);
+	flood_end(guest);
 	while (shown != 1U << LED_CAPSL && puppet_read_leds(&bench->stage.keyboard, &shown, 1000))
 		;
 	check(bench, shown == 1U << LED_CAPSL, "the last state, which was lost");
