@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "log.h"
+#include "closer.h"
 #include "launch.h"
+#include "log.h"
+#include "peer-fd.h"
 #include "util.h"
 
 /* Of linux/major.h and linux/miscdevice.h: "evdev" and "uinput". */
@@ -30,15 +32,15 @@ static void say_once(struct kept *kept, const char *why)
 static void close_fds(struct kept *kept)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++) {
-		close_fd(&kept->node_fd[i]);
-		close_fd(&kept->guard_fd[i]);
+		peer_fd_close(&kept->node_fd[i]);
+		peer_fd_close(&kept->guard_fd[i]);
 	}
 }
 
 static void disconnect(struct kept *kept)
 {
 	watch_stop(&kept->watch);
-	close_fd(&kept->fd);
+	close_later(steal_fd(&kept->fd)); /* with what stands unread in it */
 	close_fds(kept);
 }
 
@@ -205,7 +207,7 @@ static void connection_ready(struct watch *watch, uint32_t events)
 		try_later(kept, no_keeper);
 	}
 	while (n_fds)
-		close_fd(&fds[--n_fds]);
+		peer_fd_close(&fds[--n_fds]);
 }
 
 static int connect_keeper(struct kept *kept)
@@ -218,7 +220,7 @@ static int connect_keeper(struct kept *kept)
 		rc = watch_start_peer(&kept->watch, kept->loop, kept->fd, EPOLLIN,
 				      connection_ready);
 	if (rc < 0)
-		close_fd(&kept->fd);
+		close_later(steal_fd(&kept->fd));
 	else
 		timer_arm(&kept->timer, KEPT_HELLO_MS, 0);
 	return rc < 0 ? rc : 0;

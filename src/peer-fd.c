@@ -14,6 +14,8 @@
 #include "closer.h"
 #include "util.h"
 
+#define PASSED_MAX 253 /* SCM_MAX_FD: more the kernel does not pass in one message */
+
 static atomic_uint relays;
 
 static bool is_unix_socket(int fd)
@@ -68,6 +70,58 @@ void peer_fd_close(int *fd)
 		close_fd(fd);
 	else
 		close_later(steal_fd(fd));
+}
+
+/* How many have come in all: those above 'max' are closed. */
+static unsigned take_passed(struct msghdr *header, int *fds, unsigned max)
+{
+	unsigned passed = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++, passed++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (passed < max)
+				fds[passed] = fd;
+			else
+				peer_fd_close(&fd);
+		}
+	}
+	return passed;
+}
+
+ssize_t peer_fd_receive(int socket, void *bytes, size_t size, int *fds, unsigned max, unsigned *n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(PASSED_MAX * sizeof(int))];
+	} control;
+	struct iovec part = { .iov_base = bytes, .iov_len = size };
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes) };
+	unsigned passed;
+	ssize_t got;
+
+	*n = 0;
+	if (peer_fd_stuck() > PEER_FD_STUCK_MAX)
+		return -EMFILE;
+	got = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (got < 0)
+		return -errno;
+	passed = take_passed(&header, fds, max);
+	*n = passed < max ? passed : max;
+	if (passed <= max && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return got;
+	while (*n)
+		peer_fd_close(&fds[--*n]);
+	return (header.msg_flags & MSG_TRUNC) ? -EMSGSIZE : -EBADMSG;
 }
 
 struct relay {

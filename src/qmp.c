@@ -8,18 +8,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "closer.h"
 #include "log.h"
+#include "peer-fd.h"
 #include "usock.h"
 #include "util.h"
 
 #define DEPTH_MAX   16
 #define MESSAGE_MAX 65536 /* bytes of one; what this program asks for is far below */
 #define VALUES_MAX  1024  /* of one, by its commas and brackets: each is memory of its own */
-/* In one turn of the loop: what a key may have to wait for. */
-#define READ_SIZE         512
-#define MESSAGES_PER_TURN 4
-#define OUT_MAX           (2 * QMP_TEXT_MAX)
-#define ID_MODULUS        10 /* more than can be in flight, and one byte: QEMU reads byte by byte */
+#define READ_SIZE   128 /* in one turn of the loop, some messages: what a key may have to wait for */
+#define OUT_MAX     (2 * QMP_TEXT_MAX)
+#define ID_MODULUS  10 /* more than can be in flight, and one byte: QEMU reads byte by byte */
 
 enum state { GREETING, NEGOTIATION, READY, CLOSED };
 
@@ -313,25 +313,18 @@ static const char *find_fault(struct qmp *qmp, const char *text, size_t used)
 	return NULL;
 }
 
-/*
- * Also a monitor with pretty=on is understood: messages end where their JSON ends, not with lines.
- * Returns how many bytes were taken: those of MESSAGES_PER_TURN messages at most.
- */
-static size_t take_bytes(struct qmp *qmp, const char *text, size_t size)
+/* Also a monitor with pretty=on is understood: messages end where their JSON ends, not with lines. */
+static void take_bytes(struct qmp *qmp, const char *text, size_t size)
 {
-	size_t taken = 0;
-
 	if (memchr(text, '\0', size)) {
 		end_hostile(qmp, "it sends NUL bytes");
-		return 0;
+		return;
 	}
-	for (unsigned n = 0; n < MESSAGES_PER_TURN && taken < size; n++) {
-		struct json_object *message =
-			json_tokener_parse_ex(qmp->tokener, text + taken, (int)(size - taken));
+	while (size > 0 && qmp->state != CLOSED && !qmp->gone) {
+		struct json_object *message = json_tokener_parse_ex(qmp->tokener, text, (int)size);
 		size_t used = json_tokener_get_parse_end(qmp->tokener);
-		const char *fault = find_fault(qmp, text + taken, used);
+		const char *fault = find_fault(qmp, text, used);
 
-		taken += used;
 		if (fault) {
 			end_hostile(qmp, fault);
 		} else if (json_tokener_get_error(qmp->tokener) == json_tokener_success) {
@@ -339,30 +332,28 @@ static size_t take_bytes(struct qmp *qmp, const char *text, size_t size)
 			take_message(qmp, message);
 		}
 		json_object_put(message);
-		if (qmp->state == CLOSED || qmp->gone)
-			break;
+		text += used;
+		size -= used;
 	}
-	return taken;
 }
 
-/* What is not taken now is left in the socket, which is read again in the next turn. */
 static void read_socket(struct qmp *qmp)
 {
 	char text[READ_SIZE];
-	ssize_t size = recv(qmp->fd, text, sizeof(text), MSG_DONTWAIT | MSG_PEEK);
+	unsigned n_fds;
+	ssize_t size = peer_fd_receive(qmp->fd, text, sizeof(text), NULL, 0, &n_fds);
 	char reason[128];
 
 	if (size > 0) {
-		size_t taken = take_bytes(qmp, text, (size_t)size);
-
-		if (qmp->fd >= 0)
-			recv(qmp->fd, text, taken, MSG_DONTWAIT);
+		take_bytes(qmp, text, (size_t)size);
 	} else if (size == 0) {
 		end(qmp, qmp->state == READY ? "QEMU has closed its monitor"
 					     : "QEMU closes its monitor at once");
-	} else if (errno != EAGAIN && errno != EINTR) {
+	} else if (size == -EBADMSG) {
+		end_hostile(qmp, "it passes descriptors");
+	} else if (size != -EAGAIN && size != -EINTR) {
 		snprintf(reason, sizeof(reason), "cannot read from QEMU's monitor: %s",
-			 strerror(errno));
+			 strerror((int)-size));
 		end(qmp, reason);
 	}
 }
@@ -373,7 +364,7 @@ static void disconnect(struct qmp *qmp)
 {
 	watch_stop(&qmp->watch);
 	timer_fini(&qmp->timer);
-	close_fd(&qmp->fd);
+	close_later(steal_fd(&qmp->fd)); /* with what stands unread in it */
 	qmp->state = CLOSED;
 	qmp->in_flight = 0;
 	qmp->out_size = 0;

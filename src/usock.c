@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "log.h"
+#include "peer-fd.h"
 #include "util.h"
 
 #define BACKLOG    8
@@ -211,39 +212,15 @@ int usock_send(int fd, const void *message, size_t size, const int *fds, unsigne
 	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static void take_fds(struct msghdr *header, int *fds, unsigned *n_fds)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n && *n_fds < USOCK_FDS_MAX; i++)
-			memcpy(&fds[(*n_fds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-	}
-}
-
 ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_FDS_MAX],
 		      unsigned *n_fds)
 {
-	union control control = { 0 };
-	struct iovec part = { .iov_base = message, .iov_len = size };
-	struct msghdr header = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
-	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
 
-	*n_fds = 0;
 	/* Told once, where the peer went without having read all: what it had sent is there still. */
-	if (got < 0 && errno == ECONNRESET)
-		got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (got < 0)
-		return -errno;
-	take_fds(&header, fds, n_fds);
-	if (got > 0 && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		return got;
-	while (*n_fds)
-		close_fd(&fds[--*n_fds]);
-	return got > 0 ? -EMSGSIZE : 0;
+	if (got == -ECONNRESET)
+		got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
+	while (got == 0 && *n_fds)
+		peer_fd_close(&fds[--*n_fds]);
+	return got == -EBADMSG ? -EMSGSIZE : got;
 }

@@ -57,7 +57,7 @@ int usock_send(int fd, const void *message, size_t size, const int *fds, unsigne
  * Receives one message of at most 'size' bytes, without waiting, with the descriptors that came along
  * (close-on-exec): they are the caller's, *n_fds of them. Bytes; 0 at the end, or for an empty message,
  * whose descriptors are closed; -EAGAIN; -EMSGSIZE for a message or descriptors that do not fit (those
- * are closed); or another error of recvmsg.
+ * are closed); or another error of peer_fd_receive.
  */
 ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_FDS_MAX],
 		      unsigned *n_fds);

@@ -21,8 +21,6 @@
 #define DEADLINE_MS      1000
 #define MESSAGES_PER_RUN 16
 #define COMPLAINTS_MAX   8
-#define STUCK_MAX        128 /* of what peers handed over, in all; see peer_fd_stuck */
-#define FDS_MAX          253 /* SCM_MAX_FD: more the kernel does not pass */
 
 #define PROTOCOL_MQ        (UINT64_C(1) << 0)
 #define PROTOCOL_REPLY_ACK (UINT64_C(1) << 3)
@@ -511,57 +509,19 @@ static int handle(struct vhost *vhost)
 	return need_reply(vhost) ? acknowledge(vhost, rc) : rc;
 }
 
-static int take_fds(struct vhost *vhost, struct msghdr *hdr)
-{
-	int rc = (hdr->msg_flags & MSG_CTRUNC) ? -EBADMSG : 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (vhost->n_fds < ARRAY_SIZE(vhost->fds)) {
-				vhost->fds[vhost->n_fds++] = fd;
-			} else {
-				peer_fd_close(&fd);
-				rc = -EBADMSG;
-			}
-		}
-	}
-	return rc;
-}
-
-/*
- * Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse.
- * There is room for all descriptors that can come: what has none the kernel closes, and we wait for it.
- */
+/* Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse. */
 static int receive(struct vhost *vhost, size_t end)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control;
-	struct iovec iov = { wire(vhost) + vhost->have, end - vhost->have };
-	struct msghdr hdr = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control.buf,
-			      .msg_controllen = sizeof(control.buf) };
-	ssize_t n;
+	unsigned n_fds;
+	ssize_t n = peer_fd_receive(vhost->watch.fd, wire(vhost) + vhost->have, end - vhost->have,
+				    vhost->fds + vhost->n_fds,
+				    (unsigned)ARRAY_SIZE(vhost->fds) - vhost->n_fds, &n_fds);
 
-	if (peer_fd_stuck() > STUCK_MAX)
-		return -EMFILE;
-	n = recvmsg(vhost->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -errno;
-	if (n == 0)
-		return -ENODATA;
+	if (n <= 0)
+		return n == 0 ? -ENODATA : n == -EINTR ? -EAGAIN : (int)n;
+	vhost->n_fds += n_fds;
 	vhost->have += (size_t)n;
-	return take_fds(vhost, &hdr);
+	return 0;
 }
 
 /* As receive; 0: a whole message is there. */

@@ -127,6 +127,16 @@ unsigned keeper_holds(pid_t keeper, const char *path)
 	return n;
 }
 
+void keeper_await_holds(pid_t keeper, const char *path, unsigned n)
+{
+	long deadline = now_ms() + WORLD_MS;
+
+	while (keeper_holds(keeper, path) != n)
+		if (now_ms() > deadline)
+			fail_msg("it has %u of %s instead of %u", keeper_holds(keeper, path), path,
+				 n);
+}
+
 static unsigned long count_sleeps(pid_t keeper)
 {
 	char path[64], line[256];

@@ -23,6 +23,8 @@ void keepers_kill(void);
 long keeper_await_end(pid_t keeper, int timeout_ms);
 /* How many of its descriptors are this path, or begin with it where it ends with "*". */
 unsigned keeper_holds(pid_t keeper, const char *path);
+/* Waits until it is so many: what peers passed, a thread closes. */
+void keeper_await_holds(pid_t keeper, const char *path, unsigned n);
 /* Measures for some seconds that it sleeps nearly all the time while nothing happens. */
 void keeper_expect_idle(pid_t keeper, const char *when);
 

@@ -260,7 +260,7 @@ static void test_last_words(void **state)
 		close(connection);
 	}
 	connect_daemon(&connection); /* its greeting comes after all that the last one said */
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE + 2 * SHAPE_NODES);
+	keeper_await_holds(scene.keeper, "pipe:*", LOG_PIPE + 2 * SHAPE_NODES);
 	close(connection);
 }
 
@@ -373,7 +373,7 @@ static void test_nonsense(void **state)
 	say(&message, sizeof(message), 2); /* which are no ring */
 	say(&message, sizeof(message), 1);
 	connect_daemon(&connection);
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE + 2 * SHAPE_NODES);
+	keeper_await_holds(scene.keeper, "pipe:*", LOG_PIPE + 2 * SHAPE_NODES);
 	close(connection);
 }
 
@@ -494,7 +494,7 @@ static void test_empty_packets(void **state)
 		keeper_expect_silence(connection);
 	}
 	connect_daemon(&connection);
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE);
+	keeper_await_holds(scene.keeper, "pipe:*", LOG_PIPE);
 	close(connection);
 }
 
@@ -554,7 +554,7 @@ static void test_other_version_changes_nothing(void **state)
 		;
 	connect_daemon(&connection); /* it is done with the last message when it greets */
 	close(connection);
-	assert_int_equal(keeper_holds(scene.keeper, "pipe:*"), LOG_PIPE + 2 * SHAPE_NODES);
+	keeper_await_holds(scene.keeper, "pipe:*", LOG_PIPE + 2 * SHAPE_NODES);
 }
 
 /* --- other users ------------------------------------------------------------------------- */

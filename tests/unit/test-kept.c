@@ -21,6 +21,7 @@
 
 #include "half-daemon.h"
 #include "keepers.h"
+#include "lingering.h"
 #include "log.h"
 #include "util.h"
 #include "world.h"
@@ -97,12 +98,12 @@ static int teardown(void **state)
 	return system(command);
 }
 
-/* The daemon hangs up, and has kept nothing. */
+/* The daemon hangs up, and keeps nothing: what it was passed, a thread closes. */
 static void expect_dropped(int connection)
 {
 	keeper_expect_silence(connection);
 	assert_false(ask(ORDER_LOOK).attached);
-	assert_int_equal(keeper_holds(scene.daemon, "pipe:*"), scene.pipes);
+	keeper_await_holds(scene.daemon, "pipe:*", scene.pipes);
 }
 
 static void say(const struct keeper_message *message, size_t size, unsigned n_fds)
@@ -133,6 +134,49 @@ static void test_nodes_that_are_no_devices(void **state)
 
 	(void)state;
 	say(&hello, sizeof(hello), 6);
+}
+
+/* A descriptor that waits when it is closed, with this message in place of a node. */
+static void say_lingering(int connection, struct lingering *lingering,
+			  const struct keeper_message *message, unsigned n_fds)
+{
+	const int fds[] = { lingering->fd, scene.pipe[1], scene.pipe[1],
+			    scene.pipe[0], scene.pipe[0], scene.pipe[0] };
+
+	assert_int_equal(usock_send(connection, message, sizeof(*message), fds, n_fds), 0);
+	close_fd(&lingering->fd);
+}
+
+static void test_node_that_lingers(void **state)
+{
+	struct keeper_message hello = hello_of_nodes();
+	struct lingering lingering;
+	int connection = keeper_accept(scene.listener);
+
+	(void)state;
+	lingering_open(&lingering);
+	say_lingering(connection, &lingering, &hello, 6);
+	assert_false(ask(ORDER_LOOK).attached);
+	lingering_close(&lingering);
+	expect_dropped(connection);
+}
+
+/* The number is wrong, and what comes behind it is not read any more. */
+static void test_descriptors_that_linger_unread(void **state)
+{
+	struct keeper_message hello = hello_of_nodes();
+	struct lingering lingering[2];
+	int connection = keeper_accept(scene.listener);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		lingering_open(&lingering[i]);
+	for (unsigned i = 0; i < 2; i++)
+		say_lingering(connection, &lingering[i], &hello, 1);
+	assert_false(ask(ORDER_LOOK).attached);
+	for (unsigned i = 0; i < 2; i++)
+		lingering_close(&lingering[i]);
+	expect_dropped(connection);
 }
 
 static void test_wrong_number_of_descriptors(void **state)
@@ -232,6 +276,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_nodes_that_are_no_devices),
+		TEST(test_node_that_lingers),
+		TEST(test_descriptors_that_linger_unread),
 		TEST(test_wrong_number_of_descriptors),
 		TEST(test_wrong_field),
 		TEST(test_words_of_a_daemon),

@@ -1,21 +1,29 @@
-/* Who is at the other end, and which domain a cgroup belongs to. */
+/* Who is at the other end, which domain a cgroup belongs to, and what a descriptor is that it passed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lingering.h"
+#include "now.h"
 #include "peer.h"
+#include "peer-fd.h"
 #include "usock.h"
 #include "util.h"
 
@@ -141,12 +149,69 @@ static void test_ended(void **state)
 	close(fd);
 }
 
+/* --- descriptors ---------------------------------------------------------------------------- */
+
+static void expect_kind(int fd, int kind)
+{
+	assert_true(fd >= 0);
+	assert_int_equal(peer_fd_kind(fd), kind);
+	close(fd);
+}
+
+static void test_kinds(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	expect_kind(memfd_create("memory", MFD_CLOEXEC), PEER_FD_MEMORY);
+	expect_kind(open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), PEER_FD_MEMORY);
+	expect_kind(eventfd(0, EFD_CLOEXEC), PEER_FD_EVENT);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	expect_kind(ends[0], PEER_FD_PIPE);
+	expect_kind(ends[1], PEER_FD_PIPE);
+	expect_kind(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), PEER_FD_PIPE);
+	expect_kind(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), PEER_FD_OTHER);
+	expect_kind(open("/dev/null", O_RDWR | O_CLOEXEC), PEER_FD_OTHER);
+	expect_kind(open("/proc/self/status", O_RDONLY | O_CLOEXEC), PEER_FD_OTHER);
+	expect_kind(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), PEER_FD_OTHER);
+	assert_int_equal(peer_fd_kind(-1), -EBADF);
+}
+
+/* At once where that waits for nobody, else in a thread. */
+static void test_close(void **state)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC), same;
+	struct lingering lingering;
+	long deadline;
+
+	(void)state;
+	same = fd;
+	peer_fd_close(&fd);
+	assert_int_equal(fd, -1);
+	assert_int_equal(fcntl(same, F_GETFD), -1);
+	same = fd = eventfd(0, EFD_CLOEXEC);
+	peer_fd_close(&fd);
+	assert_int_equal(fcntl(same, F_GETFD), -1);
+	peer_fd_close(&fd);
+	assert_int_equal(peer_fd_stuck(), 0);
+	lingering_open(&lingering);
+	peer_fd_close(&lingering.fd);
+	assert_int_equal(lingering.fd, -1);
+	assert_int_equal(peer_fd_stuck(), 1);
+	lingering_close(&lingering);
+	deadline = now_ms() + LINGERING_MS;
+	while (peer_fd_stuck() > 0)
+		assert_true(now_ms() < deadline);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cgroups),
 		cmocka_unit_test_setup_teardown(test_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lingering.h"
+#include "now.h"
+#include "peer-fd.h"
 #include "usock.h"
 #include "util.h"
 
@@ -367,8 +370,18 @@ static struct ends open_ends(int type)
 	return (struct ends){ ends[0], ends[1], before };
 }
 
+/* Threads close what was left out. */
+static void await_closed(void)
+{
+	long deadline = now_ms() + LINGERING_MS;
+
+	while (peer_fd_stuck() > 0)
+		assert_true(now_ms() < deadline);
+}
+
 static void close_ends(const struct ends *ends)
 {
+	await_closed();
 	close(ends->a);
 	close(ends->b);
 	assert_int_equal(count_fds(), ends->before);
@@ -472,33 +485,70 @@ static void test_empty_message(void **state)
 	close_ends(&ends);
 }
 
-/* So do more descriptors than it has room for. */
-static void test_too_many_descriptors(void **state)
+/* As many as the kernel passes: the last one is 'last', the others are stdin. */
+static void send_many_descriptors(int fd, int last)
 {
-	struct ends ends = open_ends(SOCK_SEQPACKET);
+	enum { MANY = 253 };
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(40 * sizeof(int))];
+		char bytes[CMSG_SPACE(MANY * sizeof(int))];
 	} control = { 0 };
 	struct iovec part = { .iov_base = (char[]){ 'x' }, .iov_len = 1 };
 	struct msghdr message = { .msg_iov = &part,
 				  .msg_iovlen = 1,
 				  .msg_control = control.bytes,
 				  .msg_controllen = sizeof(control.bytes) };
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(MANY * sizeof(int));
+	memcpy(CMSG_DATA(&control.header) + (MANY - 1) * sizeof(int), &last, sizeof(last));
+	assert_int_equal(sendmsg(fd, &message, 0), 1);
+}
+
+/* So do more descriptors than it has room for. */
+static void test_too_many_descriptors(void **state)
+{
+	struct ends ends = open_ends(SOCK_SEQPACKET);
 	int fds[USOCK_FDS_MAX];
 	char text[4];
 	unsigned n;
 
 	(void)state;
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(40 * sizeof(int));
-	assert_int_equal(sendmsg(ends.a, &message, 0), 1);
+	send_many_descriptors(ends.a, 0);
 	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), -EMSGSIZE);
 	assert_int_equal(n, 0);
 	assert_int_equal(
 		usock_send(ends.a, "x", 1, (int[USOCK_FDS_MAX + 1]){ 0 }, USOCK_FDS_MAX + 1),
 		-EINVAL);
+	close_ends(&ends);
+}
+
+/* Whatever is left out, nobody waits until it is closed. */
+static void test_left_out_descriptors_linger(void **state)
+{
+	struct ends ends = open_ends(SOCK_SEQPACKET);
+	struct lingering long_message, empty, too_many;
+	int fds[USOCK_FDS_MAX];
+	char text[4];
+	unsigned n;
+
+	(void)state;
+	lingering_open(&long_message);
+	assert_int_equal(usock_send(ends.a, "hello", 5, &long_message.fd, 1), 0);
+	close_fd(&long_message.fd);
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), -EMSGSIZE);
+	lingering_close(&long_message);
+	lingering_open(&empty);
+	assert_int_equal(usock_send(ends.a, "", 0, &empty.fd, 1), 0);
+	close_fd(&empty.fd);
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), 0);
+	lingering_close(&empty);
+	lingering_open(&too_many);
+	send_many_descriptors(ends.a, too_many.fd);
+	close_fd(&too_many.fd);
+	assert_int_equal(usock_receive(ends.b, text, sizeof(text), fds, &n), -EMSGSIZE);
+	lingering_close(&too_many);
 	close_ends(&ends);
 }
 
@@ -546,6 +596,7 @@ int main(void)
 		TEST(test_truncated_message),
 		TEST(test_empty_message),
 		TEST(test_too_many_descriptors),
+		TEST(test_left_out_descriptors_linger),
 		TEST(test_full),
 	};
 
