@@ -335,7 +335,7 @@ static int probe(struct probe_scan *scan, const struct probe_options *options)
 		error = report(&scan->list, options->json);
 	if (error) {
 		log_error("cannot probe: %s", strerror(-error));
-		return EX_SOFTWARE;
+		return ferror(stdout) ? EX_IOERR : EX_SOFTWARE;
 	}
 	if (status == EX_OK && scan->list.recognised == 0)
 		return explain_nothing(&scan->list);

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "router.h"
 #include "stage.h"
 #include "util.h"
 
@@ -208,6 +209,29 @@ static void many_buttons(void **state)
 	program_stop(&program);
 	puppet_unplug(&puppet[0]);
 	puppet_unplug(&puppet[1]);
+}
+
+/* One section matches more nodes than can be taken: the rest is left to the host, and that is said. */
+static void too_many(void **state)
+{
+	static struct puppet mouse[ROUTER_DEVICES + 1];
+	struct program program;
+	unsigned taken = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(mouse); i++)
+		plug(&mouse[i], mouse_model("odd mouse"), "test/many");
+	assert_int_equal(system("udevadm settle -t 300"), 0);
+	program_start(&program, TWO_CONF);
+	program_expect(&program, "more than 64 devices");
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		program_expect(&program, "odd mouse) is grabbed");
+	for (unsigned i = 0; i < ARRAY_SIZE(mouse); i++)
+		taken += node_is_grabbed(mouse[i].uinput.devnode);
+	assert_int_equal(taken, ROUTER_DEVICES);
+	program_stop(&program);
+	for (unsigned i = 0; i < ARRAY_SIZE(mouse); i++)
+		puppet_unplug(&mouse[i]);
 }
 
 static void game_pad(void **state)
@@ -704,6 +728,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(odd_axis_and_no_name, world_reset),
 		cmocka_unit_test_teardown(joystick_bits, world_reset),
 		cmocka_unit_test_teardown(many_buttons, world_reset),
+		cmocka_unit_test_teardown(too_many, world_reset),
 		cmocka_unit_test_teardown(game_pad, world_reset),
 		cmocka_unit_test_teardown(repeat_rate, world_reset),
 		cmocka_unit_test_teardown(wheel_without_clicks, world_reset),

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vt.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -249,9 +250,93 @@ static void test_hiding(void **state)
 	stage_close(&stage);
 }
 
+/* --- the host's own keys ---------------------------------------------------------------- */
+
+struct console {
+	int tty, second, active; /* active: readable (POLLPRI) when another one is shown */
+};
+
+static int shown(const struct console *console)
+{
+	struct vt_stat status;
+
+	assert_int_equal(ioctl(console->tty, VT_GETSTATE, &status), 0);
+	return status.v_active;
+}
+
+/* A terminal that nobody has opened is not switched to. False where the machine has none. */
+static bool open_console(struct console *console)
+{
+	*console = (struct console){ .tty = open("/dev/tty0", O_RDWR | O_CLOEXEC),
+				     .second = open("/dev/tty2", O_RDWR | O_NOCTTY | O_CLOEXEC),
+				     .active = open("/sys/class/tty/tty0/active", O_RDONLY) };
+	return console->tty >= 0 && console->second >= 0 && console->active >= 0;
+}
+
+static void close_console(struct console *console)
+{
+	close(console->tty);
+	close(console->second);
+	close(console->active);
+}
+
+static void press_ctrl_alt(struct stage *stage, unsigned key)
+{
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&stage->keyboard, KEY_LEFTALT, 1);
+	puppet_key(&stage->keyboard, key, 1);
+	puppet_key(&stage->keyboard, key, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTALT, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
+}
+
+static void expect_shown(struct console *console, int number)
+{
+	struct pollfd changed = { .fd = console->active, .events = POLLPRI };
+	char name[16];
+
+	while (pread(console->active, name, sizeof(name), 0) > 0 && shown(console) != number)
+		if (poll(&changed, 1, WORLD_MS) != 1)
+			fail_msg("tty%d is shown instead of tty%d", shown(console), number);
+}
+
+/* Ctrl+Alt+Fn: through the clone, while the host has the focus; never while a guest has it. */
+static void test_console_switch(void **state)
+{
+	struct console console;
+	struct stage stage;
+
+	(void)state;
+	if (!open_console(&console)) {
+		puts("skip: no virtual terminals here (/dev/tty0, /dev/tty2)");
+		skip();
+	}
+	stage_open(&stage, STAGE_CONF);
+	expect_shown(&console, 1);
+	press_ctrl_alt(&stage, KEY_F2);
+	expect_shown(&console, 2);
+	press_ctrl_alt(&stage, KEY_F1);
+	expect_shown(&console, 1);
+	stage_drain_host(&stage);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	press_ctrl_alt(&stage, KEY_F2);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTCTRL, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_LEFTALT, 1);
+	observer_expect(&stage.guest_keyboard, EV_KEY, KEY_F2, 1);
+	observer_expect_nothing(&stage.host_keyboard);
+	assert_int_equal(shown(&console), 1);
+	stage_focus_host(&stage);
+	stage_close(&stage);
+	close_console(&console);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(test_hiding, world_reset) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_hiding, world_reset),
+		cmocka_unit_test_teardown(test_console_switch, world_reset),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --xml and --qemu-args as a program: what goes to which stream, and how it ends.
+# evswitch as a program, mostly with --xml and --qemu-args: what goes to which stream, and how it ends.
 # usage: tests/unit/test-print.sh PATH_TO_EVSWITCH
 set -uo pipefail
 
@@ -60,8 +60,27 @@ run 78 -c "$tmp/wrong" --qemu-args win10
 silent out
 
 # What could not be written is no success.
-if "$evswitch" -c "$tmp/conf" --xml win10 >/dev/full 2>"$tmp/err"; then fail 'a full disk is a success'; else pass; fi
-says err 'No space left'
+# full ARGUMENTS...: on a full disk
+full() {
+	local status=0
+	"$evswitch" "$@" >/dev/full 2>"$tmp/err" </dev/null || status=$?
+	if ((status == 74)); then pass; else fail "evswitch $*, on a full disk: exit status $status instead of 74"; fi
+	says err 'No space left'
+}
+full -c "$tmp/conf" --xml win10
+full -c "$tmp/conf" --qemu-args win10
+full --probe --json --seconds 1
+
+# An internal error: descriptors for its libraries, and no more.
+run_poor() {
+	local expected=$1 status=0
+	shift
+	(ulimit -n 5 && exec "$evswitch" "$@") >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+	if ((status == expected)); then pass; else fail "evswitch $*, without descriptors: exit status $status instead of $expected"; fi
+	says err 'Too many open files'
+}
+run_poor 70 --probe --seconds 1
+run_poor 71 -c "$tmp/conf"
 
 printf '[evswitch]\nsocket-dir = /run/evswitch\n[device a]\nname = a\n[guest a]\nvia = vhost-user\n' >"$tmp/conf"
 run 0 -c "$tmp/conf" --xml a
