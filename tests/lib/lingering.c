@@ -1,4 +1,4 @@
-/* A socket that nobody can close without waiting. */
+/* A stuck socket, and a clock. */
 #include "lingering.h"
 
 #include <setjmp.h>
@@ -7,12 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "usock.h"
@@ -25,39 +22,16 @@ static void *expire(void *arg)
 
 	if (poll(&in, 1, LINGERING_MS) == 0) {
 		atomic_store(&lingering->expired, true);
-		close_fd(&lingering->peer);
+		stuck_end(&lingering->stuck);
 	}
 	return NULL;
 }
 
-static void connect_pair(struct lingering *lingering)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	autoclose int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-	lingering->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(lingering->fd, (struct sockaddr *)&address, size), 0);
-	lingering->peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(lingering->peer >= 0);
-}
-
 void lingering_open(struct lingering *lingering)
 {
-	static const struct linger option = { .l_onoff = 1, .l_linger = 3600 };
-	char bytes[65536] = "";
-
 	*lingering = (struct lingering){ .fd = -1 };
-	connect_pair(lingering);
-	assert_int_equal(setsockopt(lingering->fd, SOL_SOCKET, SO_LINGER, &option, sizeof(option)),
-			 0);
-	while (send(lingering->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
-	assert_int_equal(errno, EAGAIN);
+	assert_true(stuck_make(&lingering->stuck, STUCK_SOCKET));
+	lingering->fd = steal_fd(&lingering->stuck.fd);
 	assert_int_equal(pipe2(lingering->ends, O_CLOEXEC), 0);
 	assert_int_equal(pthread_create(&lingering->thread, NULL, expire, lingering), 0);
 }
@@ -73,8 +47,8 @@ void lingering_close(struct lingering *lingering)
 	close_fd(&lingering->ends[1]);
 	pthread_join(lingering->thread, NULL);
 	close_fd(&lingering->ends[0]);
-	close_fd(&lingering->peer);
 	close_fd(&lingering->fd);
+	stuck_end(&lingering->stuck);
 	if (atomic_load(&lingering->expired))
 		fail_msg("somebody waited until the socket was closed");
 }

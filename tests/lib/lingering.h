@@ -1,20 +1,22 @@
 /*
- * A descriptor whose close waits: a TCP socket that lingers, full of bytes that its peer does not read. After
- * LINGERING_MS the peer goes away, so that a test that waits for it fails instead of standing still.
+ * A descriptor whose close waits (stuck.h). After LINGERING_MS it waits no more, so that a test in which
+ * somebody waited for it fails instead of standing still.
  */
 #pragma once
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define LINGERING_MS 10000
+#include "stuck.h"
+
+#define LINGERING_MS 40000
 
 struct lingering {
-	int fd;   /* to be handed over: whoever closes it last waits */
-	int peer; /* its other end */
+	int fd; /* to be handed over: whoever closes it last waits */
+	struct stuck stuck;
 	int ends[2];
 	pthread_t thread;
-	atomic_bool expired; /* the peer has gone away by itself */
+	atomic_bool expired; /* it waits no more by itself */
 };
 
 void lingering_open(struct lingering *lingering);

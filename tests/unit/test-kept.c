@@ -26,6 +26,8 @@
 #include "util.h"
 #include "world.h"
 
+#define NOBODY 65534
+
 struct scene {
 	char dir[32], name[32];
 	pid_t daemon;
@@ -136,7 +138,18 @@ static void test_nodes_that_are_no_devices(void **state)
 	say(&hello, sizeof(hello), 6);
 }
 
-/* A descriptor that waits when it is closed, with this message in place of a node. */
+static void stop_daemon(void)
+{
+	int status;
+
+	kill(scene.daemon, SIGSTOP);
+	assert_int_equal(waitpid(scene.daemon, &status, WUNTRACED), scene.daemon);
+}
+
+/*
+ * A descriptor that waits when it is closed, with this message in place of a node. The daemon stands
+ * still: who closes it last waits, and that is not to be the test.
+ */
 static void say_lingering(int connection, struct lingering *lingering,
 			  const struct keeper_message *message, unsigned n_fds)
 {
@@ -155,7 +168,9 @@ static void test_node_that_lingers(void **state)
 
 	(void)state;
 	lingering_open(&lingering);
+	stop_daemon();
 	say_lingering(connection, &lingering, &hello, 6);
+	kill(scene.daemon, SIGCONT);
 	assert_false(ask(ORDER_LOOK).attached);
 	lingering_close(&lingering);
 	expect_dropped(connection);
@@ -171,8 +186,10 @@ static void test_descriptors_that_linger_unread(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++)
 		lingering_open(&lingering[i]);
+	stop_daemon();
 	for (unsigned i = 0; i < 2; i++)
 		say_lingering(connection, &lingering[i], &hello, 1);
+	kill(scene.daemon, SIGCONT);
 	assert_false(ask(ORDER_LOOK).attached);
 	for (unsigned i = 0; i < 2; i++)
 		lingering_close(&lingering[i]);
@@ -187,6 +204,29 @@ static void test_wrong_number_of_descriptors(void **state)
 	say(&hello, sizeof(hello), 2);
 	hello = keeper_message(KEEPER_HELLO);
 	say(&hello, sizeof(hello), 2);
+}
+
+/* What it sent would be believed, and the guest's devices, with all that is typed, handed to it. */
+static void test_keeper_of_another_user(void **state)
+{
+	struct keeper_message hello = keeper_message(KEEPER_HELLO);
+	int connection, rc;
+
+	(void)state;
+	if (geteuid() != 0) {
+		puts("skip: another user's keeper takes root");
+		skip();
+	}
+	connection = keeper_accept(scene.listener); /* to us: it was made before */
+	/* The kernel notes who calls listen. */
+	assert_int_equal(seteuid(NOBODY), 0);
+	assert_int_equal(listen(scene.listener, 1), 0);
+	assert_int_equal(seteuid(0), 0);
+	close(connection);
+	connection = keeper_accept(scene.listener);
+	rc = usock_send(connection, &hello, sizeof(hello), NULL, 0);
+	assert_true(rc == 0 || rc == -EPIPE || rc == -ECONNRESET);
+	expect_dropped(connection);
 }
 
 static void test_wrong_field(void **state)
@@ -279,6 +319,7 @@ int main(void)
 		TEST(test_node_that_lingers),
 		TEST(test_descriptors_that_linger_unread),
 		TEST(test_wrong_number_of_descriptors),
+		TEST(test_keeper_of_another_user),
 		TEST(test_wrong_field),
 		TEST(test_words_of_a_daemon),
 		TEST(test_empty_packet),

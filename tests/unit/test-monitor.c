@@ -32,6 +32,7 @@
 
 #define SESSION_MS 30000
 #define STEP_MS    20
+#define NOBODY     65534
 #define TEXT_MAX   16384
 
 /* --- what it says -------------------------------------------------------------------------- */
@@ -607,6 +608,36 @@ static void test_qinput_by_running(void **state)
 	}
 }
 
+/* --- whose it is ---------------------------------------------------------------------------- */
+
+/* It is told nothing, whoever would listen to it. */
+static void expect_refused(void (*listen_by)(void))
+{
+	if (geteuid() != 0) {
+		puts("skip: another user's monitor takes root");
+		skip();
+	}
+	/* The kernel notes who calls listen. */
+	assert_int_equal(seteuid(NOBODY), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(seteuid(0), 0);
+	listen_by();
+	assert_false(outcome.up);
+	assert_false(outcome.ready);
+}
+
+static void test_life_of_another_user(void **state)
+{
+	(void)state;
+	expect_refused(listen_by_life);
+}
+
+static void test_qinput_of_another_user(void **state)
+{
+	(void)state;
+	expect_refused(listen_by_qinput);
+}
+
 /* --- adding and removing, by a monitor that fails ------------------------------------------- */
 
 /* Until so many of attach_add and attach_remove have ended, over all the monitor's sessions. */
@@ -772,6 +803,8 @@ int main(void)
 		TEST(test_life_by_status),
 		TEST(test_qinput),
 		TEST(test_qinput_by_running),
+		TEST(test_life_of_another_user),
+		TEST(test_qinput_of_another_user),
 		TEST(test_monitor_closes_at_each_removal),
 		TEST(test_monitor_closes_once),
 		TEST(test_monitor_closes_at_undoing),

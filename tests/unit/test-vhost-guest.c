@@ -398,6 +398,22 @@ static void release_all_releases_what_is_down(void **state)
 	stand_survived(stand);
 }
 
+/* In several frames: one does not hold so many. */
+static void release_all_releases_a_hundred(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+
+	stand_begin(stand, &linux_guest);
+	for (uint16_t code = KEY_ESC; code <= KEY_ESC + 100; code++)
+		key(stand, code, 1);
+	guest_drain(fe, &stand->backend);
+	backend_release_all(&stand->backend, DEVICE);
+	guest_drain(fe, &stand->backend);
+	expect_all_up(stand);
+	stand_survived(stand);
+}
+
 static void release_all_of_nothing_sends_nothing(void **state)
 {
 	struct stand *stand = *state;
@@ -1122,6 +1138,7 @@ int main(int argc, char **argv)
 		TEST(what_waited_comes_in_the_models_steps),
 		TEST(indices_wrap),
 		TEST(release_all_releases_what_is_down),
+		TEST(release_all_releases_a_hundred),
 		TEST(release_all_of_nothing_sends_nothing),
 		TEST(guest_repeats_by_itself),
 		TEST(repetitions_for_a_guest_that_does_not),

@@ -1693,6 +1693,34 @@ static void lie_chain(struct stand *stand, const struct vring_desc *chain, unsig
 	breaks(stand);
 }
 
+static void expect_told(struct stand *stand, unsigned ring)
+{
+	struct pollfd err = { .fd = stand->fe.ring[ring].err, .events = POLLIN };
+
+	if (poll(&err, 1, BACKEND_MS) != 1)
+		fail_msg("QEMU is not told that the ring broke");
+}
+
+/* A frame finds it, and nobody kicks. */
+static void broken_ring_is_told_after_a_frame(struct stand *stand)
+{
+	guest_lie(&stand->fe, EVENTQ, 64);
+	guest_lie(&stand->fe, EVENTQ, 64);
+	type(stand);
+	backend_await_up(&stand->backend, DEVICE, false);
+	expect_told(stand, EVENTQ);
+	again(stand);
+}
+
+/* It was kicked, and is looked at once more later: when the front end is gone with its memory. */
+static void kicked_and_gone(struct stand *stand)
+{
+	guest_kick_anyway(&stand->fe, EVENTQ);
+	backend_sync(&stand->backend);
+	stand_end(stand);
+	usleep(2200000); /* time is what it waits for */
+}
+
 static void avail_index_does_not_jump(struct stand *stand)
 {
 	static const uint16_t indices[] = { 65, 66, 0x7fff, 0x8000, 0xffff };
@@ -2135,6 +2163,36 @@ static void status_is_long_enough(struct stand *stand)
 	}
 }
 
+/* The rest is not taken from the event before it. */
+static void short_status_after_a_whole_one(struct stand *stand)
+{
+	const struct guest_event num = { EV_LED, LED_NUML, 1 }, caps = { EV_LED, LED_CAPSL, 1 };
+	struct vring_desc *desc = desc_of(stand, STATUSQ);
+
+	frontend_sync(&stand->fe);
+	memcpy(stand->fe.status, &num, sizeof(num));
+	memcpy(stand->fe.status + sizeof(num), &caps, sizeof(caps));
+	desc[0] = desc[1] = status_desc(stand);
+	desc[1].addr += sizeof(num);
+	desc[1].len = 4;
+	guest_lie(&stand->fe, STATUSQ, 0);
+	guest_lie(&stand->fe, STATUSQ, 1);
+	guest_kick_anyway(&stand->fe, STATUSQ);
+	while (!backend_state(&stand->backend, DEVICE).leds)
+		backend_sync(&stand->backend);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).leds, 1U << LED_NUML);
+	again(stand);
+}
+
+static void broken_status_queue_is_told(struct stand *stand)
+{
+	frontend_sync(&stand->fe);
+	guest_lie(&stand->fe, STATUSQ, 64);
+	guest_kick_anyway(&stand->fe, STATUSQ);
+	expect_told(stand, STATUSQ);
+	again(stand);
+}
+
 static void status_is_mapped(struct stand *stand)
 {
 	const struct vhost_region *region = stand->fe.memory.region;
@@ -2288,6 +2346,10 @@ static const struct hostile list[] = {
 	{ REALIZED, H(config_of_any_selection) }, /* CVE-2021-3545 */
 	{ REALIZED, H(config_is_only_read) },
 	/* The guest's part. */
+	{ STARVED, H(broken_ring_is_told_after_a_frame) },
+	{ STARVED, H(kicked_and_gone) },
+	{ STARVED, H(broken_ring_is_told_after_a_frame) },
+	{ STARVED, H(kicked_and_gone) },
 	{ STARVED, H(avail_index_does_not_jump) },  /* CVE-2016-5403, rust-vmm's vm-virtio 196 */
 	{ STARVED, H(head_is_bounded) },            /* CVE-2026-86846 */
 	{ STARVED, H(next_is_bounded) },            /* DPDK's control queue, 2026-01 */
@@ -2317,6 +2379,8 @@ static const struct hostile list[] = {
 	{ STARTED, H(leds_that_the_device_has_not) },
 	{ STARTED, H(status_is_readable) },
 	{ STARTED, H(status_is_long_enough) },
+	{ STARTED, H(short_status_after_a_whole_one) },
+	{ STARTED, H(broken_status_queue_is_told) },
 	{ STARTED, H(status_is_mapped) },
 	{ STARTED, H(status_head_is_bounded) },
 	{ STARTED, H(status_chain_does_not_loop) },

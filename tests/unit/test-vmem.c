@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,6 +111,93 @@ static void finds_whole_extents_only(void **state)
 	assert_non_null(vmem_user(&vmem, 0x6000, 0x1000));
 	assert_null(vmem_user(&vmem, 0x5fff, 2));
 	assert_null(vmem_user(&vmem, 0x6800, UINT64_MAX));
+}
+
+/* Nothing of it is mapped, and what was before stays. */
+static void refuses_a_file_that_cannot_be_written(void **state)
+{
+	static const struct vmem_area area = { .guest = 0, .size = 0x1000, .user = 0 };
+	char path[32];
+	int fd;
+
+	(void)state;
+	assert_int_equal(map(&area, 1), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[1]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(vmem_map(&vmem, &area, &fd, 1), -EACCES);
+	assert_non_null(vmem_guest(&vmem, 0, 1));
+	assert_int_equal(mapped(), 1);
+	close(fd);
+}
+
+static void areas_may_touch_in_any_order(void **state)
+{
+	static const struct vmem_area areas[] = {
+		{ .guest = 0x2000, .size = 0x1000, .user = 0x6000 },
+		{ .guest = 0x1000, .size = 0x1000, .user = 0x5000 },
+		{ .guest = 0x3000, .size = 0x1000, .user = 0x7000 },
+	};
+
+	(void)state;
+	assert_int_equal(map(areas, ARRAY_SIZE(areas)), 0);
+	assert_int_equal(mapped(), ARRAY_SIZE(areas));
+	vmem_unmap(&vmem);
+	assert_int_equal(mapped(), 0);
+}
+
+static void empty_areas_and_extents(void **state)
+{
+	static const struct vmem_area area = { .guest = 0x1000, .size = 0x1000, .user = 0x1000 };
+	static const struct vmem_area empty = { .guest = 0, .size = 0, .user = 0, .offset = 1 };
+
+	(void)state;
+	assert_int_equal(map(&empty, 1), -EINVAL);
+	assert_int_equal(map(&area, 1), 0);
+	assert_null(vmem_user(&vmem, 0x2000, 0)); /* the first byte behind it */
+}
+
+/* Guest memory stays out of core dumps. */
+static void is_not_dumped(void **state)
+{
+	static const struct vmem_area area = { .guest = 0, .size = 0x1000, .user = 0 };
+	bool ours = false, left_out = false;
+	char line[512];
+	FILE *maps;
+
+	(void)state;
+	assert_int_equal(map(&area, 1), 0);
+	maps = fopen("/proc/self/smaps", "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (strstr(line, "memfd:guest"))
+			ours = true;
+		if (ours && strncmp(line, "VmFlags:", 8) == 0) {
+			left_out = strstr(line, " dd");
+			break;
+		}
+	}
+	fclose(maps);
+	assert_true(left_out);
+}
+
+/* Pages of 2 MiB are mapped whole, wherever the area in them begins. */
+static void huge_pages(void **state)
+{
+	static const struct vmem_area area = {
+		.guest = 0, .size = 0x100000, .user = 0, .offset = 0x80000
+	};
+	int fd = memfd_create("guest", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+
+	(void)state;
+	if (fd < 0 || ftruncate(fd, 0x200000) < 0) {
+		puts("skip: no huge pages of 2 MiB in this kernel");
+		skip();
+	}
+	assert_int_equal(vmem_map(&vmem, &area, &fd, 1), 0);
+	vmem_unmap(&vmem);
+	assert_int_equal(mapped(), 0);
+	close(fd);
 }
 
 static void maps_at_odd_offsets(void **state)
@@ -353,12 +441,23 @@ static void other_bus_errors_are_fatal(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		vmem_test(finds_both_kinds_of_address), vmem_test(finds_whole_extents_only),
-		vmem_test(maps_at_odd_offsets),         vmem_test(shares_what_it_writes),
-		vmem_test(refuses_bad_tables),          vmem_test(refuses_overlaps_of_any_two),
-		vmem_test(refuses_bad_numbers),         vmem_test(caps_the_total),
-		vmem_test(refuses_what_is_no_memory),   vmem_test(leaks_nothing_on_failure),
-		vmem_test(replaces_the_table),          vmem_test(survives_a_truncated_file),
+		vmem_test(finds_both_kinds_of_address),
+		vmem_test(finds_whole_extents_only),
+		vmem_test(refuses_a_file_that_cannot_be_written),
+		vmem_test(areas_may_touch_in_any_order),
+		vmem_test(empty_areas_and_extents),
+		vmem_test(is_not_dumped),
+		vmem_test(huge_pages),
+		vmem_test(maps_at_odd_offsets),
+		vmem_test(shares_what_it_writes),
+		vmem_test(refuses_bad_tables),
+		vmem_test(refuses_overlaps_of_any_two),
+		vmem_test(refuses_bad_numbers),
+		vmem_test(caps_the_total),
+		vmem_test(refuses_what_is_no_memory),
+		vmem_test(leaks_nothing_on_failure),
+		vmem_test(replaces_the_table),
+		vmem_test(survives_a_truncated_file),
 		vmem_test(other_bus_errors_are_fatal),
 	};
 
