@@ -762,6 +762,7 @@ static void close_in(enum close_in when)
 	client.close_in = when;
 	connect_peer();
 	say(GREETING NEGOTIATED);
+	settle();
 	if (client.qmp)
 		ask("stop", NULL, "a");
 	say("{\"event\":\"X\"}{\"return\":{},\"id\":1}{\"event\":\"Y\"}nonsense");
