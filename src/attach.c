@@ -176,7 +176,9 @@ void attach_step_failed(struct attach *attach, int rc, const char *words)
 	}
 	name_kept(attach, words, kept);
 	if (attach->doing == ATTACH_UNDOES) {
-		log_warn("guest %s: QEMU keeps a part of its input: %s", attach->guest->name, kept);
+		log_limited(&attach->life->limit, LOG_LEVEL_WARN,
+			    "guest %s: QEMU keeps a part of its input: %s", attach->guest->name,
+			    kept);
 		finish(attach, attach->rc, attach->words);
 	} else {
 		finish(attach, rc, kept);

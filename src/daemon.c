@@ -35,6 +35,7 @@ struct daemon {
 	struct hotplug hotplug;
 	struct signals signals;
 	struct notify notify;
+	char status[96]; /* as it was told last */
 	struct timer watchdog, trial, start;
 	unsigned start_tries;
 	bool ping_due;
@@ -122,10 +123,14 @@ static int router_enter(struct router *router, unsigned target)
 static void tell_status(struct daemon *daemon)
 {
 	const struct router *router = &daemon->router;
-	char status[96];
+	char status[sizeof(daemon->status)];
 
 	snprintf(status, sizeof(status), "STATUS=focus: %s%s", target_name(daemon, router->focus),
 		 router->awaited ? ", which takes nothing yet" : "");
+	/* A guest can cause any number that say the same. */
+	if (strcmp(status, daemon->status) == 0)
+		return;
+	memcpy(daemon->status, status, sizeof(status));
 	notify_send(&daemon->notify, status);
 }
 
@@ -184,8 +189,8 @@ static void guest_reset(struct guest *guest, const char *why)
 
 	if (router->focus != target_of(guest))
 		return;
-	log_info("guest %s: %s: the focus stays%s", guest->conf->name, why,
-		 guest->ready ? "" : "; it takes nothing yet");
+	log_limited(&guest->limit, LOG_LEVEL_INFO, "guest %s: %s: the focus stays%s",
+		    guest->conf->name, why, guest->ready ? "" : "; it takes nothing yet");
 	router_target_reset(router, target_of(guest), guest->ready);
 	show_all_leds(daemon);
 	tell_status(daemon);

@@ -273,7 +273,8 @@ static void write_leds(struct device *device, unsigned which, uint16_t leds)
 		return;
 	ev[n++] = event(EV_SYN, SYN_REPORT, 0);
 	if (write(device->fd, ev, n * sizeof(*ev)) < 0 && errno != ENODEV)
-		log_warn("%s: cannot set its LEDs: %s", device->devnode, strerror(errno));
+		log_limited(&device->limit, LOG_LEVEL_WARN, "%s: cannot set its LEDs: %s",
+			    device->devnode, strerror(errno));
 }
 
 uint16_t device_leds(const struct device *device)

@@ -15,6 +15,7 @@
 
 #include "frame.h"
 #include "keyset.h"
+#include "log.h"
 #include "loop.h"
 #include "wheel.h"
 
@@ -45,10 +46,11 @@ struct device {
 	struct timer timer; /* until grabbed: the deadline for neutral, or the next try */
 	bool grabbed;
 	bool busy_told;
-	bool dropped;       /* between a SYN_DROPPED and the SYN_REPORT that ends it */
-	bool leds_differ;   /* somebody else wrote a LED in the batch in hand */
-	uint16_t leds;      /* wanted, of the lock LEDs: bit n for LED code n */
-	struct keyset down; /* by what was delivered */
+	bool dropped;           /* between a SYN_DROPPED and the SYN_REPORT that ends it */
+	bool leds_differ;       /* somebody else wrote a LED in the batch in hand */
+	struct log_limit limit; /* of what those cause who set LEDs */
+	uint16_t leds;          /* wanted, of the lock LEDs: bit n for LED code n */
+	struct keyset down;     /* by what was delivered */
 	struct wheel wheel;
 	struct frame frame; /* being assembled */
 };

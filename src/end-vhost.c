@@ -16,6 +16,8 @@ struct end_vhost {
 	char path[SHAPE_NODES][USOCK_PATH_MAX];
 	struct usock_trust trust;
 	pid_t refused; /* the last that was logged */
+	/* Of those who connected: what others cause does not hide who was let in. */
+	struct log_limit admitted, refusals;
 };
 
 static struct end_vhost *to_vhost(struct end *end)
@@ -63,12 +65,14 @@ static bool admit(struct vinput *device, int fd)
 		return false;
 	why = why_refused(vhost, &peer);
 	if (!why)
-		log_info("guest %s: process %d (%s) of user %u has connected%s", guest,
-			 (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid,
-			 what_is_unknown(vhost, &peer));
+		log_limited(&vhost->admitted, LOG_LEVEL_INFO,
+			    "guest %s: process %d (%s) of user %u has connected%s", guest,
+			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid,
+			    what_is_unknown(vhost, &peer));
 	else if (peer.pid != vhost->refused)
-		log_warn("guest %s: process %d (%s) of user %u may not connect: %s", guest,
-			 (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid, why);
+		log_limited(&vhost->refusals, LOG_LEVEL_WARN,
+			    "guest %s: process %d (%s) of user %u may not connect: %s", guest,
+			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid, why);
 	if (why)
 		vhost->refused = peer.pid;
 	return !why;

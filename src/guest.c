@@ -76,13 +76,15 @@ static const struct sink_owner sink_owner = { .down = sink_down,
 
 static void given(struct attach *attach, int rc, const char *words)
 {
-	const struct guest *guest = container_of(attach, struct guest, attach);
+	struct guest *guest = container_of(attach, struct guest, attach);
 
 	if (rc == 0)
-		log_info("guest %s: its running VM was given its devices", guest->conf->name);
+		log_limited(&guest->limit, LOG_LEVEL_INFO,
+			    "guest %s: its running VM was given its devices", guest->conf->name);
 	else
-		log_warn("guest %s: its running VM cannot be given its devices: %s",
-			 guest->conf->name, words);
+		log_limited(&guest->limit, LOG_LEVEL_WARN,
+			    "guest %s: its running VM cannot be given its devices: %s",
+			    guest->conf->name, words);
 }
 
 /* By an earlier configuration, whose devices the VM has until it lets go of them. */
@@ -101,8 +103,9 @@ static void offer(struct guest *guest)
 		return;
 	guest->offered = true;
 	if (attach_add(&guest->attach, given, &why) < 0)
-		log_info("guest %s: its running VM cannot be given its devices: %s",
-			 guest->conf->name, why);
+		log_limited(&guest->limit, LOG_LEVEL_INFO,
+			    "guest %s: its running VM cannot be given its devices: %s",
+			    guest->conf->name, why);
 }
 
 static void taken_back(struct attach *attach, int rc, const char *words)
@@ -140,8 +143,9 @@ static void attach(struct guest *guest)
 	int rc = guest->sink->ops->attach(guest->sink);
 
 	if (rc < 0)
-		log_error("guest %s: its keeper does not take what is its: %s", guest->conf->name,
-			  strerror(-rc));
+		log_limited(&guest->limit, LOG_LEVEL_ERROR,
+			    "guest %s: its keeper does not take what is its: %s", guest->conf->name,
+			    strerror(-rc));
 }
 
 static void open_sink(struct guest *guest, const struct keeper_identity *identity)
@@ -151,8 +155,8 @@ static void open_sink(struct guest *guest, const struct keeper_identity *identit
 		guest->sink->domain = guest->conf->libvirt;
 	guest->open_error = guest->sink ? guest->sink->ops->open(guest->sink) : -ENOMEM;
 	if (guest->open_error < 0) {
-		log_error("guest %s: cannot make its devices: %s", guest->conf->name,
-			  strerror(-guest->open_error));
+		log_limited(&guest->limit, LOG_LEVEL_ERROR, "guest %s: cannot make its devices: %s",
+			    guest->conf->name, strerror(-guest->open_error));
 		sink_free(guest->sink);
 		guest->sink = NULL;
 		return;
@@ -170,8 +174,9 @@ static void look(struct timer *timer)
 	if (guest->focused || guest_takes_back(guest) || !guest->sink ||
 	    !guest->sink->ops->vacant(guest->sink))
 		return;
-	log_info("guest %s: its VM has let go of the devices of an earlier configuration",
-		 guest->conf->name);
+	log_limited(&guest->limit, LOG_LEVEL_INFO,
+		    "guest %s: its VM has let go of the devices of an earlier configuration",
+		    guest->conf->name);
 	timer_arm(timer, 0, 0);
 	sink_free(guest->sink);
 	guest->sink = NULL;
@@ -190,9 +195,11 @@ static void kept_attached(struct kept *kept)
 	} else if (!hello->in_use || !sink_ops_of(hello->identity.via)) {
 		kept_retire(kept);
 	} else {
-		log_warn("guest %s: the VM still has the devices of an earlier configuration (via "
-			 "= %s): they are used until it ends",
-			 guest->conf->name, hello->identity.via);
+		log_limited(
+			&guest->limit, LOG_LEVEL_WARN,
+			"guest %s: the VM still has the devices of an earlier configuration (via "
+			"= %s): they are used until it ends",
+			guest->conf->name, hello->identity.via);
 		timer_arm(&guest->look, GUEST_LOOK_MS, GUEST_LOOK_MS);
 		open_sink(guest, &hello->identity);
 	}
@@ -219,7 +226,8 @@ static void life_state(struct life *life)
 {
 	struct guest *guest = container_of(life, struct guest, life);
 
-	log_debug("guest %s: its VM: %s", guest->conf->name, life_state_name(life->state));
+	log_limited(&guest->limit, LOG_LEVEL_DEBUG, "guest %s: its VM: %s", guest->conf->name,
+		    life_state_name(life->state));
 	if (life->state == LIFE_PAUSED)
 		guest->ops->down(guest, "its VM is paused");
 	else if (life->state == LIFE_OFF)

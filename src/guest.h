@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "kept.h"
 #include "life.h"
+#include "log.h"
 #include "shape.h"
 #include "sink.h"
 
@@ -45,10 +46,11 @@ struct guest {
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool focused;
-	bool ready;        /* while it has the focus: it takes events */
-	bool paused;       /* by what its life said last */
-	bool offered;      /* its devices, to the QEMU that runs now */
-	bool ends;         /* no VM is given devices any more */
+	bool ready;             /* while it has the focus: it takes events */
+	bool paused;            /* by what its life said last */
+	bool offered;           /* its devices, to the QEMU that runs now */
+	bool ends;              /* no VM is given devices any more */
+	struct log_limit limit; /* of what its VM and its keeper cause */
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
 	struct life life; /* followed where the configuration names its domain or monitor */

@@ -30,6 +30,7 @@ struct keeper {
 	struct watch listener, daemon;
 	struct timer look; /* while there is no daemon: is the guest still there? */
 	unsigned patience; /* looks that are left before a guest that is not there ends it */
+	struct log_limit limit;
 	bool quit;
 	bool state_due; /* the daemon's socket was full */
 	struct keeper_state state;
@@ -206,7 +207,8 @@ static void refuse(struct keeper *keeper, int fd)
 {
 	struct keeper_message busy = keeper_message(KEEPER_BUSY);
 
-	log_debug("guest %s: a second daemon has asked", keeper->guest);
+	log_limited(&keeper->limit, LOG_LEVEL_DEBUG, "guest %s: a second daemon has asked",
+		    keeper->guest);
 	usock_send(fd, &busy, sizeof(busy), NULL, 0);
 }
 
@@ -253,7 +255,8 @@ static bool make_end(struct keeper *keeper, const struct keeper_open *open)
 		return true;
 	}
 	snprintf(keeper->state.why, sizeof(keeper->state.why), "%s: %s", what, strerror(-rc));
-	log_error("guest %s: %s", keeper->guest, keeper->state.why);
+	log_limited(&keeper->limit, LOG_LEVEL_ERROR, "guest %s: %s", keeper->guest,
+		    keeper->state.why);
 	if (end)
 		end->ops->close(end);
 	free(end);

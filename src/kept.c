@@ -25,7 +25,7 @@ static void say_once(struct kept *kept, const char *why)
 {
 	kept->why = why;
 	if (kept->told != why)
-		log_warn("guest %s: %s", kept->guest, why);
+		log_limited(&kept->limit, LOG_LEVEL_WARN, "guest %s: %s", kept->guest, why);
 	kept->told = why;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "keeper-message.h"
+#include "log.h"
 #include "loop.h"
 
 /* How often a keeper that is gone or busy is tried again. */
@@ -50,6 +51,7 @@ struct kept {
 	unsigned hurries; /* that were, of KEPT_SOON_MAX */
 	unsigned rests;   /* periods in which a keeper of another version is not asked */
 	const char *why;  /* it is not attached; "" while it is */
+	struct log_limit limit;
 	const char *told; /* which reason has been logged */
 	struct watch watch;
 	struct timer timer; /* the next try, or the end of patience */

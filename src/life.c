@@ -58,7 +58,8 @@ static void say_why(struct life *life, const char *reason)
 	if (strncmp(life->said, shown.text, sizeof(life->said) - 1) == 0)
 		return;
 	snprintf(life->said, sizeof(life->said), "%.*s", (int)sizeof(life->said) - 1, shown.text);
-	log_warn("guest %s cannot be followed: %s", life->guest->name, life->said);
+	log_limited(&life->limit, LOG_LEVEL_WARN, "guest %s cannot be followed: %s",
+		    life->guest->name, life->said);
 }
 
 /* --- by libvirt: the state ----------------------------------------------------------------- */
@@ -264,12 +265,13 @@ static void monitor_ready(struct qmp *qmp)
 static void monitor_closed(struct qmp *qmp, const char *reason)
 {
 	struct life *life = qmp_owner(qmp);
-	bool was_ready = life->ready;
+	bool was_ready = life->ready, soon;
 
 	life->ready = false;
 	life->qmp = NULL;
 	qmp_close(qmp);
-	timer_arm(&life->retry, was_ready ? RETRY_SOON_MS : RETRY_MS, 0);
+	soon = was_ready && pace_take(&life->hurries, pace_now_ms());
+	timer_arm(&life->retry, soon ? RETRY_SOON_MS : RETRY_MS, 0);
 	if (!was_ready)
 		say_why(life, reason);
 	else if (life->ops->monitor)

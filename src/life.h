@@ -10,6 +10,7 @@
 
 #include "child.h"
 #include "conf.h"
+#include "log.h"
 #include "loop.h"
 #include "qmp.h"
 #include "usock.h"
@@ -55,6 +56,8 @@ struct life {
 	enum life_state state;
 	struct timer retry; /* connects anew */
 	char said[256];     /* why it cannot be followed, as it was last logged */
+	struct log_limit limit;
+	struct pace hurries; /* connections that follow soon on the one before */
 
 	/* By libvirt. */
 	struct child events, domstate;

@@ -182,27 +182,60 @@ void log_stop(void)
 		await_journal(&until);
 }
 
-void log_at(enum log_level level, const char *format, ...)
+#define NOTE_MAX 64
+
+/* 'note' is never cut. */
+__attribute__((format(printf, 3, 0))) static void
+write_message(enum log_level level, const char *note, const char *format, va_list args)
 {
 	static const char priority[] = { '3', '4', '6', '7' };
 	char line[LINE_MAX_SIZE];
+	int most = (int)(sizeof(line) - 2 - strlen(note));
 	int saved = errno;
 	int used = 0;
+
+	if (is_journal())
+		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
+	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
+	used += vsnprintf(line + used, (size_t)(most - used) + 1, format, args);
+	if (used > most)
+		used = most;
+	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s", note);
+	line[used] = '\n';
+	emit(line, (size_t)used + 1);
+	errno = saved;
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
 	va_list args;
 
 	if (level > log_level)
 		return;
-	if (is_journal())
-		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
-	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
 	va_start(args, format);
-	used += vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
+	write_message(level, "", format, args);
 	va_end(args);
-	if (used > (int)sizeof(line) - 2)
-		used = (int)sizeof(line) - 2;
-	line[used] = '\n';
-	emit(line, (size_t)used + 1);
-	errno = saved;
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+{
+	char note[NOTE_MAX] = "";
+	va_list args;
+
+	if (level > log_level)
+		return;
+	if (!pace_take(&limit->pace, pace_now_ms())) {
+		limit->left_out++;
+		return;
+	}
+	if (limit->left_out)
+		snprintf(note, sizeof(note), " (%u before it were left out)", limit->left_out);
+	else if (limit->pace.used == PACE_BURST)
+		snprintf(note, sizeof(note), " (more may be left out)");
+	limit->left_out = 0;
+	va_start(args, format);
+	write_message(level, note, format, args);
+	va_end(args);
 }
 
 /* Bytes of the well-formed UTF-8 sequence at 's' (2 to 4) and its code point, else 0. */

@@ -9,6 +9,8 @@
 
 #include <stdarg.h>
 
+#include "pace.h"
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
@@ -34,6 +36,20 @@ LOG_PRINTF void log_at(enum log_level level, const char *format, ...);
 #define log_warn(...)  log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Embedded in the owner of what a peer says. Zeroed: nothing was said. */
+struct log_limit {
+	struct pace pace;
+	unsigned left_out; /* since the last that was written */
+};
+
+/*
+ * The same for what a peer can cause: a guest, QEMU, whoever connects, a keeper. Each has a limit of its
+ * own, so that none keeps another's messages from being written. The last of a burst says that more may be
+ * left out, the next that is written how many were.
+ */
+__attribute__((format(printf, 3, 4))) void
+log_limited(struct log_limit *limit, enum log_level level, const char *format, ...);
 
 #define LOG_STR_MAX 512
 

@@ -19,7 +19,7 @@
 
 #define LOOP_PEER_SHARE 8
 /* What peers may use at once, before they have to rest for it; and how long they rest at most. */
-#define LOOP_PEER_US      250
+#define LOOP_PEER_US      100
 #define LOOP_PEER_REST_MS 10
 
 struct watch;

@@ -54,6 +54,7 @@ struct qinput {
 	struct sent sent[IN_FLIGHT];
 	unsigned n_sent, next_sent;
 
+	struct log_limit limit;
 	struct qinput_stats stats;
 	struct keyset unknown, told; /* codes that were counted; that were logged */
 };
@@ -296,7 +297,8 @@ static void replied(struct qmp *qmp, struct json_object *result, const char *err
 		owe(qinput, ctx);
 		/* Where the VM was paused, its own event says so. */
 		if (qinput->stats.refused++ == 0)
-			log_info("%s: QEMU refuses input: %s", qinput->path, error);
+			log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU refuses input: %s",
+				    qinput->path, error);
 	}
 	if (qinput_up(qinput))
 		pump(qinput);
@@ -386,7 +388,8 @@ static void ask_status(struct qinput *qinput)
 		return;
 	qinput->asks = qmp_command(qinput->qmp, "query-status", NULL, take_status, NULL) == 0;
 	if (!qinput->asks)
-		log_warn("%s: cannot ask QEMU whether its VM runs", qinput->path);
+		log_limited(&qinput->limit, LOG_LEVEL_WARN,
+			    "%s: cannot ask QEMU whether its VM runs", qinput->path);
 }
 
 static void monitor_ready(struct qmp *qmp)
@@ -394,7 +397,8 @@ static void monitor_ready(struct qmp *qmp)
 	struct qinput *qinput = qmp_owner(qmp);
 
 	qinput->version = qmp_version(qmp);
-	log_info("%s: QEMU %u.%u", qinput->path, qinput->version / 100, qinput->version % 100);
+	log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU %u.%u", qinput->path,
+		    qinput->version / 100, qinput->version % 100);
 	ask_status(qinput);
 }
 

@@ -269,8 +269,6 @@ static void take_reply(struct qmp *qmp, struct json_object *message, struct json
 	if (pending.fn)
 		pending.fn(qmp, error ? NULL : qmp_member(message, "return"),
 			   error ? said.text : NULL, pending.ctx);
-	else if (error)
-		log_warn("QEMU refuses a command: %s", said.text);
 }
 
 static void take_message(struct qmp *qmp, struct json_object *message)

@@ -93,15 +93,16 @@ static const char *why_down(const struct kept *kept)
 /* A VM that starts, ends or stops to take input is seen nowhere else before a switch is tried. */
 static void tell_user(struct sink_kept *kept)
 {
-	const struct kept *from = kept->sink.kept;
+	struct kept *from = kept->sink.kept;
 
 	if (from->state.up == kept->up)
 		return;
 	kept->up = from->state.up;
 	if (kept->up)
-		log_info("guest %s is up", kept->sink.guest);
+		log_limited(&from->limit, LOG_LEVEL_INFO, "guest %s is up", kept->sink.guest);
 	else
-		log_info("guest %s is down: %s", kept->sink.guest, why_down(from));
+		log_limited(&from->limit, LOG_LEVEL_INFO, "guest %s is down: %s", kept->sink.guest,
+			    why_down(from));
 }
 
 /* Also where it went down and up again before anybody looked. */

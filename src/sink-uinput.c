@@ -71,8 +71,9 @@ static void keep(struct sink *sink, struct node *node)
 				node->guard_fd);
 
 	if (rc < 0)
-		log_warn("guest %s: its keeper does not take its devices: %s", sink->guest,
-			 strerror(-rc));
+		log_limited(&sink->kept->limit, LOG_LEVEL_WARN,
+			    "guest %s: its keeper does not take its devices: %s", sink->guest,
+			    strerror(-rc));
 }
 
 static void open_guard(struct sink *sink, struct node *node)

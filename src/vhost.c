@@ -20,7 +20,6 @@
 #define NO_FD            (1u << 8) /* in the payload of KICK, CALL and ERR */
 #define DEADLINE_MS      1000
 #define MESSAGES_PER_RUN 16
-#define COMPLAINTS_MAX   8
 
 #define PROTOCOL_MQ        (UINT64_C(1) << 0)
 #define PROTOCOL_REPLY_ACK (UINT64_C(1) << 3)
@@ -55,11 +54,10 @@ enum request_id {
 	SET_CONFIG = 25,
 };
 
-#define complain(vhost, ...)                                                                       \
-	do {                                                                                       \
-		if ((vhost)->complaints++ < COMPLAINTS_MAX)                                        \
-			log_warn("vhost-user: " __VA_ARGS__);                                      \
-	} while (0)
+/* 'format' is a literal; about the device. */
+#define say(vhost, level, format, ...)                                                             \
+	log_limited((vhost)->limit, level, "%s: vhost-user: " format, log_str((vhost)->name).text, \
+		    ##__VA_ARGS__)
 
 /* The message as it is sent: the header, and right behind it the payload. */
 static uint8_t *wire(struct vhost *vhost)
@@ -134,7 +132,8 @@ void vhost_break(struct vhost *vhost, unsigned index)
 {
 	struct vhost_ring *ring = &vhost->ring[index];
 
-	complain(vhost, "ring %u: the guest's driver or its memory broke the rules", index);
+	say(vhost, LOG_LEVEL_WARN, "ring %u: the guest's driver or its memory broke the rules",
+	    index);
 	ring->broken = true;
 	write_event(&ring->err_fd);
 	stop_ring(vhost, ring);
@@ -211,10 +210,10 @@ static int set_features(struct vhost *vhost)
 	vhost->features = vhost->msg.u64;
 	vhost->refused = wrong != 0;
 	if (wrong)
-		complain(vhost,
-			 "the guest wants features 0x%llx, which were not offered; is packed=on or "
-			 "iommu_platform=on set for its device?",
-			 (unsigned long long)wrong);
+		say(vhost, LOG_LEVEL_WARN,
+		    "the guest wants features 0x%llx, which were not offered; is packed=on or "
+		    "iommu_platform=on set for its device?",
+		    (unsigned long long)wrong);
 	/* Without the bit no SET_VRING_ENABLE will come. */
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
 		if (!(vhost->features & PROTOCOL_FEATURES))
@@ -258,7 +257,8 @@ static int set_mem_table(struct vhost *vhost)
 		return -EINVAL;
 	rc = vmem_map(&vhost->mem, msg->mem.area, vhost->fds, msg->mem.n);
 	if (rc < 0) {
-		complain(vhost, "the guest's memory cannot be mapped: %s", strerror(-rc));
+		say(vhost, LOG_LEVEL_WARN, "the guest's memory cannot be mapped: %s",
+		    strerror(-rc));
 		return rc;
 	}
 	for (unsigned i = 0; i < VHOST_RINGS; i++) {
@@ -501,7 +501,7 @@ static int handle(struct vhost *vhost)
 		rc = request->handle(vhost);
 	drop_fds(vhost);
 	if (rc < 0)
-		log_debug("vhost-user: request %u: %s", vhost->msg.request, strerror(-rc));
+		say(vhost, LOG_LEVEL_DEBUG, "request %u: %s", vhost->msg.request, strerror(-rc));
 	if (request && request->answers)
 		return rc < 0 ? rc
 			      : answer(vhost, request->answer_size ? request->answer_size
@@ -549,7 +549,7 @@ static void set_deadline(struct vhost *vhost, bool late)
 static void end(struct vhost *vhost, int rc)
 {
 	if (rc != -ENODATA)
-		log_warn("vhost-user: the connection was ended: %s", strerror(-rc));
+		say(vhost, LOG_LEVEL_WARN, "the connection was ended: %s", strerror(-rc));
 	vhost_close(vhost);
 	vhost->ops->closed(vhost);
 }
@@ -581,11 +581,12 @@ static void deadline_passed(struct timer *timer)
 	end(container_of(timer, struct vhost, deadline), -ETIMEDOUT);
 }
 
-int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops)
+int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops,
+	       const char *name, struct log_limit *limit)
 {
 	int rc;
 
-	*vhost = (struct vhost){ .ops = ops, .open = true };
+	*vhost = (struct vhost){ .ops = ops, .open = true, .name = name, .limit = limit };
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
 		vhost->ring[i] = (struct vhost_ring){
 			.index = i, .kick_fd = -1, .call_fd = -1, .err_fd = -1, .last_stop = -1

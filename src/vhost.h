@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log.h"
 #include "loop.h"
 #include "virtq.h"
 #include "vmem.h"
@@ -81,8 +82,9 @@ struct vhost {
 	struct timer deadline;
 	const struct vhost_ops *ops;
 	bool open;
-	bool refused;        /* the features are not ours: no ring runs */
-	unsigned complaints; /* logged on this connection: a guest can cause any number */
+	bool refused;     /* the features are not ours: no ring runs */
+	const char *name; /* of the device, in messages */
+	struct log_limit *limit;
 	uint64_t features;
 	struct vmem mem;
 	struct vhost_ring ring[VHOST_RINGS];
@@ -94,8 +96,12 @@ struct vhost {
 	int fds[VMEM_REGIONS_MAX];
 };
 
-/* Takes over a connected, non-blocking socket. 0; or -errno, and the socket is closed. */
-int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops);
+/*
+ * Takes over a connected, non-blocking socket. The device's name and the limit of its messages outlive the
+ * connection. 0; or -errno, and the socket is closed.
+ */
+int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops,
+	       const char *name, struct log_limit *limit);
 /* Ends the connection without telling the owner. Harmless where there is none. */
 void vhost_close(struct vhost *vhost);
 

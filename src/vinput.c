@@ -24,6 +24,7 @@
 #define UNSHARED_MS      2000 /* kicked, and yet no buffer came into sight */
 #define STUCK_MAX        64   /* less than what ends a connection: whoever is refused ends none */
 #define LISTEN_AGAIN_MS  100
+#define ACCEPT_MS        10 /* after each connection, where they are many */
 #define LEDS             (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 
 struct vinput {
@@ -32,6 +33,8 @@ struct vinput {
 	void *owner;
 	struct watch listener;
 	struct timer listen_again;
+	struct pace accepts;
+	struct log_limit limit;
 	struct vhost vhost;
 	uint8_t select, subsel; /* of the config space */
 
@@ -277,7 +280,8 @@ static void check_shared(struct vinput *vinput, bool sure)
 		vinput->unshared = true;
 		vinput->up = false; /* which vinput_why asks */
 		if (!vinput->warned_unshared)
-			log_warn("%s: %s", log_str(vinput->model.name).text, vinput_why(vinput));
+			log_limited(&vinput->limit, LOG_LEVEL_WARN, "%s: %s",
+				    log_str(vinput->model.name).text, vinput_why(vinput));
 		vinput->warned_unshared = true;
 	} else if (seen) {
 		vinput->unshared = false;
@@ -381,7 +385,8 @@ static void closed(struct vhost *vhost)
 {
 	struct vinput *vinput = container_of(vhost, struct vinput, vhost);
 
-	log_info("%s: the front end is gone", log_str(vinput->model.name).text);
+	log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: the front end is gone",
+		    log_str(vinput->model.name).text);
 	backlog_let_go(&vinput->backlog);
 	vinput->up = vinput->unshared = false;
 	vinput->leds = 0;
@@ -397,6 +402,13 @@ static const struct vhost_ops vhost_ops = {
 	.closed = closed,
 };
 
+/* Who waits meanwhile stands in the socket's backlog. */
+static void rest_listener(struct vinput *vinput, unsigned ms)
+{
+	watch_stop(&vinput->listener);
+	timer_arm(&vinput->listen_again, ms, 0);
+}
+
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct vinput *vinput = container_of(watch, struct vinput, listener);
@@ -404,10 +416,11 @@ static void listener_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	if (peer_fd_stuck() > STUCK_MAX) {
-		watch_stop(watch);
-		timer_arm(&vinput->listen_again, LISTEN_AGAIN_MS, 0);
+		rest_listener(vinput, LISTEN_AGAIN_MS);
 		return;
 	}
+	if (!pace_take(&vinput->accepts, pace_now_ms()))
+		rest_listener(vinput, ACCEPT_MS);
 	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -417,12 +430,14 @@ static void listener_ready(struct watch *watch, uint32_t events)
 	}
 	vinput->select = vinput->subsel = 0;
 	vinput->warned_unshared = false;
-	rc = vhost_open(&vinput->vhost, watch->loop, fd, &vhost_ops);
+	rc = vhost_open(&vinput->vhost, vinput->retry.watch.loop, fd, &vhost_ops,
+			vinput->model.name, &vinput->limit);
 	if (rc < 0)
-		log_error("%s: cannot serve a connection: %s", log_str(vinput->model.name).text,
-			  strerror(-rc));
+		log_limited(&vinput->limit, LOG_LEVEL_ERROR, "%s: cannot serve a connection: %s",
+			    log_str(vinput->model.name).text, strerror(-rc));
 	else
-		log_info("%s: a front end has connected", log_str(vinput->model.name).text);
+		log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: a front end has connected",
+			    log_str(vinput->model.name).text);
 	tell(vinput);
 }
 

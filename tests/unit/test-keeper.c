@@ -27,6 +27,7 @@
 #include "keeper.h"
 #include "keepers.h"
 #include "log.h"
+#include "now.h"
 #include "vhost-guest.h"
 #include "world.h"
 
@@ -157,6 +158,48 @@ static int teardown(void **state)
 	keepers_kill();
 	snprintf(command, sizeof(command), "rm -rf %s", scene.dir);
 	return system(command);
+}
+
+/* --- what the keeper logs ---------------------------------------------------------------- */
+
+#define VISITS 60
+
+static char log_path[64];
+static long logs_since;
+
+static int setup_logged(void **state)
+{
+	int before = dup(STDERR_FILENO), rc, log;
+
+	snprintf(log_path, sizeof(log_path), "/tmp/evswitch-keeper-log-%d", getpid());
+	log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	assert_true(log >= 0);
+	dup2(log, STDERR_FILENO);
+	rc = setup(state);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(log);
+	logs_since = now_ms();
+	return rc;
+}
+
+/* All lines with this in them, once the keeper has ended: some, and no more than its limit. */
+static void expect_few_lines(const char *what)
+{
+	unsigned n = 0, most = PACE_BURST + (unsigned)(now_ms() - logs_since) / PACE_MS + 1;
+	char line[2048];
+	FILE *file;
+
+	end_daemon(&scene, 0);
+	keeper_await_end(scene.keeper, KEEPER_LOOK_MS + 3000);
+	file = fopen(log_path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, what) != NULL;
+	fclose(file);
+	unlink(log_path);
+	if (n == 0 || n > most)
+		fail_msg("%u lines with \"%s\", of %u at most", n, what, most);
 }
 
 /* --- the tests --------------------------------------------------------------------------- */
@@ -427,6 +470,74 @@ static void test_strangers(void **state)
 	expect_typed(&scene);
 }
 
+/* Each is another process. */
+static void test_strangers_by_turns(void **state)
+{
+	char path[USOCK_PATH_MAX], dir[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(dir, sizeof(dir), "%s/evswitch", scene.dir);
+	assert_int_equal(chmod(scene.dir, 0711), 0);
+	assert_int_equal(chmod(dir, 0711), 0);
+	vhost_guest_path(scene.name, SHAPE_KEYBOARD, path);
+	for (unsigned i = 0; i < VISITS; i++)
+		try_as_stranger(path);
+	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
+	expect_typed(&scene);
+	vhost_guest_down(&scene.guest);
+	expect_few_lines("may not connect");
+}
+
+/* True where it was served; false where the one before it still was. */
+static bool visit(const char *path)
+{
+	static const struct vhost_header ask = { VHOST_GET_FEATURES, VHOST_VERSION, 0 };
+	autoclose int fd = usock_connect(path, SOCK_STREAM);
+	struct pollfd in = { .fd = fd, .events = POLLIN };
+	char answer[64];
+
+	if (fd < 0 || send(fd, &ask, sizeof(ask), MSG_NOSIGNAL) < 0)
+		return false;
+	assert_int_equal(poll(&in, 1, WORLD_MS), 1);
+	return recv(fd, answer, sizeof(answer), 0) > 0;
+}
+
+/* Each is served; and what one sends against the rules is told with the device's name. */
+static void test_front_ends_come_and_go(void **state)
+{
+	char path[USOCK_PATH_MAX], device[64];
+	unsigned served = 0;
+
+	(void)state;
+	vhost_guest_path(scene.name, SHAPE_KEYBOARD, path);
+	while (served < VISITS)
+		served += visit(path);
+	snprintf(device, sizeof(device), "evswitch-%s-keyboard: ", scene.name);
+	expect_few_lines(device);
+}
+
+static void test_front_ends_break_the_rules(void **state)
+{
+	static const struct vhost_header wrong = { 99, 7, 4000 };
+	char path[USOCK_PATH_MAX], device[80];
+
+	(void)state;
+	vhost_guest_path(scene.name, SHAPE_POINTER, path);
+	for (unsigned i = 0; i < VISITS; i++) {
+		autoclose int fd = usock_connect(path, SOCK_STREAM);
+		struct pollfd in = { .fd = fd, .events = POLLIN };
+
+		if (fd < 0 || send(fd, &wrong, sizeof(wrong), MSG_NOSIGNAL) < 0)
+			continue;
+		assert_int_equal(poll(&in, 1, WORLD_MS), 1);
+	}
+	snprintf(device, sizeof(device), "evswitch-%s-pointer: vhost-user: ", scene.name);
+	expect_few_lines(device);
+}
+
 static void test_keeper_is_killed(void **state)
 {
 	(void)state;
@@ -524,7 +635,8 @@ static void test_nothing_is_left(void **state)
 	assert_int_equal(keeper_holds(scene.keeper, "/dev/*"), 2); /* null, twice */
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn)   cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define LOGGED(fn) cmocka_unit_test_setup_teardown(fn, setup_logged, teardown)
 
 int main(int argc, char **argv)
 {
@@ -542,6 +654,9 @@ int main(int argc, char **argv)
 		TEST(test_ring_is_full),
 		TEST(test_hears_of_connections),
 		TEST(test_strangers),
+		LOGGED(test_strangers_by_turns),
+		LOGGED(test_front_ends_come_and_go),
+		LOGGED(test_front_ends_break_the_rules),
 		TEST(test_keeper_is_killed),
 		TEST(test_stays_while_connected),
 		TEST(test_socket_in_use),

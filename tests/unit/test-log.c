@@ -235,6 +235,77 @@ static void long_messages_are_one_line_too(void **state)
 	}
 }
 
+/* --- limits ------------------------------------------------------------------------------------ */
+
+static void a_pace_has_a_burst_and_then_one_at_a_time(void **state)
+{
+	struct pace pace = { 0 };
+
+	(void)state;
+	for (int64_t now = 5; now < 100000 * PACE_MS; now += 1000 * PACE_MS) {
+		for (unsigned i = 0; i < PACE_BURST; i++)
+			assert_true(pace_take(&pace, now));
+		assert_false(pace_take(&pace, now));
+		assert_false(pace_take(&pace, now + 4));
+	}
+}
+
+static void a_pace_comes_back_slowly(void **state)
+{
+	struct pace pace = { 0 };
+	unsigned taken = 0;
+
+	(void)state;
+	for (int64_t now = 3; now < 100 * PACE_MS; now++)
+		taken += pace_take(&pace, now);
+	assert_in_range(taken, PACE_BURST + 98, PACE_BURST + 100);
+}
+
+/* Logs until a line comes, or so many times; what came is 'line'. How many that were. */
+static unsigned log_until(struct log_limit *limit, unsigned most, char line[static 256])
+{
+	int before = dup(STDERR_FILENO), fds[2];
+	unsigned n = 0;
+	ssize_t size = 0;
+
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	dup2(fds[1], STDERR_FILENO);
+	while (n < most && size <= 0) {
+		log_limited(limit, LOG_LEVEL_INFO, "message");
+		n++;
+		size = read(fds[0], line, 255);
+	}
+	dup2(before, STDERR_FILENO);
+	line[size > 0 ? size : 0] = '\0';
+	close(before);
+	close(fds[0]);
+	close(fds[1]);
+	return n;
+}
+
+static void a_flood_is_limited_and_counted(void **state)
+{
+	struct log_limit limit = { 0 }, other = { 0 };
+	char line[256], expected[256];
+	unsigned flood;
+
+	(void)state;
+	for (unsigned i = 0; i + 1 < PACE_BURST; i++) {
+		assert_int_equal(log_until(&limit, 1, line), 1);
+		assert_string_equal(line, "evswitch: message\n");
+	}
+	log_until(&limit, 1, line);
+	assert_string_equal(line, "evswitch: message (more may be left out)\n");
+	flood = log_until(&limit, UINT32_MAX, line);
+	assert_true(flood > 1);
+	snprintf(expected, sizeof(expected), "evswitch: message (%u before it were left out)\n",
+		 flood - 1);
+	assert_string_equal(line, expected);
+	/* Another's is another matter. */
+	assert_int_equal(log_until(&other, 1, line), 1);
+	assert_string_equal(line, "evswitch: message\n");
+}
+
 /* Fills it to the brim; the number of bytes. Then a write to it would wait. */
 static size_t fill(int fd)
 {
@@ -495,6 +566,9 @@ int main(void)
 		cmocka_unit_test(levels),
 		cmocka_unit_test(priorities_for_the_journal),
 		cmocka_unit_test(no_priorities_for_others),
+		cmocka_unit_test(a_pace_has_a_burst_and_then_one_at_a_time),
+		cmocka_unit_test(a_pace_comes_back_slowly),
+		cmocka_unit_test(a_flood_is_limited_and_counted),
 		cmocka_unit_test(long_messages_are_one_line_too),
 		cmocka_unit_test(a_full_pipe_does_not_block),
 		cmocka_unit_test(a_full_socket_does_not_block),
