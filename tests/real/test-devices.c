@@ -169,17 +169,11 @@ static void odd_axis_and_no_name(void **state)
 	"[device keyboard]\nname = odd keyboard\n[device mouse]\nname = odd mouse\n"               \
 	"[guest one]\nvia = input-linux\n"
 
-/* What also declares a joystick is what its keys and its motion say. */
-static void joystick_bits(void **state)
+static void expect_both_grabbed(struct libevdev *keyboard, struct libevdev *mouse)
 {
-	struct libevdev *keyboard = keyboard_model("odd keyboard"),
-			*mouse = mouse_model("odd mouse");
 	struct program program;
 	struct puppet puppet[2];
 
-	(void)state;
-	add_joystick(keyboard);
-	add_joystick(mouse);
 	plug(&puppet[0], keyboard, "test/odd0");
 	plug(&puppet[1], mouse, "test/odd1");
 	program_start(&program, TWO_CONF);
@@ -190,25 +184,28 @@ static void joystick_bits(void **state)
 	puppet_unplug(&puppet[1]);
 }
 
+/* What also declares a joystick is what its keys and its motion say. */
+static void joystick_bits(void **state)
+{
+	struct libevdev *keyboard = keyboard_model("odd keyboard"),
+			*mouse = mouse_model("odd mouse");
+
+	(void)state;
+	add_joystick(keyboard);
+	add_joystick(mouse);
+	expect_both_grabbed(keyboard, mouse);
+}
+
 /* The buttons of a mouse run on into a joystick's from the seventeenth. */
 static void many_buttons(void **state)
 {
 	struct libevdev *keyboard = keyboard_model("odd keyboard"),
 			*mouse = mouse_model("odd mouse");
-	struct program program;
-	struct puppet puppet[2];
 
 	(void)state;
 	add(mouse, EV_KEY, BTN_LEFT, BTN_LEFT + 19);
 	add_axis(keyboard, ABS_VOLUME, (struct input_absinfo){ .maximum = 100 });
-	plug(&puppet[0], keyboard, "test/odd0");
-	plug(&puppet[1], mouse, "test/odd1");
-	program_start(&program, TWO_CONF);
-	program_expect(&program, "is grabbed");
-	program_expect(&program, "is grabbed");
-	program_stop(&program);
-	puppet_unplug(&puppet[0]);
-	puppet_unplug(&puppet[1]);
+	expect_both_grabbed(keyboard, mouse);
 }
 
 /* One section matches more nodes than can be taken: the rest is left to the host, and that is said. */

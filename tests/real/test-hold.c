@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
-#include <linux/uinput.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,7 +16,6 @@
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -425,48 +422,6 @@ static void test_no_descriptors(void **state)
 	stage_unplug(&stage);
 }
 
-/* Removes a device of the program's, as only the kernel could. */
-static void destroy_clone(pid_t pid, const char *devnode)
-{
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	unsigned destroyed = 0;
-	char pattern[64];
-	glob_t fds;
-
-	snprintf(pattern, sizeof(pattern), "/proc/%d/fd/*", pid);
-	assert_int_equal(glob(pattern, 0, NULL, &fds), 0);
-	for (size_t i = 0; i < fds.gl_pathc; i++) {
-		int fd = (int)syscall(SYS_pidfd_getfd, process,
-				      atoi(strrchr(fds.gl_pathv[i], '/') + 1), 0);
-		char sysname[32] = "", path[128];
-
-		if (fd >= 0 && ioctl(fd, UI_GET_SYSNAME(sizeof(sysname)), sysname) > 0) {
-			snprintf(path, sizeof(path), "/sys/class/input/%s/%s", sysname,
-				 strrchr(devnode, '/') + 1);
-			if (access(path, F_OK) == 0)
-				destroyed += ioctl(fd, UI_DEV_DESTROY) == 0;
-		}
-		close_fd(&fd);
-	}
-	globfree(&fds);
-	close(process);
-	assert_int_equal(destroyed, 1);
-}
-
-static void test_host_device_fails(void **state)
-{
-	struct stage stage;
-
-	(void)state;
-	stage_open(&stage, STAGE_CONF);
-	destroy_clone(stage.program.pid, stage.host_keyboard.devnode);
-	puppet_key(&stage.keyboard, KEY_A, 1);
-	stage_expect_end(&stage, 74);
-	assert_non_null(strstr(stage.program.log, "cannot write to the host's devices"));
-	expect_all_free(&stage);
-	stage_unplug(&stage);
-}
-
 #define TEST(name) cmocka_unit_test_teardown(name, world_reset)
 
 static int run(void)
@@ -483,7 +438,6 @@ static int run(void)
 		TEST(test_signals_end_it),
 		TEST(test_no_uinput),
 		TEST(test_no_descriptors),
-		TEST(test_host_device_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

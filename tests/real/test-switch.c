@@ -118,6 +118,8 @@ static void test_host_device_fails(void **state)
 	puppet_key(&stage.keyboard, KEY_A, 1);
 	program_expect(&stage.program, "cannot write to the host's devices");
 	stage_expect_end(&stage, EX_IOERR);
+	assert_false(node_is_grabbed(stage.keyboard.uinput.devnode));
+	assert_false(node_is_grabbed(stage.mouse.uinput.devnode));
 	puppet_key(&stage.keyboard, KEY_A, 0);
 	stage_unplug(&stage);
 }
