@@ -360,7 +360,8 @@ static bool serve(void)
 }
 
 static unsigned step_ms;
-static bool removes; /* what was added, at once */
+static bool removes;        /* what was added, at once */
+static unsigned removal_ms; /* which may take so long */
 
 static int setup(void **state)
 {
@@ -379,6 +380,7 @@ static int setup(void **state)
 	asked[0] = '\0';
 	step_ms = STEP_MS;
 	removes = true;
+	removal_ms = SESSION_MS;
 	attach = (struct attach){ 0 };
 	return loop_init(&loop);
 }
@@ -430,8 +432,10 @@ static void attach_ended(struct attach *it, int rc, const char *words)
 		outcome.rc = rc;
 		snprintf(outcome.words, sizeof(outcome.words), "%s", words);
 	}
-	if (outcome.done++ == 0 && removes)
-		attach_remove(it, attach_ended, &why);
+	if (outcome.done++ > 0 || !removes)
+		return;
+	it->whole_ms = removal_ms;
+	attach_remove(it, attach_ended, &why);
 }
 
 static void life_told(struct life *it)
@@ -676,19 +680,20 @@ static void play_until_asked(const char *what)
 #define POINTER  "evswitch-one-pointer"
 #define KEPT     "; not removed: " KEYBOARD " " MEDIA " " POINTER ": shut the VM down"
 
-/* A step has much time: what ends it is the limit of the whole. */
-static void open_slow_life(unsigned whole_ms)
+/* A step has much time, and so has adding: what ends a removal is the limit of the whole. */
+static void open_slow_life(void)
 {
 	step_ms = SESSION_MS;
 	open_life();
-	attach.whole_ms = whole_ms;
+	attach.whole_ms = SESSION_MS;
 }
 
 static void test_monitor_closes_at_each_removal(void **state)
 {
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 0, CLOSES };
-	open_slow_life(1000);
+	removal_ms = 1000;
+	open_slow_life();
 	play_until_done(2);
 	assert_int_equal(outcome.rc, -ETIMEDOUT);
 	assert_true(seen[0] > 1); /* it was tried again */
@@ -701,7 +706,7 @@ static void test_monitor_closes_once(void **state)
 {
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 2, CLOSES };
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_done(2);
 	assert_int_equal(outcome.rc, 0);
 	close_life();
@@ -714,7 +719,7 @@ static void test_monitor_closes_at_undoing(void **state)
 	faults[0] = (struct fault){ "device_add", 2, REFUSES };
 	faults[1] = (struct fault){ "device_del", 1, CLOSES };
 	removes = false;
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -EIO);
 	assert_string_equal(outcome.words, "QEMU: not now");
@@ -729,7 +734,7 @@ static void test_monitor_closes_at_addition(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 1, CLOSES };
 	removes = false;
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -ENOTCONN);
 	assert_int_equal(attach.added, 1u << SHAPE_KEYBOARD);
@@ -743,7 +748,7 @@ static void test_removal_waits_for_monitor(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 1, CLOSES };
 	removes = false;
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_done(1);
 	if (attach_remove(&attach, attach_ended, &why) < 0)
 		fail_msg("%s", why);
@@ -759,7 +764,7 @@ static void test_addition_is_cancelled(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 2, CANCELS };
 	removes = false;
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -ECANCELED);
 	assert_string_equal(asked, "device_add:" KEYBOARD " device_add:" MEDIA
@@ -771,7 +776,7 @@ static void test_removal_is_given_up(void **state)
 {
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 0, IS_MUTE };
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_asked("device_del");
 	attach_give_up(&attach);
 	assert_int_equal(outcome.done, 2);
@@ -786,7 +791,7 @@ static void test_addition_is_given_up(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 2, IS_MUTE };
 	removes = false;
-	open_slow_life(SESSION_MS);
+	open_slow_life();
 	play_until_asked("device_add:" MEDIA);
 	attach_give_up(&attach);
 	assert_int_equal(outcome.rc, -ECANCELED);
