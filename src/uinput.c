@@ -77,12 +77,56 @@ static bool apply_events(struct uinput_leds *leds)
 	return size > 0;
 }
 
+static bool open_files(struct uinput_leds *leds)
+{
+	static const char *const names[UINPUT_LEDS] = { "numlock", "capslock", "scrolllock" };
+	char device[32] = "", path[128];
+	bool all = ioctl(leds->watch.fd, UI_GET_SYSNAME(sizeof(device) - 1), device) >= 0;
+
+	for (unsigned i = 0; i < UINPUT_LEDS; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/virtual/input/%s/%s::%s/brightness",
+			 device, device, names[i]);
+		leds->file_fd[i] = all ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+		all = all && leds->file_fd[i] >= 0;
+	}
+	return all;
+}
+
+static void close_files(struct uinput_leds *leds)
+{
+	for (unsigned i = 0; i < UINPUT_LEDS && leds->has_files; i++)
+		close_fd(&leds->file_fd[i]);
+	leds->has_files = false;
+}
+
+static bool read_files(const struct uinput_leds *leds, uint16_t *now)
+{
+	*now = 0;
+	for (unsigned i = 0; i < UINPUT_LEDS; i++) {
+		char digit;
+
+		if (pread(leds->file_fd[i], &digit, 1, 0) != 1)
+			return false;
+		if (digit != '0')
+			*now |= (uint16_t)(1U << (LED_NUML + i));
+	}
+	return true;
+}
+
+/* evdev's ioctl waits for whoever writes to the node, and that is as long as one write is. */
+static bool ask_state(const struct uinput_leds *leds, uint16_t *now)
+{
+	if (leds->has_files)
+		return read_files(leds, now);
+	return leds->evdev_fd >= 0 && ioctl(leds->evdev_fd, EVIOCGLED(sizeof(*now)), now) >= 0;
+}
+
 /* Of what the kernel has, only the changes: what it showed before may be somebody else's. */
 static void apply_state(struct uinput_leds *leds)
 {
 	uint16_t now = leds->kernel, changed;
 
-	if (leds->evdev_fd < 0 || ioctl(leds->evdev_fd, EVIOCGLED(sizeof(now)), &now) < 0)
+	if (!ask_state(leds, &now))
 		return;
 	changed = now ^ leds->kernel;
 	leds->mask = (uint16_t)((leds->mask & ~changed) | (now & changed));
@@ -160,8 +204,12 @@ int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint1
 
 void uinput_leds_by(struct uinput_leds *leds, int evdev_fd)
 {
+	close_files(leds);
 	leds->evdev_fd = evdev_fd;
-	if (ioctl(evdev_fd, EVIOCGLED(sizeof(leds->kernel)), &leds->kernel) < 0)
+	leds->has_files = true;
+	if (!open_files(leds))
+		close_files(leds);
+	if (!ask_state(leds, &leds->kernel))
 		leds->evdev_fd = -1;
 }
 
@@ -169,4 +217,5 @@ void uinput_unwatch_leds(struct uinput_leds *leds)
 {
 	watch_stop(&leds->watch);
 	timer_fini(&leds->rest);
+	close_files(leds);
 }

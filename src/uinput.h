@@ -40,6 +40,8 @@ int uinput_send(int fd, const struct frame *frame);
 /* How soon after the owner was told of LEDs it is told again. */
 #define UINPUT_LEDS_MS 50
 
+#define UINPUT_LEDS 3 /* whose state can be asked for: Num, Caps and Scroll Lock */
+
 struct uinput_leds;
 typedef void (*uinput_leds_fn)(struct uinput_leds *leds, uint16_t changed);
 
@@ -55,7 +57,9 @@ struct uinput_leds {
 	uint16_t told;   /* when 'changed' was called last */
 	uint16_t kernel; /* the device's LEDs at the last look */
 	int evdev_fd;    /* -1: none */
-	bool resting;    /* the timer runs */
+	bool has_files;  /* the state is in: */
+	int file_fd[UINPUT_LEDS];
+	bool resting; /* the timer runs */
 	struct watch watch;
 	struct timer rest;
 };
@@ -66,6 +70,9 @@ struct uinput_leds {
  */
 int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint16_t mask,
 		      uinput_leds_fn changed);
-/* From now on the state is asked for through this client of the same device. */
+/*
+ * From now on the state is asked for: at its files in /sys, or where the kernel has none, through this client
+ * of the same device, which waits while another writes to that.
+ */
 void uinput_leds_by(struct uinput_leds *leds, int evdev_fd);
 void uinput_unwatch_leds(struct uinput_leds *leds);

@@ -215,7 +215,7 @@ static void measure_all(struct bench *bench, pid_t *monitor, struct figures *fig
 
 	stage_guest_up(stage);
 	vhost_guest_up(&guest, "two");
-	leds = flood_leds(stage->guest_keyboard.fd, 100);
+	leds = flood_leds(stage->guest_keyboard.fd);
 	frontend = flood_frontend(&guest.fe[SHAPE_KEYBOARD]);
 	measure_with_reader(bench, vhost_guest_keeper(&guest), figures);
 	focus_one(bench);

@@ -101,7 +101,7 @@ static void measure(struct bench *bench)
 	pid_t guest;
 
 	quiet = measure_keys(bench, "quiet guest");
-	guest = flood_leds(bench->stage.guest_keyboard.fd, 0);
+	guest = flood_leds(bench->stage.guest_keyboard.fd);
 	flooded = measure_keys(bench, "LED flood");
 	share = measure_share(bench, FOCUS_MS);
 	printf("LED flood, without the focus: the daemon takes %.1f %% of the processor\n", share);

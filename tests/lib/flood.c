@@ -124,19 +124,15 @@ static void set_led(int fd, int value)
 		abort();
 }
 
-pid_t flood_leds(int evdev_fd, unsigned pause_us)
+pid_t flood_leds(int evdev_fd)
 {
 	pid_t pid = start_peer();
 
 	if (pid > 0)
 		return pid;
 	signal(SIGTERM, end);
-	if (pause_us && sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)
-		abort();
 	for (int value = 0; !ended; value = !value) {
 		set_led(evdev_fd, value);
-		if (pause_us)
-			usleep(pause_us);
 	}
 	set_led(evdev_fd, 1);
 	_exit(0);

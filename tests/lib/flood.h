@@ -21,12 +21,8 @@ struct flood_monitor {
 
 /* Listens at 'path'; returns when the program has connected. */
 pid_t flood_monitor(const struct flood_monitor *monitor, const char *path);
-/*
- * A guest that sets its LEDs through its node, with a pause in between; when it is ended, Caps Lock is on.
- * One that pauses gives way to nobody: while it writes it has the kernel's lock on the node, for which the
- * program would wait as long as others run.
- */
-pid_t flood_leds(int evdev_fd, unsigned pause_us);
+/* A guest that sets its LEDs through its node; when it is ended, Caps Lock is on. */
+pid_t flood_leds(int evdev_fd);
 /* A front end that sends messages that want no answer, and kicks both rings of a started device. */
 pid_t flood_frontend(struct frontend *fe);
 void flood_end(pid_t pid);
