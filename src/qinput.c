@@ -323,7 +323,7 @@ static void owe_all(struct qinput *qinput)
 	drop_waiting(qinput);
 }
 
-/* There is no guest any more. */
+/* There is no guest any more, or it starts anew: it has nothing down. */
 static void forget(struct qinput *qinput)
 {
 	drop_waiting(qinput);
@@ -402,6 +402,20 @@ static void monitor_ready(struct qmp *qmp)
 	ask_status(qinput);
 }
 
+/*
+ * Nothing is down, but for what QEMU took between the reset and this word of it; a VM that does not run
+ * takes nothing.
+ */
+static void take_reset(struct qinput *qinput)
+{
+	if (!qinput_up(qinput)) {
+		forget(qinput);
+		return;
+	}
+	owe_all(qinput);
+	pump(qinput);
+}
+
 static void monitor_event(struct qmp *qmp, const char *name, struct json_object *data)
 {
 	struct qinput *qinput = qmp_owner(qmp);
@@ -413,10 +427,7 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 		if (qinput_up(qinput))
 			go_down(qinput, "its VM is paused");
 	} else if (strcmp(name, "RESET") == 0) {
-		/* Nothing is down, but for what was sent between the reset and this word of it. */
-		owe_all(qinput);
-		if (qinput_up(qinput))
-			pump(qinput);
+		take_reset(qinput);
 		ask_status(qinput);
 	} else if (strcmp(name, "SHUTDOWN") == 0) {
 		forget(qinput);
