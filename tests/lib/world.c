@@ -295,9 +295,14 @@ bool find_node(const char *phys, char *devnode, int timeout_ms)
 
 void observer_open(struct observer *observer, const char *phys)
 {
-	if (!find_node(phys, observer->devnode, WORLD_MS))
-		fail_msg("no node with phys %s", phys);
-	observer->fd = open(observer->devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	long deadline = now_ms() + WORLD_MS;
+
+	/* The one that was found may have been the last program's, on its way out. */
+	do {
+		if (!find_node(phys, observer->devnode, WORLD_MS))
+			fail_msg("no node with phys %s", phys);
+		observer->fd = open(observer->devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	} while (observer->fd < 0 && (errno == ENODEV || errno == ENOENT) && now_ms() < deadline);
 	if (observer->fd < 0)
 		fail_msg("%s: %s", observer->devnode, strerror(errno));
 }

@@ -34,7 +34,7 @@
 /* Instants are spread over this time after the first event: about twelve switches. */
 #define SPREAD_US 60000
 #define MOVES     30
-#define END_MS    (KEEPER_LOOK_MS + 2000)
+#define END_MS    (KEEPER_WAIT_MS - 1000) /* at its next look, not when its patience ends */
 
 struct desk {
 	struct stage stage;

@@ -35,9 +35,9 @@
 /* Instants are spread over this time after the first event: about twelve switches. */
 #define SPREAD_US 60000
 /* How long the kernel may take to let go of a device, in a machine that may be emulated beside others. */
-#define FREE_MS 2000
+#define FREE_MS 20000
 /* After it is over, a keeper has this much time to see that, and to get its turn on a busy machine. */
-#define END_MS (KEEPER_LOOK_MS + 2000)
+#define END_MS (KEEPER_WAIT_MS - 1000) /* at its next look, not when its patience ends */
 
 /* --- what tests are made of -------------------------------------------------------------- */
 
@@ -284,7 +284,7 @@ static void test_ends_after_bye(void **state)
 	keeper = keeper_find(0);
 	assert_true(has_socket());
 	stage_close(&stage);
-	took = keeper_await_end(keeper, 1000);
+	took = keeper_await_end(keeper, END_MS);
 	printf("it ended after %ld ms\n", took);
 	assert_false(has_socket());
 	assert_false(keeper_runs());
@@ -302,7 +302,7 @@ static void test_ends_after_kill(void **state)
 	stage_open(&stage, STAGE_CONF);
 	keeper = keeper_find(0);
 	stage_kill(&stage);
-	took = keeper_await_end(keeper, KEEPER_WAIT_MS + END_MS);
+	took = keeper_await_end(keeper, KEEPER_WAIT_MS + WORLD_MS);
 	printf("it ended after %ld ms\n", took);
 	assert_true(took > KEEPER_WAIT_MS / 2);
 	assert_false(has_socket());
@@ -547,7 +547,7 @@ static void test_upgrade(void **state)
 	assert_int_equal(keeper_find(0), keeper);
 	expect_same_nodes(&stage);
 	stage_guest_down(&stage);
-	keeper_await_end(keeper, KEEPER_WAIT_MS + END_MS);
+	keeper_await_end(keeper, KEEPER_WAIT_MS + WORLD_MS);
 	expect_taken_over(&stage);
 	setenv("EVSWITCH", program_path(false), 1);
 }

@@ -27,7 +27,7 @@
 /* Instants are spread over this time after the first event: about twelve switches. */
 #define SPREAD_US 60000
 /* How long the kernel may take to let go of a device, in a machine that may be emulated beside others. */
-#define FREE_MS 2000
+#define FREE_MS 20000
 
 struct screen {
 	struct desktop desktop;
