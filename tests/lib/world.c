@@ -557,3 +557,20 @@ unsigned long process_ticks(pid_t pid)
 	fclose(file);
 	return user + system;
 }
+
+void process_await_sleep(pid_t pid)
+{
+	long deadline = now_ms() + WORLD_MS;
+	char path[64], state;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, pid);
+	do {
+		FILE *file = fopen(path, "re");
+
+		assert_non_null(file);
+		assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+		fclose(file);
+		if (now_ms() > deadline)
+			fail_msg("process %d does not come to rest", pid);
+	} while (state != 'S');
+}

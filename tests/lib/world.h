@@ -118,3 +118,5 @@ void keeper_await_gone(const char *guest);
 
 /* The processor time of a process so far, in clock ticks. */
 unsigned long process_ticks(pid_t pid);
+/* Waits until its first thread sleeps: it has seen to all that could wake it before this call. */
+void process_await_sleep(pid_t pid);

@@ -35,6 +35,7 @@ struct real {
 	struct keyset down[SCENARIO_DEVICES_MAX];   /* fingers */
 	struct observer host[SCENARIO_DEVICES_MAX]; /* fd -1: not open */
 	struct program program;
+	unsigned last; /* the device that was played on last */
 	char focus[SCENARIO_NAME_MAX];
 };
 
@@ -172,6 +173,10 @@ static int play(void *world, const char *name, const struct frame *frame)
 		if (ev->type == EV_KEY && ev->value == 0)
 			keyset_remove(&real->down[i], ev->code);
 	}
+	/* It reads all of a device before it turns to the next: what came first is to be read first. */
+	if (i != real->last)
+		process_await_sleep(real->program.pid);
+	real->last = i;
 	puppet_play(&real->puppet[i], frame->ev, frame->n - 1);
 	return 0;
 }
