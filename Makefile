@@ -1,5 +1,5 @@
 # evswitch: "make" builds build/evswitch, "make deps demo" shows it, "make deps check" tests it.
-# Every list of files is found, not written: a new src/*.c or tests/unit/*.c is built by being there.
+# Every list of files is found, not written: a new src/*/*.c or tests/unit/*/*.c is built by being there.
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
@@ -34,13 +34,13 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS)) -pthread
 V ?=
 Q := $(if $(V),,@)
 
-SRC  := $(wildcard src/*.c)
+SRC  := $(wildcard src/*.c src/*/*.c)
 OBJ  := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
-TEST_SRC  := $(wildcard tests/unit/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c)
+TEST_SRC  := $(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c)
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
 all: $(BUILD)/evswitch
@@ -67,10 +67,10 @@ $(TEST_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(CORE)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(WITHOUT),$^) $(LDLIBS) -lcmocka
 
 # It includes these, with what they do to shared memory noted down.
-$(BUILD)/tests/unit/test-order: WITHOUT := $(BUILD)/obj/evring.o $(BUILD)/obj/virtq.o
+$(BUILD)/tests/unit/keeper/test-order: WITHOUT := $(BUILD)/obj/keeper/evring.o $(BUILD)/obj/vhost/virtq.o
 
 # The same program with another version of the keeper's protocol, as before or after an upgrade.
-OTHER := keeper kept keeper-message
+OTHER := $(addprefix keeper/,keeper kept keeper-message)
 $(BUILD)/other/%.o: CPPFLAGS += -DKEEPER_VERSION=99
 $(BUILD)/other/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -107,7 +107,7 @@ check-libvirt: all tests
 	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 900 -- $(BUILD)/tests/real/test-libvirt
 
 format:
-	clang-format -i $(wildcard src/*.[ch] tests/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
 
 install: all
 	install -D -m 755 $(BUILD)/evswitch $(DESTDIR)$(BINDIR)/evswitch

@@ -9,17 +9,17 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
-#include "access.h"
-#include "closer.h"
-#include "guest.h"
-#include "hotplug.h"
-#include "instance.h"
-#include "launch.h"
-#include "log.h"
-#include "notify.h"
-#include "router.h"
-#include "source.h"
-#include "util.h"
+#include "evdev/access.h"
+#include "base/closer.h"
+#include "guest/guest.h"
+#include "evdev/hotplug.h"
+#include "evdev/instance.h"
+#include "launch/launch.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "core/router.h"
+#include "evdev/source.h"
+#include "base/util.h"
 
 /* Until the user decides, a guest named by "start =" is given this long to open its nodes, tried this often. */
 #define START_TRIES  20

@@ -1,7 +1,7 @@
 /* The switcher itself: owns the loop, the devices, the guests and the router, and wires them. */
 #pragma once
 
-#include "conf.h"
+#include "conf/conf.h"
 
 struct daemon_options {
 	unsigned try_s; /* end after this many seconds; 0: never */

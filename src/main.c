@@ -10,15 +10,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "daemon.h"
-#include "guest-xml.h"
-#include "keeper-message.h"
-#include "keeper.h"
-#include "log.h"
-#include "probe.h"
-#include "sink.h"
-#include "usock.h"
+#include "qemu/guest-xml.h"
+#include "keeper/keeper-message.h"
+#include "keeper/keeper.h"
+#include "base/log.h"
+#include "probe/probe.h"
+#include "guest/sink.h"
+#include "base/usock.h"
 
 #ifndef EVSWITCH_VERSION
 #define EVSWITCH_VERSION "unknown"

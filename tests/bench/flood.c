@@ -22,7 +22,7 @@
 
 #include "flood.h"
 #include "timing.h"
-#include "util.h"
+#include "base/util.h"
 
 #define MONITOR "/tmp/evswitch-flood.monitor"
 #define CONF                                                                                       \

@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "uinput.h"
+#include "evdev/uinput.h"
 
 struct pair {
 	int from;

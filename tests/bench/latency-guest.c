@@ -34,7 +34,7 @@
 #include "machine.h"
 #include "qemu.h"
 #include "timing.h"
-#include "util.h"
+#include "base/util.h"
 #include "vhost-guest.h"
 
 #define NODE_PERCENT  110

@@ -20,15 +20,15 @@
 
 #include <cmocka.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "daemon.h"
-#include "keeper-message.h"
-#include "keeper.h"
-#include "log.h"
+#include "keeper/keeper-message.h"
+#include "keeper/keeper.h"
+#include "base/log.h"
 #include "scenario.h"
-#include "sink.h"
+#include "guest/sink.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 #include "vhost-guest.h"
 
 #define FRAMES     10000

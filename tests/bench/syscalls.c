@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 #include "vhost-guest.h"
 
 #define FRAMES 1000

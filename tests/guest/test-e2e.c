@@ -15,7 +15,7 @@
 #include "guest-checks.h"
 #include "keepers.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 #include "vhost-guest.h"
 
 static const char conf[] = "[device keyboard]\nname = test keyboard\n"

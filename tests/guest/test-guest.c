@@ -22,8 +22,8 @@
 
 #include "guest-checks.h"
 #include "now.h"
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 struct desk {
 	struct rig rig;

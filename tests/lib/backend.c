@@ -19,11 +19,11 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "loop.h"
+#include "base/log.h"
+#include "base/loop.h"
 #include "now.h"
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 /* More than a turn in so many milliseconds, and the few that the questions take, are no timer's. */
 #define IDLE_TURN_MS 5

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "frame.h"
-#include "vinput.h"
+#include "core/frame.h"
+#include "vhost/vinput.h"
 
 /* How long any answer may take: far more than a sanitizer on a busy machine needs. */
 #define BACKEND_MS 10000

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #define CHUNK_SIZE 65536
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 
 #define LINUX_BUFFERS 64
 #define EVENT_SIZE    8

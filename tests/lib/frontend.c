@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 
 #define PAGE 4096U
 

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "backend.h"
-#include "keyset.h"
-#include "util.h"
+#include "core/keyset.h"
+#include "base/util.h"
 
 /* --- the wire ---------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 
 #include "now.h"
 #include "scenario.h"
-#include "util.h"
+#include "base/util.h"
 
 /* What a reader of the slowest node has room for, 64 events, holds this many keys' downs and ups. */
 #define KEYS_AT_ONCE 8

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "machine.h"
-#include "shape.h"
-#include "vinput.h"
+#include "core/shape.h"
+#include "vhost/vinput.h"
 
 /* Who makes the events, and sees what comes back: everything with a deadline. */
 struct source_ops {

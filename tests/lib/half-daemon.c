@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "guest.h"
-#include "launch.h"
-#include "util.h"
+#include "guest/guest.h"
+#include "launch/launch.h"
+#include "base/util.h"
 
 struct daemon {
 	struct launcher launcher;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "keeper-message.h"
+#include "keeper/keeper-message.h"
 
 enum order { ORDER_LOOK, ORDER_ENTER, ORDER_SEND, ORDER_RELEASE, ORDER_PLAY, ORDER_END };
 

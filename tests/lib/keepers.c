@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define IDLE_MS 4000

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "keeper-message.h"
+#include "keeper/keeper-message.h"
 
 /* The guest that all this is about, if it is not "one". */
 void keepers_look_at(const char *guest);

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 static void *expire(void *arg)
 {

@@ -18,7 +18,7 @@
 
 #include "now.h"
 #include "scenario.h"
-#include "util.h"
+#include "base/util.h"
 
 static const char *const nodes[] = { "keyboard", "media", "pointer" };
 

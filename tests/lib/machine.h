@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "frame.h"
-#include "loop.h"
+#include "core/frame.h"
+#include "base/loop.h"
 
 #define MACHINE_BOOT_MS 600000
 #define MACHINE_MS      60000 /* how long anything else may take */

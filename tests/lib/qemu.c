@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define BIOS_SIZE 65536

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "qcode.h"
+#include "qemu/qcode.h"
 #include "qemu.h"
 #include "receiver.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define OLDEST 702 /* that is tested with: the same scenarios with each QEMU */

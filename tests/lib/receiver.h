@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "frame.h"
-#include "shape.h"
+#include "core/frame.h"
+#include "core/shape.h"
 
 #define RECEIVER_NAME_MAX 33
 

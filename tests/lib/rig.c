@@ -12,7 +12,7 @@
 
 #include "now.h"
 #include "qemu.h"
-#include "util.h"
+#include "base/util.h"
 
 static void node_told(struct node *node)
 {

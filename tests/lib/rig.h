@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-#include "attach.h"
-#include "conf.h"
-#include "launch.h"
-#include "life.h"
-#include "loop.h"
-#include "node.h"
-#include "shape.h"
+#include "qemu/attach.h"
+#include "conf/conf.h"
+#include "launch/launch.h"
+#include "qemu/life.h"
+#include "base/loop.h"
+#include "evdev/node.h"
+#include "core/shape.h"
 
 #define RIG_SOCKET_DIR "/tmp/evswitch-sockets"
 #define RIG_WAIT_MS    (2 * ATTACH_STEP_MS)

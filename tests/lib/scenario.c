@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #define EVENT_NAME_MAX 40
 #define BLANKS         " \t"

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "frame.h"
-#include "keyset.h"
+#include "core/frame.h"
+#include "core/keyset.h"
 
 #define SCENARIO_NAME_MAX    33
 #define SCENARIO_PORT_MAX    80

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "router.h"
+#include "core/router.h"
 
 void stage_plug(struct stage *stage)
 {

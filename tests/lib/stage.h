@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "shape.h"
+#include "core/shape.h"
 #include "world.h"
 
 struct stage {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 
 /* Mappings that the C library may come to need by itself. */
 #define MAPPINGS_SLACK 12

@@ -22,8 +22,8 @@
 
 #include <cmocka.h>
 
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 #define FILE_SIZE (1 << 20)
 #define FDS_MAX   1024

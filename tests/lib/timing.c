@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #define WARM_UP 20
 #define PACE_US 2000

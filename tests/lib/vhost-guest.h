@@ -5,8 +5,8 @@
 #pragma once
 
 #include "frontend.h"
-#include "shape.h"
-#include "usock.h"
+#include "core/shape.h"
+#include "base/usock.h"
 
 struct vhost_guest {
 	struct frontend fe[SHAPE_NODES];

@@ -23,10 +23,10 @@
 
 #include <cmocka.h>
 
-#include "keeper-message.h"
+#include "keeper/keeper-message.h"
 #include "now.h"
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 /* What a failed test leaves behind: a grabbed device would fail all that follow. */
 static struct {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "uinput.h"
+#include "evdev/uinput.h"
 
 /* How long anything may take in an emulated machine before it counts as not happening. */
 #define WORLD_MS 60000

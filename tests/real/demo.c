@@ -21,8 +21,8 @@
 
 #include "now.h"
 #include "qemu.h"
-#include "router.h"
-#include "util.h"
+#include "core/router.h"
+#include "base/util.h"
 #include "world.h"
 
 #define GUEST_NODE "/dev/input/by-id/evswitch-vm-"

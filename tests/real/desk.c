@@ -42,9 +42,9 @@
 
 #include <cmocka.h>
 
-#include "keyset.h"
+#include "core/keyset.h"
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define PUPPETS   16

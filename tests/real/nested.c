@@ -18,7 +18,7 @@
 
 #include "guest-checks.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 static const char conf[] = "[device keyboard]\nname = test keyboard\n"
 			   "[device mouse]\nname = test mouse\n"

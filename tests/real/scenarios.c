@@ -18,7 +18,7 @@
 
 #include "receiver.h"
 #include "scenario.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 /* How long a frame that nobody asked for has to show itself; later ones spoil the next line. */

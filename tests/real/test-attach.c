@@ -17,11 +17,11 @@
 
 #include <cmocka.h>
 
-#include "attach.h"
-#include "guest-xml.h"
+#include "qemu/attach.h"
+#include "qemu/guest-xml.h"
 #include "qemu.h"
 #include "rig.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define MONITOR "/tmp/evswitch-one.monitor"

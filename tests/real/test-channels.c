@@ -20,12 +20,12 @@
 
 #include <libevdev/libevdev.h>
 
-#include "conf.h"
-#include "keyset.h"
-#include "node.h"
+#include "conf/conf.h"
+#include "core/keyset.h"
+#include "evdev/node.h"
 #include "qemu.h"
 #include "receiver.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define BATCH 8 /* codes on their way at once: fewer events than the kernel queues for a client */

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "device.h"
+#include "evdev/device.h"
 #include "now.h"
-#include "util.h"
+#include "base/util.h"
 #include "world.h"
 
 #define READ_EVENTS 64 /* what device.c reads at once */

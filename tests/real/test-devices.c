@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-#include "router.h"
+#include "core/router.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 /* --- shapes --------------------------------------------------------------------------- */
 

@@ -22,8 +22,8 @@
 #include "now.h"
 #include "qemu.h"
 #include "stage.h"
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 
 #define FOLLOWED "/tmp/evswitch-followed.monitor"
 #define OURS     "/tmp/evswitch-ours.monitor"

@@ -18,7 +18,7 @@
 #include "now.h"
 #include "qemu.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 #define MONITOR  "/tmp/evswitch-guard.monitor"
 #define FOLLOWED STAGE_CONF "qmp = " MONITOR "\n"

@@ -21,10 +21,10 @@
 
 #include <cmocka.h>
 
-#include "instance.h"
+#include "evdev/instance.h"
 #include "now.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 static void type(struct puppet *keyboard, unsigned code)
 {

@@ -15,7 +15,7 @@
 #include "keepers.h"
 #include "qemu.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 /* A toggle that shows nowhere, so that QEMU's trace has only what is played. */
 #define CONF                                                                                       \

@@ -20,11 +20,11 @@
 #include <cmocka.h>
 
 #include "chance.h"
-#include "keeper.h"
+#include "keeper/keeper.h"
 #include "keepers.h"
 #include "now.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 #define CONF(via, more)                                                                            \
 	"[device keyboard]\nname = test keyboard\n"                                                \

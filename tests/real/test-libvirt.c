@@ -22,8 +22,8 @@
 
 #include "now.h"
 #include "rig.h"
-#include "usock.h"
-#include "util.h"
+#include "base/usock.h"
+#include "base/util.h"
 #include "world.h"
 
 #define DOMAIN   "evswitch-test"

@@ -13,7 +13,7 @@
 
 #include "qemu.h"
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 /* The toggle is none that QEMU has, so that all of QEMU's get through to the guest. */
 #define CONF(via)                                                                                  \

@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 #include "stage.h"
-#include "util.h"
+#include "base/util.h"
 
 static void type(struct puppet *keyboard, unsigned code)
 {

@@ -1,0 +1,290 @@
+/* Messages to stderr, by a thread where nobody may wait for it; printable copies of untrusted text. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+#define LINE_MAX_SIZE 1024
+#define QUEUE_SIZE    (256 * 4096) /* a page for each line */
+
+static enum log_level log_level = LOG_LEVEL_INFO;
+
+/* Lines on their way to the thread, in a pipe that keeps them apart. */
+static struct log_writer {
+	int in, out; /* -1: there is no thread */
+	pthread_t thread;
+	sem_t apart;
+} writer = { .in = -1, .out = -1 };
+
+void log_set_level(enum log_level level)
+{
+	log_level = level;
+}
+
+/*
+ * Without the thread. The descriptor is shared with others, so O_NONBLOCK is not ours to set: the
+ * journal's socket takes MSG_DONTWAIT, and a pipe that polls writable takes a line; a terminal may not.
+ */
+static void write_line(const char *line, size_t size)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != ENOTSOCK)
+		return;
+	/* A pipe without a reader polls writable too, with POLLERR: a write would raise SIGPIPE. */
+	if (poll(&out, 1, 0) != 1 || out.revents != POLLOUT)
+		return;
+	if (write(STDERR_FILENO, line, size) < 0)
+		return; /* there is nowhere left to say so */
+}
+
+/* For as long as it takes; false where nobody will ever take it. */
+static bool write_all(const char *line, size_t size)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (size) {
+		ssize_t written = write(STDERR_FILENO, line, size);
+
+		if (written < 0 && errno == EAGAIN) {
+			if (poll(&out, 1, -1) < 0 && errno != EINTR)
+				return false;
+			continue;
+		}
+		if (written < 0)
+			return false;
+		line += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
+/*
+ * With a table of descriptors of its own: a write that hangs, in the kernel and for ever, must not
+ * keep open what the process opens later and closes by its death.
+ */
+static void *write_lines(void *unused)
+{
+	struct pollfd lines = { .fd = writer.out, .events = POLLIN };
+	char line[LINE_MAX_SIZE];
+	int in = writer.in;
+	ssize_t size;
+
+	(void)unused;
+	if (unshare(CLONE_FILES) == 0)
+		close(in);
+	sem_post(&writer.apart);
+	while (poll(&lines, 1, -1) == 1 && (size = read(lines.fd, line, sizeof(line))) > 0)
+		write_all(line, (size_t)size);
+	return NULL;
+}
+
+/* Signals are the other threads' to take: SIGPIPE and SIGTTOU, by default, would end or stop us all. */
+static int start_thread(void)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&writer.thread, NULL, write_lines, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+void log_start(void)
+{
+	int ends[2];
+
+	if (writer.in >= 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK | O_DIRECT) < 0)
+		return;
+	fcntl(ends[1], F_SETPIPE_SZ, QUEUE_SIZE);
+	writer.out = ends[0];
+	writer.in = ends[1];
+	sem_init(&writer.apart, 0, 0);
+	if (start_thread() == 0) {
+		while (sem_wait(&writer.apart) < 0)
+			;
+		return;
+	}
+	close_fd(&writer.in);
+	close_fd(&writer.out);
+}
+
+static void stop_thread(const struct timespec *until)
+{
+	close_fd(&writer.in);
+	if (pthread_timedjoin_np(writer.thread, NULL, until) == 0)
+		close_fd(&writer.out);
+}
+
+static void emit(const char *line, size_t size)
+{
+	if (writer.in < 0)
+		write_line(line, size);
+	else if (write(writer.in, line, size) < 0)
+		return; /* the queue is full */
+}
+
+/* systemd.exec(5): whether stderr is the journal's, and not just the environment a service's. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
+
+/* The journal looks up by the process's number which unit said it, and finds none once that has ended. */
+static void await_journal(const struct timespec *until)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	struct timespec now;
+	int unread;
+
+	while (ioctl(STDERR_FILENO, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+	       clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	       (now.tv_sec < until->tv_sec ||
+		(now.tv_sec == until->tv_sec && now.tv_nsec < until->tv_nsec)))
+		nanosleep(&pause, NULL);
+}
+
+void log_stop(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOG_STOP_S;
+	if (writer.in >= 0)
+		stop_thread(&until);
+	if (is_journal())
+		await_journal(&until);
+}
+
+#define NOTE_MAX 64
+
+/* 'note' is never cut. */
+__attribute__((format(printf, 3, 0))) static void
+write_message(enum log_level level, const char *note, const char *format, va_list args)
+{
+	static const char priority[] = { '3', '4', '6', '7' };
+	char line[LINE_MAX_SIZE];
+	int most = (int)(sizeof(line) - 2 - strlen(note));
+	int saved = errno;
+	int used = 0;
+
+	if (is_journal())
+		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
+	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
+	used += vsnprintf(line + used, (size_t)(most - used) + 1, format, args);
+	if (used > most)
+		used = most;
+	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s", note);
+	line[used] = '\n';
+	emit(line, (size_t)used + 1);
+	errno = saved;
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (level > log_level)
+		return;
+	va_start(args, format);
+	write_message(level, "", format, args);
+	va_end(args);
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
+{
+	char note[NOTE_MAX] = "";
+	va_list args;
+
+	if (level > log_level)
+		return;
+	if (!pace_take(&limit->pace, pace_now_ms())) {
+		limit->left_out++;
+		return;
+	}
+	if (limit->left_out)
+		snprintf(note, sizeof(note), " (%u before it were left out)", limit->left_out);
+	else if (limit->pace.used == PACE_BURST)
+		snprintf(note, sizeof(note), " (more may be left out)");
+	limit->left_out = 0;
+	va_start(args, format);
+	write_message(level, note, format, args);
+	va_end(args);
+}
+
+/* Bytes of the well-formed UTF-8 sequence at 's' (2 to 4) and its code point, else 0. */
+static unsigned utf8_sequence(const unsigned char *s, uint32_t *point)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned n = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : 2;
+
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	*point = s[0] & (0x7fU >> n);
+	for (unsigned i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*point = *point << 6 | (s[i] & 0x3fU);
+	}
+	if (*point < smallest[n] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
+		return 0;
+	return n;
+}
+
+/* C1 controls, line separators and the marks that turn the direction of text around. */
+static bool point_misleads(uint32_t point)
+{
+	return (point >= 0x80 && point < 0xa0) || (point >= 0x200b && point <= 0x200f) ||
+	       (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) ||
+	       point == 0x61c || point == 0xfeff;
+}
+
+struct log_str log_str(const char *raw)
+{
+	struct log_str out = { 0 };
+	const unsigned char *s = (const unsigned char *)(raw ? raw : "(none)");
+	size_t used = 0;
+
+	while (*s) {
+		uint32_t point = 0;
+		unsigned n = *s >= 0x20 && *s < 0x7f ? 1 : utf8_sequence(s, &point);
+		bool escape = n == 0 || point_misleads(point);
+
+		if (used + (escape ? 4 : n) >= sizeof(out.text))
+			break;
+		if (escape) {
+			used += (size_t)snprintf(out.text + used, 5, "\\x%02x", *s++);
+			continue;
+		}
+		memcpy(out.text + used, s, n);
+		used += n;
+		s += n;
+	}
+	return out;
+}

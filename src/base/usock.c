@@ -1,0 +1,226 @@
+/* Unix sockets by path, and descriptors over them. */
+#include "base/usock.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/log.h"
+#include "base/peer-fd.h"
+#include "base/util.h"
+
+#define BACKLOG    8
+#define LOCK_TRIES 20 /* milliseconds */
+
+/* NULL where there is none of the user's own. */
+static const char *runtime_dir(void)
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	return dir && *dir == '/' ? dir : NULL;
+}
+
+int usock_dir_name(char dir[static USOCK_PATH_MAX])
+{
+	int used = snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", runtime_dir() ?: "/run");
+
+	return used < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int usock_dir(char dir[static USOCK_PATH_MAX])
+{
+	int rc = usock_dir_name(dir);
+
+	/* Below /run, a system VM's QEMU has to reach the sockets in it. */
+	if (rc == 0 && mkdir(dir, runtime_dir() ? 0700 : 0711) < 0 && errno != EEXIST)
+		rc = -errno;
+	return rc;
+}
+
+static int set_address(struct sockaddr_un *address, const char *path)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(address->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address->sun_path, path, strlen(path));
+	return 0;
+}
+
+static int open_socket(int type)
+{
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int usock_connect(const char *path, int type)
+{
+	struct sockaddr_un address;
+	int rc = set_address(&address, path);
+	autoclose int fd = rc < 0 ? rc : open_socket(type);
+
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+/* The file is made with the mode of its socket: by its path, another one could be changed. */
+static int bind_to(int fd, const struct sockaddr_un *address, mode_t mode)
+{
+	mode_t umasked;
+	int rc;
+
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	umasked = umask(0);
+	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	umask(umasked);
+	if (rc == 0 && listen(fd, BACKLOG) < 0)
+		rc = -errno;
+	return rc;
+}
+
+/* The file of a socket whose process is gone: connecting to it is refused, as to any other file. */
+static bool is_stale(const char *path, int type)
+{
+	autoclose int fd = usock_connect(path, type);
+	struct stat status;
+
+	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+}
+
+/* Others may neither own it nor write to it, unless what is there stays its owner's (/tmp). */
+static int check_directory(const char *dir)
+{
+	struct stat status;
+
+	if (stat(dir, &status) < 0)
+		return -errno;
+	if ((status.st_uid == geteuid() || status.st_uid == 0) &&
+	    (!(status.st_mode & (S_IWGRP | S_IWOTH)) || status.st_mode & S_ISVTX))
+		return 0;
+	log_error(
+		"%s: it belongs to user %u and has mode %04o, so others could replace the sockets "
+		"in it: give it to user %u (chown), with mode 0711 (chmod)",
+		log_str(dir).text, (unsigned)status.st_uid, status.st_mode & 07777, geteuid());
+	return -EPERM;
+}
+
+/*
+ * One after the other in a directory: what is bound and does not listen yet looks stale. Nobody holds it
+ * for long but who means harm; then, and where the directory cannot be read, it goes without.
+ */
+static int lock_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int tries = 0; fd >= 0 && tries < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     tries++)
+		usleep(1000);
+	return fd;
+}
+
+static int listen_at(int fd, const char *path, int type, mode_t mode)
+{
+	struct sockaddr_un address;
+	int rc = set_address(&address, path);
+
+	if (rc == 0)
+		rc = bind_to(fd, &address, mode);
+	if (rc == -EADDRINUSE && is_stale(path, type) && unlink(path) == 0)
+		rc = bind_to(fd, &address, mode);
+	return rc;
+}
+
+int usock_listen(const char *path, int type, mode_t mode)
+{
+	autofree char *dir = directory_of(path);
+	autoclose int fd = open_socket(type);
+	int lock, rc = dir ? check_directory(dir) : -ENOMEM;
+
+	if (fd < 0 || rc < 0)
+		return fd < 0 ? fd : rc;
+	lock = lock_directory(dir);
+	rc = listen_at(fd, path, type, mode);
+	close_fd(&lock);
+	return rc < 0 ? rc : steal_fd(&fd);
+}
+
+uid_t usock_peer(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return (uid_t)-1;
+	return peer.uid;
+}
+
+void usock_trust_init(struct usock_trust *trust)
+{
+	static const char *const names[] = { "libvirt-qemu", "qemu" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct passwd *user = getpwnam(names[i]);
+
+		trust->qemu[i] = user ? user->pw_uid : geteuid();
+	}
+}
+
+bool usock_trusts(const struct usock_trust *trust, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || uid == trust->qemu[0] || uid == trust->qemu[1];
+}
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(USOCK_FDS_MAX * sizeof(int))];
+};
+
+int usock_send(int fd, const void *message, size_t size, const int *fds, unsigned n_fds)
+{
+	union control control = { 0 };
+	struct iovec part = { .iov_base = (void *)message, .iov_len = size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (n_fds > USOCK_FDS_MAX)
+		return -EINVAL;
+	if (n_fds) {
+		struct cmsghdr *rights = &control.align;
+
+		header.msg_control = control.bytes;
+		header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(rights), fds, n_fds * sizeof(int));
+	}
+	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_FDS_MAX],
+		      unsigned *n_fds)
+{
+	ssize_t got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
+
+	/* Told once, where the peer went without having read all: what it had sent is there still. */
+	if (got == -ECONNRESET)
+		got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
+	while (got == 0 && *n_fds)
+		peer_fd_close(&fds[--*n_fds]);
+	return got == -EBADMSG ? -EMSGSIZE : got;
+}

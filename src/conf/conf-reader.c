@@ -1,0 +1,264 @@
+/* Reads the configuration's lines: checks each, then lets inih split it. */
+#include "conf/conf-reader.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/conf-messages.h"
+#include "base/log.h"
+
+#define BLANKS " \t"
+#define BOM    "\xef\xbb\xbf"
+
+/* No setting has a name as long: a longer one can be cut and is still unknown. */
+#define NAME_SIZE 64
+
+/*
+ * inih takes a line of 200 bytes or less and joins lines that begin with a blank to the one before.
+ * A longer line goes through it in such pieces. GUARD stands at both ends of a piece, so that inih
+ * neither strips blanks nor sees a comment where the text happened to be split; it is a control
+ * character, so no accepted line holds it.
+ */
+#define GUARD      '\x01'
+#define PIECE_ROOM (NAME_SIZE + sizeof(" = ") + 2 + sizeof("\n"))
+_Static_assert(INI_MAX_LINE > 2 * PIECE_ROOM && INI_INITIAL_ALLOC > 2 * PIECE_ROOM,
+	       "inih is built for shorter lines than a piece");
+_Static_assert(INI_ALLOW_MULTILINE, "inih is built without continuation lines");
+
+struct reader {
+	const struct conf_lines *to;
+	const char *next, *end; /* the text not read yet */
+	unsigned line;          /* of the line in hand, from 1 */
+	char text[CONF_LINE_MAX +
+		  1];         /* the line in hand, from its first character that is no blank */
+	bool cut;             /* a comment followed in it */
+	const char *rest;     /* the part of its value that inih has not had, or NULL */
+	char name[NAME_SIZE]; /* what inih said of the line in hand so far */
+	char value[CONF_LINE_MAX + 1];
+};
+
+char *conf_trim(char *text)
+{
+	size_t size;
+
+	text += strspn(text, BLANKS);
+	size = strlen(text);
+	while (size > 0 && strchr(BLANKS, text[size - 1]))
+		text[--size] = '\0';
+	return text;
+}
+
+/* The length of the UTF-8 character at 'at', or 0 if there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+	size_t length = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	unsigned code = at[0] & (0xff >> (length + 1));
+	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+
+	if (length == 1)
+		return 1;
+	if (at[0] < 0xc2 || at[0] > 0xf4 || length > left)
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (at[i] & 0x3f);
+	}
+	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return length;
+}
+
+/* Reports the first byte that is no text. A byte order mark is none: inih would pass over it. */
+static bool is_text(struct reader *reader, const char *line, size_t size)
+{
+	const unsigned char *at = (const unsigned char *)line, *end = at + size;
+	struct conf_report *report = reader->to->report;
+	size_t length;
+
+	for (; at < end; at += length) {
+		length = utf8_length(at, (size_t)(end - at));
+		if (length == 0)
+			conf_report(report, reader->line, INVALID_UTF8, *at);
+		else if ((*at < 0x20 && *at != '\t') || *at == 0x7f)
+			conf_report(report, reader->line, CONTROL_BYTE, *at);
+		else if (length == strlen(BOM) && memcmp(at, BOM, length) == 0)
+			conf_report(report, reader->line, STRAY_BOM);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/* Puts the next line of text into reader->text; one that is refused becomes an empty line. */
+static bool take_line(struct reader *reader)
+{
+	const char *start = reader->next;
+	const char *newline = NULL;
+	size_t size;
+
+	if (start == reader->end)
+		return false;
+	newline = memchr(start, '\n', (size_t)(reader->end - start));
+	size = (size_t)((newline ? newline : reader->end) - start);
+	reader->next += size + (newline ? 1 : 0);
+	reader->line++;
+	reader->text[0] = '\0';
+	if (size > 0 && start[size - 1] == '\r')
+		size--;
+
+	if (size > CONF_LINE_MAX) {
+		conf_report(reader->to->report, reader->line, LINE_TOO_LONG, size, CONF_LINE_MAX);
+		return true;
+	}
+	if (!is_text(reader, start, size))
+		return true;
+	while (size > 0 && strchr(BLANKS, *start)) {
+		start++;
+		size--;
+	}
+	memcpy(reader->text, start, size);
+	reader->text[size] = '\0';
+	conf_trim(reader->text);
+	return true;
+}
+
+static void read_header(struct reader *reader)
+{
+	const struct conf_lines *to = reader->to;
+	char *title = reader->text + 1;
+	char *after = strchr(title, ']');
+
+	if (!after) {
+		conf_report(to->report, reader->line, NO_BRACKET, log_str(reader->text).text);
+		to->section(to->ctx, reader->line, NULL);
+		return;
+	}
+	*after++ = '\0';
+	after = conf_trim(after);
+	if (*after && *after != ';')
+		conf_report(to->report, reader->line, AFTER_BRACKET, log_str(after).text);
+	to->section(to->ctx, reader->line, conf_trim(title));
+}
+
+/* Cuts the line where inih would begin a comment. */
+static bool cut_comment(char *text)
+{
+	for (char *at = text; (at = strchr(at, ';')); at++) {
+		if (at == text || !strchr(BLANKS, at[-1]))
+			continue;
+		*at = '\0';
+		conf_trim(text);
+		return true;
+	}
+	return false;
+}
+
+/* Whether the line in hand has the form "name = value". */
+static bool is_pair(struct reader *reader)
+{
+	const char *equals, *colon;
+
+	reader->cut = cut_comment(reader->text);
+	equals = strchr(reader->text, '=');
+	colon = strchr(reader->text, ':');
+	if (colon && (!equals || colon < equals))
+		conf_report(reader->to->report, reader->line, COLON, log_str(reader->text).text);
+	else if (!equals)
+		conf_report(reader->to->report, reader->line, NO_EQUALS,
+			    log_str(reader->text).text);
+	else if (equals == reader->text)
+		conf_report(reader->to->report, reader->line, NO_SETTING);
+	else
+		return true;
+	return false;
+}
+
+/* Reads on to the next pair; headers go to their function, comments nowhere. */
+static bool find_pair(struct reader *reader)
+{
+	while (take_line(reader)) {
+		if (reader->text[0] == '[')
+			read_header(reader);
+		else if (reader->text[0] && !strchr("#;", reader->text[0]) && is_pair(reader))
+			return true;
+	}
+	return false;
+}
+
+/* Gives inih as much of the rest as it takes, between guards, behind 'name' if it is the first
+ * piece. */
+static char *give_piece(struct reader *reader, char *buf, size_t size, int name_size)
+{
+	size_t left = strlen(reader->rest);
+	size_t take = left < size - PIECE_ROOM ? left : size - PIECE_ROOM;
+
+	snprintf(buf, size, "%.*s %s%c%.*s%c\n", name_size, reader->text, name_size ? "= " : "",
+		 GUARD, (int)take, reader->rest, GUARD);
+	reader->rest = take < left ? reader->rest + take : NULL;
+	return buf;
+}
+
+/* The ini_reader: one line for inih in the manner of fgets. */
+static char *next_line(char *buf, int size, void *stream)
+{
+	struct reader *reader = stream;
+	size_t room = (size_t)size, name_size;
+
+	if (reader->rest)
+		return give_piece(reader, buf, room, 0);
+	if (!find_pair(reader))
+		return NULL;
+	if (strlen(reader->text) + sizeof("\n") <= room) {
+		snprintf(buf, room, "%s\n", reader->text);
+		return buf;
+	}
+	name_size = strcspn(reader->text, "=");
+	reader->rest = reader->text + name_size + 1;
+	reader->rest += strspn(reader->rest, BLANKS);
+	if (name_size >= NAME_SIZE)
+		name_size = NAME_SIZE - 1;
+	return give_piece(reader, buf, room, (int)name_size);
+}
+
+/*
+ * The ini_handler: adds a piece to the line in hand, which is complete when nothing is left of it.
+ */
+static int take_pair(void *user, const char *section, const char *name, const char *value)
+{
+	struct reader *reader = user;
+	size_t have = strlen(reader->value), size = strlen(value);
+
+	(void)section; /* empty: inih never sees a header, for it cuts long ones */
+	if (size >= 2 && value[0] == GUARD) {
+		value++;
+		size -= 2;
+	}
+	if (!reader->name[0])
+		snprintf(reader->name, sizeof(reader->name), "%s", name);
+	memcpy(reader->value + have, value, size);
+	reader->value[have + size] = '\0';
+	if (reader->rest)
+		return 1;
+
+	reader->to->pair(reader->to->ctx, reader->line, reader->name, reader->value, reader->cut);
+	reader->name[0] = '\0';
+	reader->value[0] = '\0';
+	return 1;
+}
+
+int conf_read_lines(const char *text, size_t size, const struct conf_lines *to)
+{
+	struct reader reader = { .to = to, .next = text, .end = text + size };
+	int error;
+
+	if (size >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0)
+		reader.next += strlen(BOM);
+	error = ini_parse_stream(next_line, &reader, take_pair, &reader);
+	if (error == -2)
+		return -ENOMEM;
+	return error ? -EIO : 0;
+}

@@ -1,0 +1,394 @@
+/* The settings that a section may have, and how the value of each is read. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf-builder.h"
+#include "conf/conf-hint.h"
+#include "conf/conf-reader.h"
+#include "base/log.h"
+#include "base/util.h"
+
+/* What libvirt takes in a domain's name and no shell or XML reads as more than itself. */
+#define DOMAIN_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@"
+
+/* Room for a list of words in a message. */
+#define LIST_SIZE 256
+
+/* A line "name = value" in the section that it belongs to. */
+struct setting {
+	enum conf_section section;
+	const char *name;
+	void (*set)(struct conf_builder *builder, const char *value);
+};
+
+static void set_text(struct conf_builder *builder, char **field, const char *value)
+{
+	free(*field);
+	*field = strdup(value);
+	if (!*field)
+		builder->report.no_memory = true;
+}
+
+static void report_unknown_key(struct conf_builder *builder, const char *name)
+{
+	struct keys_name near = { "" };
+
+	if (conf_report_wants(&builder->report, builder->line))
+		near = conf_hint_key(name);
+	if (near.text[0])
+		conf_report(&builder->report, builder->line, UNKNOWN_KEY_NEAR, log_str(name).text,
+			    near.text);
+	else
+		conf_report(&builder->report, builder->line, UNKNOWN_KEY, log_str(name).text);
+}
+
+/* All of them: the parsers stop at the first. */
+static void report_unknown_keys(struct conf_builder *builder, const char *value, char separator)
+{
+	const char separators[] = { separator, '\0' };
+	autofree char *copy = strdup(value);
+	char *rest = copy, *item;
+
+	if (!copy)
+		builder->report.no_memory = true;
+	while ((item = strsep(&rest, separators))) {
+		item = conf_trim(item);
+		if (item[0] && keys_code(item) < 0)
+			report_unknown_key(builder, item);
+	}
+}
+
+/* 'value' is names between 'separator', of which 'bad' is the wrong one. */
+static void report_keys(struct conf_builder *builder, enum keys_error error, const char *value,
+			char separator, const struct keys_name *bad)
+{
+	struct conf_report *report = &builder->report;
+
+	if (error == KEYS_EMPTY)
+		conf_report(report, builder->line, EMPTY_KEY, separator, log_str(value).text);
+	else if (error == KEYS_UNKNOWN)
+		report_unknown_keys(builder, value, separator);
+	else if (error == KEYS_TWICE)
+		conf_report(report, builder->line, KEY_TWICE, log_str(bad->text).text,
+			    log_str(value).text);
+	else if (error == KEYS_TOO_MANY)
+		conf_report(report, builder->line, TOO_MANY_KEYS, CHORD_MAX);
+}
+
+/* A chord that is wrong becomes empty: then nothing is said of it against others. */
+static void set_chord(struct conf_builder *builder, struct chord *chord, const char *value)
+{
+	struct keys_name bad;
+	enum keys_error error = keys_parse_chord(value, chord, &bad);
+
+	if (!error)
+		return;
+	chord->n = 0;
+	report_keys(builder, error, value, '+', &bad);
+}
+
+static void set_toggle(struct conf_builder *builder, const char *value)
+{
+	builder->origin.toggle = builder->line;
+	set_chord(builder, &builder->conf->toggle, value);
+}
+
+static void set_panic(struct conf_builder *builder, const char *value)
+{
+	builder->origin.panic = builder->line;
+	set_chord(builder, &builder->conf->panic, value);
+}
+
+/* The guest may follow further down, so it is looked up at the end. */
+static void set_start(struct conf_builder *builder, const char *value)
+{
+	builder->start_line = builder->line;
+	set_text(builder, &builder->start, value);
+}
+
+/* A path that begins at the root and fits in 'max' bytes. */
+static void check_place(struct conf_builder *builder, const char *setting, const char *value,
+			int max)
+{
+	if (value[0] != '/')
+		conf_report(&builder->report, builder->line, NOT_ABSOLUTE, setting,
+			    log_str(value).text);
+	else if (strlen(value) > (size_t)max)
+		conf_report(&builder->report, builder->line, SOCKET_TOO_LONG, setting,
+			    strlen(value), max);
+}
+
+static void set_socket_dir(struct conf_builder *builder, const char *value)
+{
+	check_place(builder, "socket-dir", value, CONF_SOCKET_DIR_MAX);
+	set_text(builder, &builder->conf->socket_dir, value);
+}
+
+static void set_path(struct conf_builder *builder, const char *value)
+{
+	if (value[0] != '/')
+		conf_report(&builder->report, builder->line, RELATIVE_PATH, log_str(value).text);
+	set_text(builder, &builder->device->path, value);
+}
+
+static void set_match_name(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->device->match_name, value);
+}
+
+static void set_phys(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->device->phys, value);
+}
+
+static void set_uniq(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->device->uniq, value);
+}
+
+/* "046d:c52b", and nothing else that strtoul would take. */
+static void set_id(struct conf_builder *builder, const char *value)
+{
+	bool good = strlen(value) == 9 && value[4] == ':';
+
+	for (int i = 0; good && i < 9; i++)
+		good = i == 4 || isxdigit((unsigned char)value[i]);
+	if (!good) {
+		conf_report(&builder->report, builder->line, BAD_ID, log_str(value).text);
+		return;
+	}
+	builder->device->has_id = true;
+	builder->device->vendor = (uint16_t)strtoul(value, NULL, 16);
+	builder->device->product = (uint16_t)strtoul(value + 5, NULL, 16);
+}
+
+static bool is_remapped(const struct remap *remap, int from)
+{
+	for (unsigned i = 0; i < remap->n; i++)
+		if (remap->entry[i].from == from)
+			return true;
+	return false;
+}
+
+static int known_key(struct conf_builder *builder, const char *name)
+{
+	int code = keys_code(name);
+
+	if (code < 0)
+		report_unknown_key(builder, name);
+	return code;
+}
+
+static void add_remap(struct conf_builder *builder, char *item)
+{
+	struct conf_report *report = &builder->report;
+	struct remap *remap = &builder->device->remap;
+	struct log_str shown = log_str(item);
+	char *to = strchr(item, ':');
+	int from_code, to_code;
+
+	if (!to || to == item || !to[1] || strchr(to + 1, ':')) {
+		conf_report(report, builder->line, REMAP_SYNTAX, shown.text);
+		return;
+	}
+	*to++ = '\0';
+	from_code = known_key(builder, conf_trim(item));
+	to_code = known_key(builder, conf_trim(to));
+	if (from_code < 0 || to_code < 0)
+		return;
+
+	if (from_code == to_code)
+		conf_report(report, builder->line, REMAP_SELF, log_str(conf_trim(item)).text);
+	else if (is_remapped(remap, from_code))
+		conf_report(report, builder->line, REMAP_TWICE, log_str(conf_trim(item)).text);
+	else if (remap->n == REMAP_MAX)
+		conf_report(report, builder->line, REMAP_TOO_MANY, REMAP_MAX);
+	else
+		remap->entry[remap->n++] =
+			(struct remap_entry){ (uint16_t)from_code, (uint16_t)to_code };
+}
+
+static void set_remap(struct conf_builder *builder, const char *value)
+{
+	autofree char *copy = strdup(value);
+	char *rest = copy, *item;
+
+	if (!copy) {
+		builder->report.no_memory = true;
+		return;
+	}
+	while ((item = strsep(&rest, ",")))
+		add_remap(builder, conf_trim(item));
+}
+
+static void set_always(struct conf_builder *builder, const char *value)
+{
+	struct keys_name bad;
+	enum keys_error error = keys_parse_list(value, &builder->conf->always, &bad);
+
+	builder->origin.always = builder->line;
+	if (error)
+		report_keys(builder, error, value, ',', &bad);
+}
+
+static void set_hotkey(struct conf_builder *builder, const char *value)
+{
+	struct conf *conf = builder->conf;
+
+	if (builder->section == HOST) {
+		builder->origin.host_hotkey = builder->line;
+		set_chord(builder, &conf->host_hotkey, value);
+		return;
+	}
+	if (builder->guest != &builder->spare_guest)
+		builder->origin.guest_hotkey[builder->guest - conf->guests] = builder->line;
+	set_chord(builder, &builder->guest->hotkey, value);
+}
+
+/* "a" -> "a, b"; a list that is full stays as it is. */
+static void add_word(char list[static LIST_SIZE], const char *word)
+{
+	size_t used = strlen(list);
+
+	snprintf(list + used, LIST_SIZE - used, "%s%s", used ? ", " : "", word);
+}
+
+static void set_via(struct conf_builder *builder, const char *value)
+{
+	char list[LIST_SIZE] = "";
+
+	for (const char *const *channel = builder->channels; *channel; channel++) {
+		if (strcmp(*channel, value) == 0) {
+			builder->guest->via = *channel;
+			return;
+		}
+		add_word(list, *channel);
+	}
+	conf_report(&builder->report, builder->line, UNKNOWN_VIA, log_str(value).text, list);
+}
+
+static void set_os(struct conf_builder *builder, const char *value)
+{
+	if (strcmp(value, "windows") == 0)
+		builder->guest->os = CONF_OS_WINDOWS;
+	else if (strcmp(value, "linux") == 0)
+		builder->guest->os = CONF_OS_LINUX;
+	else if (strcmp(value, "other") == 0)
+		builder->guest->os = CONF_OS_OTHER;
+	else
+		conf_report(&builder->report, builder->line, UNKNOWN_OS, log_str(value).text);
+}
+
+static void check_one_way(struct conf_builder *builder)
+{
+	if (builder->guest->libvirt && builder->guest->qmp)
+		conf_report(&builder->report, builder->line, LIBVIRT_AND_QMP);
+}
+
+/* It becomes a word of virsh's command line and text in XML, so it must be plain in both. */
+static void set_libvirt(struct conf_builder *builder, const char *value)
+{
+	if (value[0] == '-' || value[strspn(value, DOMAIN_CHARS)])
+		conf_report(&builder->report, builder->line, BAD_DOMAIN, log_str(value).text);
+	set_text(builder, &builder->guest->libvirt, value);
+	check_one_way(builder);
+}
+
+static void set_qmp(struct conf_builder *builder, const char *value)
+{
+	check_place(builder, "qmp", value, CONF_SOCKET_MAX);
+	set_text(builder, &builder->guest->qmp, value);
+	check_one_way(builder);
+}
+
+static void set_on_enter(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->guest->on_enter, value);
+}
+
+static void set_on_leave(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->guest->on_leave, value);
+}
+
+static const struct setting settings[] = {
+	{ EVSWITCH, "toggle", set_toggle },
+	{ EVSWITCH, "panic", set_panic },
+	{ EVSWITCH, "start", set_start },
+	{ EVSWITCH, "socket-dir", set_socket_dir },
+	{ DEVICE, "path", set_path },
+	{ DEVICE, "name", set_match_name },
+	{ DEVICE, "id", set_id },
+	{ DEVICE, "phys", set_phys },
+	{ DEVICE, "uniq", set_uniq },
+	{ DEVICE, "remap", set_remap },
+	{ HOST, "hotkey", set_hotkey },
+	{ HOST, "always", set_always },
+	{ GUEST, "via", set_via },
+	{ GUEST, "os", set_os },
+	{ GUEST, "hotkey", set_hotkey },
+	{ GUEST, "libvirt", set_libvirt },
+	{ GUEST, "qmp", set_qmp },
+	{ GUEST, "on-enter", set_on_enter },
+	{ GUEST, "on-leave", set_on_leave },
+};
+_Static_assert(ARRAY_SIZE(settings) <= CONF_SETTINGS_MAX,
+	       "struct conf_builder has a line for each");
+
+static void report_unknown_setting(struct conf_builder *builder, const char *name)
+{
+	const char *words[ARRAY_SIZE(settings)];
+	char list[LIST_SIZE] = "";
+	const char *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (settings[i].section != builder->section)
+			continue;
+		words[n++] = settings[i].name;
+		add_word(list, settings[i].name);
+	}
+	near = conf_hint_word(name, words, n);
+	if (near)
+		conf_report(&builder->report, builder->line, UNKNOWN_SETTING_NEAR,
+			    log_str(name).text, log_str(builder->title).text, near);
+	else
+		conf_report(&builder->report, builder->line, UNKNOWN_SETTING, log_str(name).text,
+			    log_str(builder->title).text, list);
+}
+
+static void apply(struct conf_builder *builder, size_t index, const char *value, bool cut)
+{
+	const struct setting *setting = &settings[index];
+	struct conf_report *report = &builder->report;
+	unsigned before = builder->seen[index];
+	bool is_command = setting->set == set_on_enter || setting->set == set_on_leave;
+
+	if (before > 0) {
+		conf_report(report, builder->line, SETTING_TWICE, setting->name, before);
+		return;
+	}
+	builder->seen[index] = builder->line;
+	if (is_command && cut)
+		conf_report(report, builder->line, CUT_COMMAND, log_str(value).text);
+	else if (!value[0] && setting->set == set_panic)
+		conf_report(report, builder->line, EMPTY_PANIC);
+	else if (!value[0])
+		conf_report(report, builder->line, EMPTY_VALUE, setting->name);
+	else
+		setting->set(builder, value);
+}
+
+void conf_setting(struct conf_builder *builder, const char *name, const char *value, bool cut)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (settings[i].section == builder->section &&
+		    strcmp(settings[i].name, name) == 0) {
+			apply(builder, i, value, cut);
+			return;
+		}
+	}
+	report_unknown_setting(builder, name);
+}

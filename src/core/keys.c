@@ -1,0 +1,139 @@
+/* Names of keys and buttons <-> EV_KEY codes: libevdev's tables behind the spelling users write. */
+#include "core/keys.h"
+
+#include <errno.h>
+#include <libevdev/libevdev.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/keyset.h"
+
+#define BLANKS " \t"
+
+/* ASCII only and whatever the locale: libevdev's names are ASCII. */
+static char to_upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static char to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+int keys_code(const char *name)
+{
+	char full[KEYS_NAME_MAX] = "";
+	size_t length = 0;
+	int code;
+
+	if (strncasecmp(name, "KEY_", 4) != 0 && strncasecmp(name, "BTN_", 4) != 0)
+		length = strlen(strcpy(full, "KEY_"));
+	if (length + strlen(name) >= sizeof(full))
+		return -EINVAL;
+	while (*name)
+		full[length++] = to_upper(*name++);
+	full[length] = '\0';
+
+	code = libevdev_event_code_from_name(EV_KEY, full);
+	/* KEY_RESERVED and KEY_MAX are in the table, but no key ever has them. */
+	return code > KEY_RESERVED && code < KEY_MAX ? code : -EINVAL;
+}
+
+struct keys_name keys_name(unsigned code)
+{
+	const char *known = libevdev_event_code_get_name(EV_KEY, code);
+	struct keys_name name = { "?" };
+	size_t i;
+
+	if (!known)
+		return name;
+	if (strncmp(known, "KEY_", 4) == 0)
+		known += 4;
+	for (i = 0; i < sizeof(name.text) - 1 && known[i]; i++)
+		name.text[i] = to_lower(known[i]);
+	name.text[i] = '\0';
+	return name;
+}
+
+/* Copies what fits; a cut never leaves half of a UTF-8 character behind. */
+static struct keys_name name_from(const char *text, size_t length)
+{
+	struct keys_name name = { "" };
+
+	if (length >= sizeof(name.text)) {
+		length = sizeof(name.text) - 1;
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	memcpy(name.text, text, length);
+	return name;
+}
+
+/* The name up to 'separator' or the end, without blanks around it; *text moves behind it. */
+static struct keys_name next_name(const char **text, char separator)
+{
+	const char *start = *text + strspn(*text, BLANKS);
+	const char *end = strchr(start, separator);
+
+	if (!end)
+		end = start + strlen(start);
+	*text = *end ? end + 1 : NULL;
+	while (end > start && strchr(BLANKS, end[-1]))
+		end--;
+	return name_from(start, (size_t)(end - start));
+}
+
+/* Takes the next name into *code; 'before' are the codes that already came. */
+static enum keys_error next_code(const char **text, char separator, const struct keyset *before,
+				 unsigned *code, struct keys_name *bad)
+{
+	int found;
+
+	*bad = next_name(text, separator);
+	if (!bad->text[0])
+		return KEYS_EMPTY;
+	found = keys_code(bad->text);
+	if (found < 0)
+		return KEYS_UNKNOWN;
+	if (keyset_has(before, (unsigned)found))
+		return KEYS_TWICE;
+	*code = (unsigned)found;
+	return KEYS_OK;
+}
+
+enum keys_error keys_parse_chord(const char *text, struct chord *chord, struct keys_name *bad)
+{
+	struct chord parsed = { 0 };
+	struct keyset before = { 0 };
+
+	while (text) {
+		unsigned code = 0;
+		enum keys_error error = next_code(&text, '+', &before, &code, bad);
+
+		if (error)
+			return error;
+		if (parsed.n == CHORD_MAX)
+			return KEYS_TOO_MANY;
+		keyset_add(&before, code);
+		parsed.code[parsed.n++] = (uint16_t)code;
+	}
+	*chord = parsed;
+	return KEYS_OK;
+}
+
+enum keys_error keys_parse_list(const char *text, struct keyset *set, struct keys_name *bad)
+{
+	struct keyset parsed = { 0 };
+
+	while (text) {
+		unsigned code = 0;
+		enum keys_error error = next_code(&text, ',', &parsed, &code, bad);
+
+		if (error)
+			return error;
+		keyset_add(&parsed, code);
+	}
+	*set = parsed;
+	return KEYS_OK;
+}

@@ -1,0 +1,287 @@
+/* The tables of nodes and codes, the pairs that must not meet, and motion in steps. */
+#include "core/shape.h"
+
+#include "base/util.h"
+
+const char *shape_node_name(enum shape_node node)
+{
+	static const char *const names[SHAPE_NODES] = { "keyboard", "media", "pointer" };
+
+	return names[node];
+}
+
+static const uint16_t pairs[SHAPE_PAIRS][2] = {
+	{ KEY_LEFTCTRL, KEY_RIGHTCTRL },
+	{ KEY_LEFTSHIFT, KEY_RIGHTSHIFT },
+	{ KEY_LEFTALT, KEY_RIGHTALT },
+	{ KEY_LEFTMETA, KEY_RIGHTMETA },
+};
+
+/* Keys of HID's consumer page, in the order of their codes: most keys are below the first. */
+static const uint16_t media_keys[] = {
+	KEY_MUTE,         KEY_VOLUMEDOWN,   KEY_VOLUMEUP,  KEY_STOP,         KEY_CALC,
+	KEY_FILE,         KEY_WWW,          KEY_MAIL,      KEY_BOOKMARKS,    KEY_COMPUTER,
+	KEY_BACK,         KEY_FORWARD,      KEY_EJECTCD,   KEY_EJECTCLOSECD, KEY_NEXTSONG,
+	KEY_PLAYPAUSE,    KEY_PREVIOUSSONG, KEY_STOPCD,    KEY_RECORD,       KEY_REWIND,
+	KEY_CONFIG,       KEY_HOMEPAGE,     KEY_REFRESH,   KEY_PLAYCD,       KEY_PAUSECD,
+	KEY_PLAY,         KEY_FASTFORWARD,  KEY_BASSBOOST, KEY_SEARCH,       KEY_BRIGHTNESSDOWN,
+	KEY_BRIGHTNESSUP, KEY_MEDIA,
+};
+
+static bool is_media_key(unsigned code)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(media_keys) && media_keys[i] <= code; i++)
+		if (media_keys[i] == code)
+			return true;
+	return false;
+}
+
+/*
+ * Of the keys behind the buttons, those that keyboards have. Linux before 6.10 never announces a device
+ * whose uevent is longer than 2,048 bytes, and each key from KEY_MUTE on takes 3 or 4 of them: remote
+ * controls', telephones' and cameras' keys stay out, and laptops' Fn chords, which firmware makes.
+ */
+static const struct {
+	uint16_t first, last;
+} keyboard_keys[] = {
+	{ KEY_OK, KEY_CLEAR },
+	{ KEY_OPTION, KEY_INFO },
+	{ KEY_FAVORITES, KEY_FAVORITES },
+	{ KEY_ZOOM, KEY_SCREEN },
+	{ KEY_ZOOMIN, KEY_EURO },
+	{ KEY_CONTEXT_MENU, KEY_CONTEXT_MENU },
+	{ KEY_IMAGES, KEY_IMAGES },
+	{ KEY_NOTIFICATION_CENTER, KEY_LINK_PHONE },
+	{ KEY_FN, KEY_FN_ESC },
+	{ KEY_BRL_DOT1, KEY_BRL_DOT10 },
+	{ KEY_TOUCHPAD_TOGGLE, KEY_TOUCHPAD_OFF },
+	{ KEY_ALS_TOGGLE, KEY_REFRESH_RATE_TOGGLE },
+	{ KEY_BUTTONCONFIG, KEY_BRIGHTNESS_MAX },
+	{ KEY_KBDINPUTASSIST_PREV, KEY_KBDINPUTASSIST_CANCEL },
+	{ KEY_MACRO1, KEY_KBD_LCD_MENU5 },
+};
+
+static bool is_keyboard_key(unsigned code)
+{
+	if (code <= KEY_MICMUTE)
+		return code != KEY_RESERVED;
+	for (unsigned i = 0; i < ARRAY_SIZE(keyboard_keys); i++)
+		if (code >= keyboard_keys[i].first && code <= keyboard_keys[i].last)
+			return true;
+	return false;
+}
+
+/*
+ * The node of an EV_KEY code, or SHAPE_NODES for none. Game pads' and tablets' buttons have none: a
+ * guest would take the whole node for a joystick and its desktop would ignore it.
+ */
+static enum shape_node key_node(unsigned code)
+{
+	if (code >= BTN_MISC && code < BTN_JOYSTICK)
+		return SHAPE_POINTER;
+	if (!is_keyboard_key(code))
+		return SHAPE_NODES;
+	return is_media_key(code) ? SHAPE_MEDIA : SHAPE_KEYBOARD;
+}
+
+static bool is_hires_wheel(unsigned code)
+{
+	return code == REL_WHEEL_HI_RES || code == REL_HWHEEL_HI_RES;
+}
+
+/*
+ * With nine axes the kernel gives the node's reader a queue of 256 events instead of 128. The axes
+ * of six-degree controllers stay out where a guest's own udev would look at them.
+ */
+static bool rel_carried(const struct shape_rules *rules, unsigned code)
+{
+	if (code > REL_HWHEEL_HI_RES || code == REL_RESERVED)
+		return false;
+	if (is_hires_wheel(code))
+		return !rules->no_hires_wheel;
+	return rules->wheel_clicks || code < REL_Z || code >= REL_HWHEEL;
+}
+
+/* Whether the node that an EV_KEY code belongs to declares it. */
+static bool key_carried(const struct shape_rules *rules, unsigned code)
+{
+	return code != KEY_SCROLLLOCK || !rules->one_of_pair;
+}
+
+bool shape_carries(const struct shape_rules *rules, enum shape_node node, unsigned type,
+		   unsigned code)
+{
+	if (type == EV_REL)
+		return node == SHAPE_POINTER && rel_carried(rules, code);
+	return type == EV_KEY && key_carried(rules, code) && key_node(code) == node;
+}
+
+void shape_init(struct shape *shape, const struct shape_rules *rules)
+{
+	*shape = (struct shape){ .rules = *rules };
+}
+
+void shape_reset(struct shape *shape)
+{
+	for (unsigned i = 0; i < SHAPE_PAIRS; i++)
+		shape->pair[i] = (struct shape_pair){ 0 };
+}
+
+static struct shape_pair *find_pair(struct shape *shape, unsigned code)
+{
+	for (unsigned i = 0; shape->rules.one_of_pair && i < SHAPE_PAIRS; i++)
+		if (pairs[i][0] == code || pairs[i][1] == code)
+			return &shape->pair[i];
+	return NULL;
+}
+
+static void pair_release(struct shape_pair *pair, struct frame *out, const struct input_event *ev)
+{
+	if (ev->code == pair->waiting)
+		pair->waiting = 0;
+	if (ev->code != pair->down) /* waiting until now, or down before a reset */
+		return;
+	frame_add(out, ev);
+	pair->down = pair->waiting;
+	pair->waiting = 0;
+	if (pair->down)
+		frame_put(out, ev, EV_KEY, pair->down, 1);
+}
+
+static void put_pair(struct shape_pair *pair, struct frame *out, const struct input_event *ev)
+{
+	if (ev->value == 0) {
+		pair_release(pair, out, ev);
+	} else if (pair->down && pair->down != ev->code) {
+		pair->waiting = ev->code;
+	} else {
+		pair->down = ev->code;
+		frame_add(out, ev);
+	}
+}
+
+static void flush(struct shape *shape, enum shape_node node, const struct input_event *at,
+		  shape_emit_fn emit, void *ctx)
+{
+	struct frame *out = &shape->out[node];
+
+	frame_close(out, at);
+	emit(ctx, node, out);
+	out->n = 0;
+}
+
+/* True where the event is motion that has to go out in steps: it is summed up. */
+static bool put_aside(struct shape *shape, const struct input_event *ev)
+{
+	int *sum = NULL;
+
+	if (ev->code == REL_WHEEL && shape->rules.wheel_clicks)
+		sum = &shape->clicks;
+	else if (ev->code == REL_X && shape->rules.step_max)
+		sum = &shape->dx;
+	else if (ev->code == REL_Y && shape->rules.step_max)
+		sum = &shape->dy;
+	if (sum && __builtin_add_overflow(*sum, ev->value, sum))
+		*sum = ev->value;
+	return sum;
+}
+
+/* The next step of what was put aside, at most 'max' either way (0: any), taken from *sum. */
+static int take_step(int *sum, int max)
+{
+	int step = *sum;
+
+	if (max && step > max)
+		step = max;
+	if (max && step < -max)
+		step = -max;
+	*sum -= step;
+	return step;
+}
+
+static void put_step(struct shape *shape, struct frame *out, const struct input_event *at)
+{
+	int dx = take_step(&shape->dx, shape->rules.step_max);
+	int dy = take_step(&shape->dy, shape->rules.step_max);
+	int click = take_step(&shape->clicks, 1);
+
+	if (dx)
+		frame_put(out, at, EV_REL, REL_X, dx);
+	if (dy)
+		frame_put(out, at, EV_REL, REL_Y, dy);
+	if (click)
+		frame_put(out, at, EV_REL, REL_WHEEL, click);
+}
+
+static bool fits_one_step(const struct shape *shape)
+{
+	int max = shape->rules.step_max;
+
+	return shape->clicks >= -1 && shape->clicks <= 1 &&
+	       (!max ||
+		(shape->dx >= -max && shape->dx <= max && shape->dy >= -max && shape->dy <= max));
+}
+
+/* All steps but the last are frames of their own; the last goes out with the rest of the frame. */
+static void step_motion(struct shape *shape, const struct input_event *at, shape_emit_fn emit,
+			void *ctx)
+{
+	struct frame step;
+
+	step.resync = false;
+	for (unsigned steps = 1; !fits_one_step(shape) && steps < SHAPE_STEPS_MAX; steps++) {
+		step.n = 0;
+		put_step(shape, &step, at);
+		frame_close(&step, at);
+		emit(ctx, SHAPE_POINTER, &step);
+	}
+	put_step(shape, &shape->out[SHAPE_POINTER], at);
+	shape->dx = shape->dy = shape->clicks = 0;
+}
+
+/* One event can add two (a released pair), the last step three, and then comes the SYN_REPORT. */
+#define ROOM 6
+
+/* The frame for a node that an event goes to; where it is full, it goes out before. */
+static struct frame *room_in(struct shape *shape, enum shape_node node,
+			     const struct input_event *at, shape_emit_fn emit, void *ctx)
+{
+	if (shape->out[node].n > FRAME_MAX - ROOM)
+		flush(shape, node, at, emit, ctx);
+	return &shape->out[node];
+}
+
+static void put_key(struct shape *shape, const struct input_event *ev, shape_emit_fn emit,
+		    void *ctx)
+{
+	enum shape_node node = key_node(ev->code);
+	struct shape_pair *pair;
+	struct frame *out;
+
+	if (node == SHAPE_NODES || !key_carried(&shape->rules, ev->code))
+		return;
+	out = room_in(shape, node, ev, emit, ctx);
+	pair = find_pair(shape, ev->code);
+	if (pair)
+		put_pair(pair, out, ev);
+	else
+		frame_add(out, ev);
+}
+
+void shape_frame(struct shape *shape, const struct frame *in, shape_emit_fn emit, void *ctx)
+{
+	const struct input_event *last = &in->ev[in->n - 1];
+
+	for (const struct input_event *ev = in->ev; ev < last; ev++) {
+		if (ev->type == EV_KEY)
+			put_key(shape, ev, emit, ctx);
+		else if (ev->type == EV_REL && rel_carried(&shape->rules, ev->code) &&
+			 !put_aside(shape, ev))
+			frame_add(room_in(shape, SHAPE_POINTER, ev, emit, ctx), ev);
+	}
+	if (shape->dx || shape->dy || shape->clicks)
+		step_motion(shape, last, emit, ctx);
+	for (unsigned node = 0; node < SHAPE_NODES; node++)
+		if (shape->out[node].n > 0)
+			flush(shape, node, last, emit, ctx);
+}

@@ -1,0 +1,342 @@
+/* libudev: the nodes that are there, and the monitor. */
+#include "evdev/hotplug.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/util.h"
+
+#define DEV_INPUT  "/dev/input/"
+#define EVENT_NODE DEV_INPUT "event"
+
+static const char *attr(struct udev_device *device, const char *name)
+{
+	return udev_device_get_sysattr_value(device, name) ?: "";
+}
+
+static uint16_t id(struct udev_device *device, const char *name)
+{
+	return (uint16_t)strtoul(attr(device, name), NULL, 16);
+}
+
+static bool has_property(struct udev_device *device, const char *name)
+{
+	const char *value = udev_device_get_property_value(device, name);
+
+	return value && strcmp(value, "1") == 0;
+}
+
+/* udev takes a mouse with more than 16 buttons for a joystick, whose codes follow a mouse's. */
+static bool moves_like_a_mouse(struct udev_device *device)
+{
+	/* The parent is owned by the device. */
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(device, "input", NULL);
+	unsigned long axes = input ? strtoul(attr(input, "capabilities/rel"), NULL, 16) : 0;
+
+	return (axes & 3) == 3;
+}
+
+unsigned hotplug_uses(struct udev_device *device)
+{
+	static const struct {
+		const char *property;
+		unsigned use;
+	} known[] = {
+		{ "ID_INPUT_KEYBOARD", NODE_USE_KEYBOARD },
+		{ "ID_INPUT_KEY", NODE_USE_KEYS },
+		{ "ID_INPUT_MOUSE", NODE_USE_MOUSE },
+		{ "ID_INPUT_POINTINGSTICK", NODE_USE_MOUSE },
+		{ "ID_INPUT_TABLET", NODE_USE_TABLET },
+		{ "ID_INPUT_TOUCHPAD", NODE_USE_TOUCHPAD },
+		{ "ID_INPUT_TOUCHSCREEN", NODE_USE_TOUCHSCREEN },
+		{ "ID_INPUT_JOYSTICK", NODE_USE_JOYSTICK },
+		{ "ID_INPUT_SWITCH", NODE_USE_SWITCH },
+	};
+	unsigned uses = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+		if (has_property(device, known[i].property))
+			uses |= known[i].use;
+	if (uses & NODE_USE_JOYSTICK && moves_like_a_mouse(device))
+		uses |= NODE_USE_MOUSE;
+	/* udev gives every keyboard both */
+	return uses & NODE_USE_KEYBOARD ? uses & ~(unsigned)NODE_USE_KEYS : uses;
+}
+
+static uint64_t hash_capabilities(struct udev_device *input)
+{
+	static const char *const names[] = { "capabilities/ev",  "capabilities/key",
+					     "capabilities/rel", "capabilities/abs",
+					     "capabilities/msc", "capabilities/sw",
+					     "capabilities/led", "properties" };
+	uint64_t hash = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		hash = match_hash(hash, attr(input, names[i]));
+	return hash;
+}
+
+static bool leads_here(const struct node_info *node, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == node->devnum;
+}
+
+static bool is_hidden(struct udev_device *device)
+{
+	return udev_device_get_property_value(device, "LIBINPUT_IGNORE_DEVICE") != NULL;
+}
+
+/* Where udev does not say when, it is now. */
+static uint64_t done_us(struct udev_device *device)
+{
+	return now_us() - udev_device_get_usec_since_initialized(device);
+}
+
+/* 'devnode' may be NULL. */
+static bool is_event_node(const char *devnode)
+{
+	return devnode && strncmp(devnode, EVENT_NODE, strlen(EVENT_NODE)) == 0;
+}
+
+static void tell(struct hotplug *hotplug, struct udev_device *device)
+{
+	const char *devnode = udev_device_get_devnode(device);
+	/* The parent is owned by the device. */
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(device, "input", NULL);
+	enum match_own own;
+
+	if (!input || !is_event_node(devnode))
+		return;
+	own = match_own(attr(input, "phys"), udev_device_get_syspath(input));
+	if (own != MATCH_FOREIGN) {
+		hotplug->ops->own(hotplug, devnode, done_us(device),
+				  own == MATCH_OWN_GUEST && !is_hidden(device));
+		return;
+	}
+	hotplug->ops->added(hotplug, &(struct node_info){ .devnode = devnode,
+							  .name = attr(input, "name"),
+							  .phys = attr(input, "phys"),
+							  .uniq = attr(input, "uniq"),
+							  .bustype = id(input, "id/bustype"),
+							  .vendor = id(input, "id/vendor"),
+							  .product = id(input, "id/product"),
+							  .devnum = udev_device_get_devnum(device),
+							  .capabilities = hash_capabilities(input),
+							  .uses = hotplug_uses(device),
+							  .leads_here = leads_here });
+}
+
+static void hotplug_ready(struct watch *watch, uint32_t events)
+{
+	struct hotplug *hotplug = container_of(watch, struct hotplug, watch);
+	struct udev_device *device = udev_monitor_receive_device(hotplug->monitor);
+	const char *action = device ? udev_device_get_action(device) : NULL;
+
+	(void)events;
+	/* Removal is seen on the descriptor itself, and earlier. */
+	if (action && strcmp(action, "remove") != 0)
+		tell(hotplug, device);
+	else if (action) /* a link that several devices share leads to another of them now */
+		hotplug->ops->links(hotplug);
+	udev_device_unref(device);
+}
+
+static void links_ready(struct watch *watch, uint32_t events)
+{
+	struct hotplug *hotplug = container_of(watch, struct hotplug, links);
+	char buf[4096];
+
+	(void)events;
+	if (read(hotplug->inotify, buf, sizeof(buf)) > 0)
+		hotplug->ops->links(hotplug);
+}
+
+/* Watches the deepest directory of the path that there is; returns the length of its name. */
+static size_t watch_deepest(struct hotplug *hotplug, const char *path)
+{
+	char dir[HOTPLUG_PATH_MAX * 4];
+	char *slash;
+
+	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+		return 0;
+	while ((slash = strrchr(dir, '/')) && slash > dir) {
+		*slash = '\0';
+		if (inotify_add_watch(hotplug->inotify, dir,
+				      IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF) >= 0)
+			return (size_t)(slash - dir);
+	}
+	return 0;
+}
+
+/* A directory may be made between the moment it is missed and the moment its parent is watched. */
+static void watch_path(struct hotplug *hotplug, const char *path)
+{
+	size_t before, depth = 0;
+
+	do {
+		before = depth;
+		depth = watch_deepest(hotplug, path);
+	} while (depth > before);
+}
+
+/* Of the node's links the one in the directory of 'path', else the node itself. */
+static void name_like(struct udev_device *device, const char *path, char event[HOTPLUG_PATH_MAX])
+{
+	size_t dir = (size_t)(strrchr(path, '/') - path) + 1;
+	struct udev_list_entry *link;
+
+	snprintf(event, HOTPLUG_PATH_MAX, "%s", udev_device_get_devnode(device) ?: "");
+	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(device))
+	{
+		if (strncmp(udev_list_entry_get_name(link), path, dir) != 0)
+			continue;
+		snprintf(event, HOTPLUG_PATH_MAX, "%s", udev_list_entry_get_name(link));
+		return;
+	}
+}
+
+/* The event node beside a mouse* or js* node, which is another child of the same input device. */
+static void name_event_node(struct hotplug *hotplug, struct udev_device *other, const char *path,
+			    char event[HOTPLUG_PATH_MAX])
+{
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(other, "input", NULL);
+	struct udev_enumerate *nodes = input ? udev_enumerate_new(hotplug->udev) : NULL;
+	struct udev_list_entry *entry;
+	struct udev_device *device;
+
+	if (!nodes)
+		return;
+	udev_enumerate_add_match_parent(nodes, input);
+	udev_enumerate_add_match_sysname(nodes, "event*");
+	udev_enumerate_scan_devices(nodes);
+	entry = udev_enumerate_get_list_entry(nodes);
+	device =
+		entry ? udev_device_new_from_syspath(hotplug->udev, udev_list_entry_get_name(entry))
+		      : NULL;
+	if (device)
+		name_like(device, path, event);
+	udev_device_unref(device);
+	udev_enumerate_unref(nodes);
+}
+
+int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_PATH_MAX])
+{
+	struct udev_device *device = NULL;
+	struct stat st;
+	int rc = 0;
+
+	*event = '\0';
+	watch_path(hotplug, path);
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISCHR(st.st_mode))
+		device = udev_device_new_from_devnum(hotplug->udev, 'c', st.st_rdev);
+	if (!device || !is_event_node(udev_device_get_devnode(device)))
+		rc = -ENOTTY;
+	if (rc < 0 && device)
+		name_event_node(hotplug, device, path, event);
+	if (rc == 0 && udev_device_get_is_initialized(device))
+		tell(hotplug, device);
+	udev_device_unref(device);
+	return rc;
+}
+
+int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops)
+{
+	int rc;
+
+	*hotplug = (struct hotplug){ .ops = ops, .udev = udev_new(), .inotify = -1 };
+	if (!hotplug->udev)
+		return -ENOMEM;
+	/* "udev" and not "kernel": after the rules have run. */
+	hotplug->monitor = udev_monitor_new_from_netlink(hotplug->udev, "udev");
+	if (!hotplug->monitor ||
+	    udev_monitor_filter_add_match_subsystem_devtype(hotplug->monitor, "input", NULL) < 0 ||
+	    udev_monitor_enable_receiving(hotplug->monitor) < 0)
+		return -EIO;
+	hotplug->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (hotplug->inotify < 0)
+		return -errno;
+	rc = watch_start_peer(&hotplug->links, loop, hotplug->inotify, EPOLLIN, links_ready);
+	if (rc < 0)
+		return rc;
+	return watch_start_peer(&hotplug->watch, loop, udev_monitor_get_fd(hotplug->monitor),
+				EPOLLIN, hotplug_ready);
+}
+
+static bool is_foreign(struct udev_device *device)
+{
+	struct udev_device *input =
+		udev_device_get_parent_with_subsystem_devtype(device, "input", NULL);
+
+	return input &&
+	       match_own(attr(input, "phys"), udev_device_get_syspath(input)) == MATCH_FOREIGN;
+}
+
+/* One that udev is not done with comes through the monitor. 'device' may be NULL. */
+static void tell_if_done(struct hotplug *hotplug, struct udev_device *device)
+{
+	if (!device)
+		return;
+	if (udev_device_get_is_initialized(device))
+		tell(hotplug, device);
+	else
+		hotplug->undone += is_foreign(device);
+}
+
+static void tell_path(struct hotplug *hotplug, const char *syspath)
+{
+	struct udev_device *device = udev_device_new_from_syspath(hotplug->udev, syspath);
+
+	tell_if_done(hotplug, device);
+	udev_device_unref(device);
+}
+
+void hotplug_ask(struct hotplug *hotplug, const char *devnode)
+{
+	struct udev_device *device;
+
+	if (!hotplug->udev || strncmp(devnode, DEV_INPUT, strlen(DEV_INPUT)) != 0)
+		return;
+	device = udev_device_new_from_subsystem_sysname(hotplug->udev, "input",
+							devnode + strlen(DEV_INPUT));
+	tell_if_done(hotplug, device);
+	udev_device_unref(device);
+}
+
+int hotplug_scan(struct hotplug *hotplug)
+{
+	struct udev_enumerate *nodes = udev_enumerate_new(hotplug->udev);
+	struct udev_list_entry *entry;
+
+	hotplug->undone = 0;
+	if (!nodes)
+		return -ENOMEM;
+	udev_enumerate_add_match_subsystem(nodes, "input");
+	udev_enumerate_add_match_sysname(nodes, "event*");
+	udev_enumerate_scan_devices(nodes);
+	for (entry = udev_enumerate_get_list_entry(nodes); entry;
+	     entry = udev_list_entry_get_next(entry))
+		tell_path(hotplug, udev_list_entry_get_name(entry));
+	udev_enumerate_unref(nodes);
+	return 0;
+}
+
+void hotplug_fini(struct hotplug *hotplug)
+{
+	watch_stop(&hotplug->watch);
+	watch_stop(&hotplug->links);
+	if (hotplug->udev)
+		close_fd(&hotplug->inotify);
+	udev_monitor_unref(hotplug->monitor);
+	udev_unref(hotplug->udev);
+	hotplug->monitor = NULL;
+	hotplug->udev = NULL;
+}

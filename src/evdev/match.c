@@ -1,0 +1,103 @@
+/* Decides which [device] section a source node belongs to, by comparing strings only. */
+#include "evdev/match.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf.h"
+
+#define BLANKS " \t"
+
+/* True where 'wanted' is not asked for, or equals 'actual' without the blanks around either. */
+static bool same_text(const char *wanted, const char *actual,
+		      int (*compare)(const char *, const char *, size_t))
+{
+	size_t wanted_size, actual_size;
+
+	if (!wanted)
+		return true;
+	wanted += strspn(wanted, BLANKS);
+	actual += strspn(actual, BLANKS);
+	wanted_size = strlen(wanted);
+	actual_size = strlen(actual);
+	while (wanted_size > 0 && strchr(BLANKS, wanted[wanted_size - 1]))
+		wanted_size--;
+	while (actual_size > 0 && strchr(BLANKS, actual[actual_size - 1]))
+		actual_size--;
+	return wanted_size == actual_size && compare(wanted, actual, wanted_size) == 0;
+}
+
+static bool same_path(const char *wanted, const struct node_info *node)
+{
+	return !wanted || strcmp(wanted, node->devnode) == 0 || node->leads_here(node, wanted);
+}
+
+static bool same_id(const struct conf_device *section, const struct node_info *node)
+{
+	if (!section->has_id)
+		return true;
+	return section->vendor == node->vendor && section->product == node->product;
+}
+
+bool match_node(const struct conf_device *section, const struct node_info *node)
+{
+	return !conf_device_is_blank(section) && same_path(section->path, node) &&
+	       same_id(section, node) && same_text(section->match_name, node->name, strncmp) &&
+	       same_text(section->phys, node->phys, strncmp) &&
+	       same_text(section->uniq, node->uniq, strncasecmp);
+}
+
+const char *match_refusal(unsigned uses)
+{
+	if (uses & NODE_USE_TOUCHPAD)
+		return "touchpads cannot be switched";
+	if (uses & NODE_USE_TOUCHSCREEN)
+		return "touch screens cannot be switched";
+	if (uses & NODE_USE_JOYSTICK && !(uses & (NODE_USE_KEYBOARD | NODE_USE_MOUSE)))
+		return "game pads cannot be switched";
+	return NULL;
+}
+
+/* FNV-1a. */
+uint64_t match_hash(uint64_t hash, const char *text)
+{
+	hash ^= 0xcbf29ce484222325;
+	do
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	while (*text++);
+	return hash;
+}
+
+struct match_traits match_traits(const struct node_info *node)
+{
+	const char *interface = strrchr(node->phys, '/');
+	const uint64_t ids =
+		(uint64_t)node->bustype << 32 | (uint64_t)node->vendor << 16 | node->product;
+
+	return (struct match_traits){ .make = match_hash(ids, node->name),
+				      .capabilities = node->capabilities,
+				      .uniq = match_hash(0, node->uniq),
+				      .phys = match_hash(0, node->phys),
+				      .interface = match_hash(0, interface ? interface : "") };
+}
+
+unsigned match_likeness(const struct match_traits *a, const struct match_traits *b)
+{
+	if (a->make != b->make)
+		return 0;
+	return 1U + (a->interface == b->interface) + 2U * (a->phys == b->phys) +
+	       4U * (a->uniq == b->uniq) + 8U * (a->capabilities == b->capabilities);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return text && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+enum match_own match_own(const char *phys, const char *syspath)
+{
+	if (!starts_with(phys, MATCH_OWN_PHYS) ||
+	    !starts_with(syspath, "/sys/devices/virtual/input/"))
+		return MATCH_FOREIGN;
+	return starts_with(phys, MATCH_OWN_HOST_PHYS) ? MATCH_OWN_HOST : MATCH_OWN_GUEST;
+}

@@ -1,0 +1,388 @@
+/* A guest: shape in front of a sink, and the keeper behind it. */
+#include "guest/guest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
+{
+	struct shape_rules rules = ops->rules;
+
+	if (os == CONF_OS_WINDOWS) {
+		rules.no_hires_wheel = true;
+		rules.step_max = 127;
+	}
+	return rules;
+}
+
+static int find_place(const struct sink_ops *channel, const struct conf *conf,
+		      const struct conf_guest *section, char place[static USOCK_PATH_MAX])
+{
+	const char *path = channel->place == SINK_MONITOR ? section->qmp : conf->socket_dir;
+	int rc;
+
+	place[0] = '\0';
+	if (channel->place == SINK_NO_PLACE)
+		return 0;
+	if (path) { /* which is short enough, or the configuration would have been refused */
+		snprintf(place, USOCK_PATH_MAX, "%s", path);
+		return 0;
+	}
+	rc = usock_dir(place);
+	return rc == 0 && strlen(place) > CONF_SOCKET_DIR_MAX ? -ENAMETOOLONG : rc;
+}
+
+static void sink_down(struct sink *sink, const char *why)
+{
+	struct guest *guest = container_of(sink->kept, struct guest, kept);
+
+	guest->ops->down(guest, why);
+}
+
+static void sink_leds(struct sink *sink)
+{
+	struct guest *guest = container_of(sink->kept, struct guest, kept);
+
+	guest->ops->leds(guest);
+}
+
+/* The machine that comes up knows of no key and no LED. */
+static void forget(struct guest *guest, const char *why)
+{
+	guest_release(guest);
+	shape_reset(&guest->shape);
+	if (guest->sink)
+		guest->sink->leds = 0;
+	guest->ops->reset(guest, why);
+}
+
+static void sink_reset(struct sink *sink, bool ready)
+{
+	struct guest *guest = container_of(sink->kept, struct guest, kept);
+
+	guest->ready = ready;
+	forget(guest, ready ? "its driver has started its devices anew"
+			    : "its driver has stopped its devices");
+}
+
+static const struct sink_owner sink_owner = { .down = sink_down,
+					      .reset = sink_reset,
+					      .leds = sink_leds };
+
+/* --- its VM ---------------------------------------------------------------------------------------- */
+
+static void given(struct attach *attach, int rc, const char *words)
+{
+	struct guest *guest = container_of(attach, struct guest, attach);
+
+	if (rc == 0)
+		log_limited(&guest->limit, LOG_LEVEL_INFO,
+			    "guest %s: its running VM was given its devices", guest->conf->name);
+	else
+		log_limited(&guest->limit, LOG_LEVEL_WARN,
+			    "guest %s: its running VM cannot be given its devices: %s",
+			    guest->conf->name, words);
+}
+
+/* By an earlier configuration, whose devices the VM has until it lets go of them. */
+static bool is_outdated(const struct guest *guest)
+{
+	return !keeper_same(&guest->sink->identity, &guest->wanted);
+}
+
+/* To a VM that runs and has not opened them by its own configuration: once in each run of it. */
+static void offer(struct guest *guest)
+{
+	const char *why;
+
+	if (guest->ends || guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
+	    is_outdated(guest) || !guest->sink->ops->vacant(guest->sink))
+		return;
+	guest->offered = true;
+	if (attach_add(&guest->attach, given, &why) < 0)
+		log_limited(&guest->limit, LOG_LEVEL_INFO,
+			    "guest %s: its running VM cannot be given its devices: %s",
+			    guest->conf->name, why);
+}
+
+static void taken_back(struct attach *attach, int rc, const char *words)
+{
+	const struct guest *guest = container_of(attach, struct guest, attach);
+
+	if (rc < 0)
+		log_warn("guest %s: its VM keeps its devices: %s", guest->conf->name, words);
+}
+
+void guest_take_back(struct guest *guest)
+{
+	const char *why;
+
+	guest->ends = true;
+	attach_cancel(&guest->attach);
+	if (!guest_takes_back(guest) && guest->attach.added &&
+	    attach_remove(&guest->attach, taken_back, &why) < 0)
+		log_warn("guest %s: its VM keeps its devices until it is shut down: %s",
+			 guest->conf->name, why);
+}
+
+bool guest_takes_back(const struct guest *guest)
+{
+	return guest->attach.doing != ATTACH_NOTHING;
+}
+
+void guest_end_take_back(struct guest *guest)
+{
+	attach_give_up(&guest->attach);
+}
+
+static void attach(struct guest *guest)
+{
+	int rc = guest->sink->ops->attach(guest->sink);
+
+	if (rc < 0)
+		log_limited(&guest->limit, LOG_LEVEL_ERROR,
+			    "guest %s: its keeper does not take what is its: %s", guest->conf->name,
+			    strerror(-rc));
+}
+
+static void open_sink(struct guest *guest, const struct keeper_identity *identity)
+{
+	guest->sink = sink_new(identity, guest->loop, guest->conf->name, &guest->kept, &sink_owner);
+	if (guest->sink)
+		guest->sink->domain = guest->conf->libvirt;
+	guest->open_error = guest->sink ? guest->sink->ops->open(guest->sink) : -ENOMEM;
+	if (guest->open_error < 0) {
+		log_limited(&guest->limit, LOG_LEVEL_ERROR, "guest %s: cannot make its devices: %s",
+			    guest->conf->name, strerror(-guest->open_error));
+		sink_free(guest->sink);
+		guest->sink = NULL;
+		return;
+	}
+	shape_init(&guest->shape, &identity->rules);
+	if (guest->kept.attached)
+		attach(guest);
+	offer(guest);
+}
+
+static void look(struct timer *timer)
+{
+	struct guest *guest = container_of(timer, struct guest, look);
+
+	if (guest->focused || guest_takes_back(guest) || !guest->sink ||
+	    !guest->sink->ops->vacant(guest->sink))
+		return;
+	log_limited(&guest->limit, LOG_LEVEL_INFO,
+		    "guest %s: its VM has let go of the devices of an earlier configuration",
+		    guest->conf->name);
+	timer_arm(timer, 0, 0);
+	sink_free(guest->sink);
+	guest->sink = NULL;
+	kept_retire(&guest->kept); /* a new one comes, and kept_attached */
+}
+
+static void kept_attached(struct kept *kept)
+{
+	struct guest *guest = container_of(kept, struct guest, kept);
+	const struct keeper_hello *hello = &kept->hello;
+
+	if (guest->sink) {
+		attach(guest);
+	} else if (!hello->identity.via[0] || keeper_same(&hello->identity, &guest->wanted)) {
+		open_sink(guest, &guest->wanted);
+	} else if (!hello->in_use || !sink_ops_of(hello->identity.via)) {
+		kept_retire(kept);
+	} else {
+		log_limited(
+			&guest->limit, LOG_LEVEL_WARN,
+			"guest %s: the VM still has the devices of an earlier configuration (via "
+			"= %s): they are used until it ends",
+			guest->conf->name, hello->identity.via);
+		timer_arm(&guest->look, GUEST_LOOK_MS, GUEST_LOOK_MS);
+		open_sink(guest, &hello->identity);
+	}
+}
+
+static void kept_changed(struct kept *kept)
+{
+	struct guest *guest = container_of(kept, struct guest, kept);
+
+	if (guest->sink && guest->sink->ops->kept_changed)
+		guest->sink->ops->kept_changed(guest->sink);
+	offer(guest);
+}
+
+static const struct kept_ops kept_ops = { .attached = kept_attached,
+					  .changed = kept_changed,
+					  .lost = kept_changed };
+
+/*
+ * QEMU drops what a paused guest is sent, and a release that it dropped would be missing for ever: so
+ * what is down there stays down, and comes up when the guest can hear of it.
+ */
+static void life_state(struct life *life)
+{
+	struct guest *guest = container_of(life, struct guest, life);
+
+	log_limited(&guest->limit, LOG_LEVEL_DEBUG, "guest %s: its VM: %s", guest->conf->name,
+		    life_state_name(life->state));
+	if (life->state == LIFE_PAUSED)
+		guest->ops->down(guest, "its VM is paused");
+	else if (life->state == LIFE_OFF)
+		guest->ops->down(guest, "its VM is off");
+	/* Without the focus, that is: what a focused guest has down, the router releases. */
+	if (life->state == LIFE_OFF || (guest->paused && life->state != LIFE_PAUSED))
+		guest_release(guest);
+	guest->paused = life->state == LIFE_PAUSED;
+	guest->offered &= life->state == LIFE_RUNNING || guest->paused;
+	attach_told(&guest->attach);
+	offer(guest);
+}
+
+static void life_monitor(struct life *life)
+{
+	struct guest *guest = container_of(life, struct guest, life);
+
+	attach_told(&guest->attach);
+	offer(guest);
+}
+
+static void life_event(struct life *life, const char *name, struct json_object *data)
+{
+	attach_event(&container_of(life, struct guest, life)->attach, name, data);
+}
+
+static void life_reset(struct life *life)
+{
+	forget(container_of(life, struct guest, life), "its VM was reset");
+}
+
+static void life_panicked(struct life *life)
+{
+	forget(container_of(life, struct guest, life), "its system has crashed");
+}
+
+static const struct life_ops life_ops = { .state = life_state,
+					  .reset = life_reset,
+					  .panicked = life_panicked,
+					  .monitor = life_monitor,
+					  .event = life_event };
+
+/* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
+static void follow(struct guest *guest, const struct sink_ops *channel)
+{
+	const struct conf_guest *conf = guest->conf;
+	int rc;
+
+	if (!conf->libvirt && (!conf->qmp || channel->place == SINK_MONITOR))
+		return;
+	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
+	if (rc == 0)
+		rc = attach_init(&guest->attach, guest->loop, &guest->life, guest->wanted.place);
+	if (rc < 0)
+		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
+}
+
+int guest_open(struct guest *guest, const struct conf *conf, const struct conf_guest *section,
+	       struct loop *loop, const struct guest_ops *ops)
+{
+	const struct sink_ops *channel = sink_ops_of(section->via);
+	int rc;
+
+	*guest = (struct guest){ .ops = ops, .conf = section, .loop = loop };
+	snprintf(guest->wanted.via, sizeof(guest->wanted.via), "%s", section->via);
+	guest->wanted.rules = rules_for(channel, section->os);
+	rc = find_place(channel, conf, section, guest->wanted.place);
+	if (rc < 0) {
+		log_error("guest %s: no place for its sockets (%s): %s", section->name,
+			  guest->wanted.place, strerror(-rc));
+		return rc;
+	}
+	rc = timer_init(&guest->look, loop, look);
+	if (rc < 0) {
+		log_error("guest %s: cannot make a timer: %s", section->name, strerror(-rc));
+		return rc;
+	}
+	follow(guest, channel);
+	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
+	if (rc == 0 || channel->in_keeper)
+		return rc;
+	log_warn("guest %s: its devices will vanish with this process", section->name);
+	open_sink(guest, &guest->wanted);
+	return guest->open_error;
+}
+
+bool guest_is_pending(const struct guest *guest)
+{
+	return kept_is_pending(&guest->kept);
+}
+
+void guest_close(struct guest *guest)
+{
+	life_close(&guest->life);
+	attach_fini(&guest->attach);
+	sink_free(guest->sink);
+	guest->sink = NULL;
+	kept_close(&guest->kept);
+	timer_fini(&guest->look);
+}
+
+void guest_settled(struct guest *guest, const char *devnode)
+{
+	if (guest->sink && guest->sink->ops->settled)
+		guest->sink->ops->settled(guest->sink, devnode);
+	offer(guest);
+}
+
+int guest_enter(struct guest *guest, const char **why)
+{
+	int rc;
+
+	if (!guest->sink) {
+		*why = guest->open_error ? strerror(-guest->open_error) : guest->kept.why;
+		return -ENOTCONN;
+	}
+	if (guest->paused) {
+		*why = "its VM is paused";
+		return -EAGAIN;
+	}
+	rc = guest->sink->ops->enter(guest->sink, why);
+	if (rc == 0) {
+		guest->focused = guest->ready = true;
+		guest->error = 0;
+		shape_reset(&guest->shape);
+	}
+	return rc;
+}
+
+void guest_leave(struct guest *guest)
+{
+	guest->focused = false;
+	guest->sink->ops->leave(guest->sink);
+}
+
+void guest_release(struct guest *guest)
+{
+	if (guest->sink)
+		guest->sink->ops->release(guest->sink);
+}
+
+uint16_t guest_leds(const struct guest *guest)
+{
+	return guest->sink ? guest->sink->leds : 0;
+}
+
+static void emit(void *ctx, enum shape_node node, const struct frame *frame)
+{
+	struct guest *guest = ctx;
+
+	if (guest->error == 0)
+		guest->error = guest->sink->ops->send(guest->sink, node, frame);
+}
+
+void guest_send(struct guest *guest, const struct frame *frame)
+{
+	shape_frame(&guest->shape, frame, emit, guest);
+}

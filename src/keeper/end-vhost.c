@@ -1,0 +1,204 @@
+/* Three virtio input devices on sockets. */
+#include "keeper/end-vhost.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/peer.h"
+#include "base/util.h"
+#include "vhost/vinput.h"
+
+struct end_vhost {
+	struct end end;
+	struct vinput *device[SHAPE_NODES];
+	char path[SHAPE_NODES][USOCK_PATH_MAX];
+	struct usock_trust trust;
+	pid_t refused; /* the last that was logged */
+	/* Of those who connected: what others cause does not hide who was let in. */
+	struct log_limit admitted, refusals;
+};
+
+static struct end_vhost *to_vhost(struct end *end)
+{
+	return container_of(end, struct end_vhost, end);
+}
+
+/* Why it is refused; NULL: it is not. */
+static const char *why_refused(const struct end_vhost *vhost, const struct peer *peer)
+{
+	const char *domain = vhost->end.domain;
+
+	if (!usock_trusts(&vhost->trust, peer->uid))
+		return "only QEMU's user, root and your own may";
+	if (!domain[0])
+		return NULL;
+	if (peer->ended)
+		return "it ended as soon as it had connected";
+	return peer_domain(peer->cgroup, domain) == PEER_IN_OTHER
+		       ? "by its cgroup it is another VM than \"libvirt =\" names"
+		       : NULL;
+}
+
+/* Of its own user, it could be anything: that of session libvirt is in no cgroup of its own. */
+static const char *what_is_unknown(const struct end_vhost *vhost, const struct peer *peer)
+{
+	if (!vhost->end.domain[0] || peer->uid == geteuid() || peer->uid == 0 ||
+	    peer_domain(peer->cgroup, vhost->end.domain) == PEER_IN_DOMAIN)
+		return "";
+	return "; its cgroup does not tell which VM it is: for that, let \"libvirt =\" be the "
+	       "domain's name, and run systemd-machined";
+}
+
+/*
+ * Whoever connects is given what is typed: ourselves, root, or the system's QEMU, and of that the one
+ * domain where the configuration names it.
+ */
+static bool admit(struct vinput *device, int fd)
+{
+	struct end_vhost *vhost = vinput_owner(device);
+	const char *guest = vhost->end.guest, *why;
+	struct peer peer;
+
+	if (peer_of(fd, &peer) < 0)
+		return false;
+	why = why_refused(vhost, &peer);
+	if (!why)
+		log_limited(&vhost->admitted, LOG_LEVEL_INFO,
+			    "guest %s: process %d (%s) of user %u has connected%s", guest,
+			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid,
+			    what_is_unknown(vhost, &peer));
+	else if (peer.pid != vhost->refused)
+		log_limited(&vhost->refusals, LOG_LEVEL_WARN,
+			    "guest %s: process %d (%s) of user %u may not connect: %s", guest,
+			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid, why);
+	if (why)
+		vhost->refused = peer.pid;
+	return !why;
+}
+
+static void device_changed(struct vinput *device)
+{
+	struct end_vhost *vhost = vinput_owner(device);
+
+	vhost->end.changed(&vhost->end);
+}
+
+static const struct vinput_ops vinput_ops = { .admit = admit, .changed = device_changed };
+
+/* What a uinput node of the same guest would be; a guest repeats by itself. */
+static void fill_model(struct vinput_model *model, const struct end *end, enum shape_node which)
+{
+	const struct shape_rules *rules = &end->identity.rules;
+
+	*model = (struct vinput_model){ .bustype = BUS_VIRTUAL,
+					.product = (uint16_t)(which + 1),
+					.version = 1,
+					.repeat = which != SHAPE_POINTER,
+					.step_max = rules->step_max };
+	snprintf(model->name, sizeof(model->name), "evswitch-%s-%s", end->guest,
+		 shape_node_name(which));
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		if (shape_carries(rules, which, EV_KEY, code))
+			keyset_add(&model->keys, code);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		if (shape_carries(rules, which, EV_REL, code))
+			model->rel |= 1U << code;
+	if (which == SHAPE_KEYBOARD)
+		model->leds = 1U << LED_NUML | 1U << LED_CAPSL | 1U << LED_SCROLLL;
+}
+
+static int open_device(struct end_vhost *vhost, enum shape_node which)
+{
+	struct end *end = &vhost->end;
+	char *path = vhost->path[which];
+	struct vinput_model model;
+	int listener;
+
+	if (snprintf(path, USOCK_PATH_MAX, "%s/%s-%s.sock", end->identity.place, end->guest,
+		     shape_node_name(which)) >= USOCK_PATH_MAX)
+		return -ENAMETOOLONG;
+	fill_model(&model, end, which);
+	/* The directory says who gets this far, and 'admit' who is let in. */
+	listener = usock_listen(path, SOCK_STREAM, 0666);
+	if (listener < 0)
+		return listener;
+	return vinput_new(end->loop, listener, &model, &vinput_ops, vhost, &vhost->device[which]);
+}
+
+static int vhost_open(struct end *end, const char **why)
+{
+	struct end_vhost *vhost = to_vhost(end);
+	int rc = 0;
+
+	usock_trust_init(&vhost->trust);
+	for (unsigned i = 0; i < SHAPE_NODES && rc == 0; i++) {
+		rc = open_device(vhost, i);
+		if (rc < 0)
+			*why = vhost->path[i];
+		else
+			log_info("guest %s: %s is %s", end->guest, shape_node_name(i),
+				 vhost->path[i]);
+	}
+	return rc;
+}
+
+static void vhost_close(struct end *end)
+{
+	struct end_vhost *vhost = to_vhost(end);
+
+	for (unsigned i = 0; i < SHAPE_NODES; i++) {
+		if (!vhost->device[i])
+			continue;
+		unlink(vhost->path[i]);
+		vinput_free(steal_ptr(&vhost->device[i]));
+	}
+}
+
+static bool vhost_in_use(struct end *end)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (to_vhost(end)->device[i] && vinput_connected(to_vhost(end)->device[i]))
+			return true;
+	return false;
+}
+
+static void vhost_release(struct end *end)
+{
+	for (unsigned i = 0; i < SHAPE_NODES; i++)
+		if (to_vhost(end)->device[i])
+			vinput_release_all(to_vhost(end)->device[i]);
+}
+
+static void vhost_state(struct end *end, struct keeper_state *state)
+{
+	const struct end_vhost *vhost = to_vhost(end);
+	const struct vinput *keyboard = vhost->device[SHAPE_KEYBOARD];
+
+	state->up = vinput_up(keyboard) || vinput_up(vhost->device[SHAPE_POINTER]);
+	state->leds = vinput_leds(keyboard);
+	snprintf(state->why, sizeof(state->why), "%s", state->up ? "" : vinput_why(keyboard));
+}
+
+static void vhost_send(struct end *end, unsigned node, const struct frame *frame)
+{
+	vinput_send(to_vhost(end)->device[node], frame);
+}
+
+static const struct end_ops end_vhost_ops = { .open = vhost_open,
+					      .close = vhost_close,
+					      .in_use = vhost_in_use,
+					      .release = vhost_release,
+					      .state = vhost_state,
+					      .send = vhost_send };
+
+struct end *end_vhost_new(void)
+{
+	struct end_vhost *vhost = calloc(1, sizeof(*vhost));
+
+	if (!vhost)
+		return NULL;
+	vhost->end.ops = &end_vhost_ops;
+	return &vhost->end;
+}

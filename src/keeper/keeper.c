@@ -1,0 +1,461 @@
+/* The process that holds a guest's end: its daemon, its end, and when it is over. */
+#include "keeper/keeper.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#include "keeper/end-nodes.h"
+#include "keeper/end-qmp.h"
+#include "keeper/end-vhost.h"
+#include "keeper/evring.h"
+#include "launch/launch.h"
+#include "base/log.h"
+#include "base/util.h"
+
+/* Frames taken in one turn: the loop sees to the guest's own messages in between. */
+#define FRAMES_PER_TURN 256
+/* Looks before the last, while a daemon is waited for. */
+#define PATIENCE (KEEPER_WAIT_MS / KEEPER_LOOK_MS - 1)
+
+struct keeper {
+	struct loop loop;
+	const char *guest;
+	char path[USOCK_PATH_MAX];
+	int listener_fd, daemon_fd; /* -1: none */
+	bool has_daemon;            /* who is connected has said NODE or OPEN; else it only asks */
+	struct watch listener, daemon;
+	struct timer look; /* while there is no daemon: is the guest still there? */
+	unsigned patience; /* looks that are left before a guest that is not there ends it */
+	struct log_limit limit;
+	bool quit;
+	bool state_due; /* the daemon's socket was full */
+	struct keeper_state state;
+	struct evring ring;
+	bool frames_left; /* in the ring, after FRAMES_PER_TURN of them */
+	struct end_nodes nodes;
+	struct end *end; /* that is driven here; NULL: none, the nodes are it */
+};
+
+static struct end *end_of(struct keeper *keeper)
+{
+	return keeper->end ? keeper->end : &keeper->nodes.end;
+}
+
+/* --- the end's state ------------------------------------------------------------------------------- */
+
+static void watch_daemon(struct keeper *keeper, uint32_t events);
+static void daemon_gone(struct keeper *keeper, bool in_good_order);
+
+static void send_state(struct keeper *keeper)
+{
+	struct keeper_message message = keeper_message(KEEPER_STATE);
+	bool was_due = keeper->state_due;
+
+	message.state = keeper->state;
+	keeper->state_due =
+		usock_send(keeper->daemon_fd, &message, sizeof(message), NULL, 0) == -EAGAIN;
+	if (keeper->state_due != was_due)
+		watch_daemon(keeper, keeper->state_due ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void update_state(struct keeper *keeper)
+{
+	struct keeper_state state = { .generation = keeper->state.generation };
+
+	keeper->end->ops->state(keeper->end, &state);
+	state.in_use = keeper->end->ops->in_use(keeper->end);
+	if (state.up && !keeper->state.up)
+		state.generation++;
+	keeper->state = state;
+	if (keeper->has_daemon)
+		send_state(keeper);
+}
+
+static void end_changed(struct end *end)
+{
+	update_state(container_of(end->loop, struct keeper, loop));
+}
+
+/* --- frames ---------------------------------------------------------------------------------------- */
+
+/* What an end expects of a frame. */
+static bool frame_ok(const struct frame *frame)
+{
+	for (unsigned i = 0; i + 1 < frame->n; i++) {
+		const struct input_event *ev = &frame->ev[i];
+
+		if (ev->type == EV_KEY ? ev->code >= KEY_CNT || ev->value < 0 || ev->value > 2
+				       : ev->type != EV_REL || ev->code >= REL_CNT)
+			return false;
+	}
+	return true;
+}
+
+static void deliver(struct keeper *keeper, const struct evring_frame *in)
+{
+	if (in->release)
+		keeper->end->ops->release(keeper->end);
+	/* Pressed before the guest went down and came back: nobody waits for its release. */
+	if (in->generation == keeper->state.generation && in->node < SHAPE_NODES &&
+	    frame_ok(&in->frame))
+		keeper->end->ops->send(keeper->end, in->node, &in->frame);
+}
+
+/* False where some are left. */
+static bool take_frames(struct keeper *keeper)
+{
+	struct evring_frame in;
+
+	for (unsigned n = 0; n < FRAMES_PER_TURN; n++) {
+		if (!evring_pop(&keeper->ring, &in)) {
+			if (evring_take_release(&keeper->ring))
+				keeper->end->ops->release(keeper->end);
+			return true;
+		}
+		deliver(keeper, &in);
+	}
+	return false;
+}
+
+static void close_ring(struct keeper *keeper)
+{
+	evring_close(&keeper->ring);
+	keeper->frames_left = false;
+}
+
+static int open_ring(struct keeper *keeper, int *fds)
+{
+	int rc;
+
+	close_ring(keeper);
+	rc = evring_attach(&keeper->ring, steal_fd(&fds[0]), steal_fd(&fds[1]));
+	if (rc == 0)
+		rc = evring_join(&keeper->ring, keeper->loop.epoll_fd);
+	if (rc < 0)
+		close_ring(keeper);
+	else
+		keeper->frames_left = true; /* it may have rung before */
+	return rc;
+}
+
+/* --- the daemon ------------------------------------------------------------------------------------ */
+
+static void stop_keeping(struct keeper *keeper)
+{
+	/* Before the socket closes: whoever finds no file starts a keeper of its own. */
+	if (keeper->listener_fd >= 0)
+		unlink(keeper->path);
+	watch_stop(&keeper->listener);
+	close_fd(&keeper->listener_fd);
+	keeper->quit = true;
+}
+
+static void end_if_unused(struct keeper *keeper)
+{
+	if (end_of(keeper)->ops->in_use(end_of(keeper)))
+		return;
+	if (keeper->patience == 0)
+		stop_keeping(keeper);
+	else
+		keeper->patience--;
+}
+
+static void look(struct timer *timer)
+{
+	end_if_unused(container_of(timer, struct keeper, look));
+}
+
+static void disconnect(struct keeper *keeper)
+{
+	watch_stop(&keeper->daemon);
+	close_fd(&keeper->daemon_fd);
+	keeper->state_due = keeper->has_daemon =
+		false; /* the next one is watched as if nothing were */
+}
+
+static void daemon_gone(struct keeper *keeper, bool in_good_order)
+{
+	bool was_daemon = keeper->has_daemon;
+
+	disconnect(keeper);
+	if (!was_daemon)
+		return;
+	/* What it sent before it went comes first: the ring may not have had its turn. */
+	if (keeper->ring.memory)
+		take_frames(keeper);
+	close_ring(keeper);
+	end_of(keeper)->ops->release(end_of(keeper));
+	keeper->patience = in_good_order ? 0 : PATIENCE;
+	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
+	/* What QMP has not taken yet needs a moment. */
+	if (in_good_order && !keeper->end)
+		end_if_unused(keeper);
+}
+
+/* From its first valid NODE or OPEN. */
+static void daemon_came(struct keeper *keeper)
+{
+	keeper->has_daemon = true;
+	timer_arm(&keeper->look, 0, 0);
+}
+
+static void refuse(struct keeper *keeper, int fd)
+{
+	struct keeper_message busy = keeper_message(KEEPER_BUSY);
+
+	log_limited(&keeper->limit, LOG_LEVEL_DEBUG, "guest %s: a second daemon has asked",
+		    keeper->guest);
+	usock_send(fd, &busy, sizeof(busy), NULL, 0);
+}
+
+static int say_hello(struct keeper *keeper)
+{
+	struct keeper_message message = keeper_message(KEEPER_HELLO);
+	struct end *end = end_of(keeper);
+	int fds[USOCK_FDS_MAX];
+	unsigned n = 0;
+
+	message.hello.identity = end->identity;
+	message.hello.in_use = end->ops->in_use(end);
+	if (!keeper->end)
+		n = end_nodes_describe(&keeper->nodes, &message.hello, fds);
+	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
+}
+
+static bool drives(const char *via)
+{
+	return strcmp(via, "vhost-user") == 0 || strcmp(via, "qmp") == 0;
+}
+
+static struct end *new_end(const char *via)
+{
+	return strcmp(via, "qmp") == 0 ? end_qmp_new() : end_vhost_new();
+}
+
+/* False where it cannot be made: then the daemon is told why, and may ask again. */
+static bool make_end(struct keeper *keeper, const struct keeper_open *open)
+{
+	const char *what = open->identity.via;
+	struct end *end = new_end(what);
+	int rc = -ENOMEM;
+
+	if (end) {
+		end->loop = &keeper->loop;
+		end->guest = keeper->guest;
+		end->identity = open->identity;
+		end->changed = end_changed;
+		rc = end->ops->open(end, &what);
+	}
+	if (rc == 0) {
+		keeper->end = end;
+		return true;
+	}
+	snprintf(keeper->state.why, sizeof(keeper->state.why), "%s: %s", what, strerror(-rc));
+	log_limited(&keeper->limit, LOG_LEVEL_ERROR, "guest %s: %s", keeper->guest,
+		    keeper->state.why);
+	if (end)
+		end->ops->close(end);
+	free(end);
+	return false;
+}
+
+/* A daemon compares what is kept with what it wants, and does not ask for another end. */
+static bool take_open(struct keeper *keeper, const struct keeper_open *open, int *fds)
+{
+	const struct keeper_identity *identity = &open->identity;
+
+	if (!drives(identity->via) || keeper->nodes.end.identity.via[0] ||
+	    (keeper->end && !keeper_same(&keeper->end->identity, identity)) ||
+	    open_ring(keeper, fds) < 0)
+		return false;
+	daemon_came(keeper);
+	if (!keeper->end && !make_end(keeper, open)) {
+		close_ring(keeper);
+		send_state(keeper);
+		return true;
+	}
+	memcpy(keeper->end->domain, open->domain, sizeof(open->domain));
+	update_state(keeper);
+	return true;
+}
+
+static bool take_node(struct keeper *keeper, const struct keeper_node *message, int *fds,
+		      unsigned n_fds)
+{
+	if (keeper->end || !end_nodes_take(&keeper->nodes, message, steal_fd(&fds[0]),
+					   n_fds > 1 ? steal_fd(&fds[1]) : -1))
+		return false;
+	daemon_came(keeper);
+	return true;
+}
+
+/* False where no daemon would say this. */
+static bool take_message(struct keeper *keeper, const struct keeper_message *message, int *fds,
+			 unsigned n_fds)
+{
+	switch (message->type) {
+	case KEEPER_NODE:
+		return take_node(keeper, &message->node, fds, n_fds);
+	case KEEPER_OPEN:
+		return take_open(keeper, &message->open, fds);
+	case KEEPER_RETIRE:
+		stop_keeping(keeper);
+		return true;
+	case KEEPER_BYE:
+		daemon_gone(keeper, true);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void daemon_ready(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = container_of(watch, struct keeper, daemon);
+	struct keeper_message message;
+	int fds[USOCK_FDS_MAX];
+	unsigned n_fds = 0;
+	ssize_t size;
+
+	if (keeper->state_due && events & EPOLLOUT)
+		send_state(keeper);
+	size = usock_receive(keeper->daemon_fd, &message, sizeof(message), fds, &n_fds);
+	if (size == -EAGAIN)
+		return;
+	if (size <= 0 || keeper_check(&message, (size_t)size) != KEEPER_FITS ||
+	    !keeper_check_fds(&message, n_fds) || !take_message(keeper, &message, fds, n_fds))
+		daemon_gone(keeper, false);
+	while (n_fds)
+		close_fd(&fds[--n_fds]);
+}
+
+static void watch_daemon(struct keeper *keeper, uint32_t events)
+{
+	watch_stop(&keeper->daemon);
+	if (watch_start(&keeper->daemon, &keeper->loop, keeper->daemon_fd, events, daemon_ready) <
+	    0)
+		daemon_gone(keeper, false);
+}
+
+/* One that is gone may have left messages, and its end is not seen before them. */
+static void see_off(struct keeper *keeper)
+{
+	struct pollfd daemon = { .fd = keeper->daemon_fd };
+
+	while (keeper->daemon_fd >= 0 && poll(&daemon, 1, 0) == 1 && daemon.revents & POLLHUP)
+		daemon_ready(&keeper->daemon, EPOLLIN);
+}
+
+static void listener_ready(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = container_of(watch, struct keeper, listener);
+	autoclose int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0 || (usock_peer(fd) != geteuid() && usock_peer(fd) != 0))
+		return;
+	see_off(keeper);
+	if (keeper->quit)
+		return;
+	if (keeper->daemon_fd >= 0) {
+		refuse(keeper, fd);
+		return;
+	}
+	keeper->daemon_fd = steal_fd(&fd);
+	if (say_hello(keeper) < 0)
+		daemon_gone(keeper, false);
+	else
+		watch_daemon(keeper, EPOLLIN);
+}
+
+/* --- start and end --------------------------------------------------------------------------------- */
+
+static int start(struct keeper *keeper)
+{
+	int rc = keeper_path(keeper->guest, keeper->path);
+
+	if (rc == 0)
+		rc = loop_init(&keeper->loop);
+	if (rc == 0)
+		rc = timer_init(&keeper->look, &keeper->loop, look);
+	if (rc == 0)
+		rc = watch_start_peer(&keeper->listener, &keeper->loop, keeper->listener_fd,
+				      EPOLLIN, listener_ready);
+	keeper->patience = PATIENCE;
+	if (rc == 0)
+		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
+	return rc;
+}
+
+static void stop(struct keeper *keeper)
+{
+	close_ring(keeper);
+	if (keeper->end)
+		keeper->end->ops->close(keeper->end);
+	free(keeper->end);
+	keeper->nodes.end.ops->close(&keeper->nodes.end);
+	watch_stop(&keeper->daemon);
+	close_fd(&keeper->daemon_fd);
+	timer_fini(&keeper->look);
+	loop_fini(&keeper->loop);
+}
+
+/* Frames come first: they are what is waited for at once, without the loop between. */
+static int turn(struct keeper *keeper)
+{
+	bool loop_ready;
+	int rc;
+
+	if (!keeper->ring.memory)
+		return loop_turn(&keeper->loop, -1);
+	rc = evring_wait(&keeper->ring, keeper->frames_left ? 0 : -1, &loop_ready);
+	if (rc < 0)
+		daemon_gone(keeper, false);
+	else
+		keeper->frames_left = !take_frames(keeper);
+	return loop_ready ? loop_turn(&keeper->loop, 0) : 0;
+}
+
+int keeper_run(const char *guest)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	socklen_t size = sizeof(int);
+	int listens = 0;
+	int rc;
+
+	if (!keeper)
+		return EX_OSERR;
+	if (getsockopt(LAUNCH_LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+	    !listens) {
+		log_error(KEEPER_OPTION ": for evswitch itself, which starts it with a socket");
+		free(keeper);
+		return EX_USAGE;
+	}
+	/* Not "exe"; nor one that whoever ends evswitch by its name would end too, and with it the guest. */
+	prctl(PR_SET_NAME, "evs-keeper");
+	/* Other programs of the same user have no business in the memory that passes keystrokes on. */
+	prctl(PR_SET_DUMPABLE, 0);
+	close_range(LAUNCH_LISTENER_FD + 1, ~0U, 0);
+	signal(SIGPIPE, SIG_IGN);
+	log_start();
+	*keeper = (struct keeper){ .guest = guest,
+				   .loop.epoll_fd = -1,
+				   .listener_fd = LAUNCH_LISTENER_FD,
+				   .daemon_fd = -1,
+				   .ring = EVRING_INIT };
+	end_nodes_init(&keeper->nodes);
+	rc = start(keeper);
+	while (rc == 0 && !keeper->quit)
+		rc = turn(keeper);
+	if (rc < 0)
+		log_error("guest %s: its keeper ends: %s", guest, strerror(-rc));
+	stop(keeper);
+	free(keeper);
+	log_stop();
+	return rc < 0 ? EX_OSERR : EX_OK;
+}

@@ -1,0 +1,440 @@
+/*
+ * The judgement of --probe: from what udev, libinput and the events tell to kinds, groups and
+ * matches. Owns nothing. Whether a match is unique is asked of match_node, so that it holds for the
+ * daemon too.
+ */
+#include "probe/probe-node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+#define WINDOW_US    1000000 /* motion counts when it comes together within this time */
+#define TRAVEL_MIN   30 /* counts: less than a finger's breadth on any mouse, more than jitter */
+#define WHEEL_TRAVEL 15 /* what a notch of the wheel is worth: two of them are no accident */
+#define ABS_FRACTION 20 /* of an absolute axis: a twentieth of it */
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* By what udev says: a link that it gives to two nodes may lead to either tomorrow. */
+static bool leads_here(const struct node_info *info, const char *path)
+{
+	const struct probe_node *node = container_of(info, const struct probe_node, info);
+
+	for (char *const *link = node->links; *link; link++)
+		if (strcmp(*link, path) == 0)
+			return true;
+	return false;
+}
+
+void probe_node_init(struct probe_node *node)
+{
+	*node = (struct probe_node){ .fd = -1 };
+	node->info = (struct node_info){
+		.devnode = node->devnode,
+		.leads_here = leads_here,
+		.name = node->name,
+		.phys = node->phys,
+		.uniq = node->uniq,
+	};
+}
+
+void probe_node_set_text(char text[PROBE_TEXT_MAX], const char *value)
+{
+	snprintf(text, PROBE_TEXT_MAX, "%s", value ? value : "");
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+void probe_node_set_name(struct probe_node *node, const char *name)
+{
+	size_t end;
+
+	while (name && is_blank(*name))
+		name++;
+	probe_node_set_text(node->name, name);
+	for (end = strlen(node->name); end > 0 && is_blank(node->name[end - 1]); end--)
+		node->name[end - 1] = '\0';
+}
+
+/* "usb-0000:00:14.0-1/input1" -> its length without "/input1"; 0 where phys tells of no device. */
+static size_t phys_device(const char *phys)
+{
+	const char *last = NULL;
+
+	for (const char *at = phys; (at = strstr(at, "/input")); at++)
+		last = at;
+	return last ? (size_t)(last - phys) : strlen(phys);
+}
+
+void probe_node_set_group(struct probe_node *node, const struct probe_origin *origin)
+{
+	size_t prefix = phys_device(node->phys);
+	char *group = node->group;
+
+	/* the phys and the USB ancestor of a Bluetooth device are those of the adapter */
+	if (node->info.bustype == BUS_BLUETOOTH && *node->uniq)
+		snprintf(group, PROBE_GROUP_MAX, "bluetooth %s", node->uniq);
+	else if (origin->hid && (node->info.bustype == BUS_BLUETOOTH || origin->behind_receiver))
+		snprintf(group, PROBE_GROUP_MAX, "%s", origin->hid);
+	else if (origin->usb_device)
+		snprintf(group, PROBE_GROUP_MAX, "%s", origin->usb_device);
+	else if (origin->hid)
+		snprintf(group, PROBE_GROUP_MAX, "%s", origin->hid);
+	else if (prefix > 0)
+		snprintf(group, PROBE_GROUP_MAX, "phys %.*s", (int)prefix, node->phys);
+	else
+		snprintf(group, PROBE_GROUP_MAX, "%s", origin->syspath);
+}
+
+bool probe_siblings(const struct probe_node *a, const struct probe_node *b)
+{
+	return a != b && strcmp(a->group, b->group) == 0;
+}
+
+static bool is_button(unsigned code)
+{
+	return (code >= BTN_MISC && code < KEY_OK) ||
+	       (code >= BTN_DPAD_UP && code <= BTN_DPAD_RIGHT) || code >= BTN_TRIGGER_HAPPY;
+}
+
+static void follow_window(struct probe_motion *motion, const struct input_event *ev)
+{
+	int64_t now = (int64_t)ev->input_event_sec * 1000000 + ev->input_event_usec;
+
+	/* a clock set back ends the window too */
+	if (motion->start_us && now >= motion->start_us && now - motion->start_us <= WINDOW_US)
+		return;
+	motion->start_us = now;
+	motion->travel = 0;
+	motion->has_origin[0] = motion->has_origin[1] = false;
+}
+
+/* The distance, or a number that is surely enough where it does not fit. */
+static int distance(int64_t a, int64_t b)
+{
+	int64_t d = a > b ? a - b : b - a;
+
+	return d > TRAVEL_MIN ? TRAVEL_MIN : (int)d;
+}
+
+static unsigned relative(struct probe_motion *motion, const struct input_event *ev)
+{
+	int travel = distance(ev->value, 0);
+
+	if (ev->code == REL_WHEEL || ev->code == REL_HWHEEL)
+		travel = travel ? WHEEL_TRAVEL : 0;
+	else if (ev->code != REL_X && ev->code != REL_Y)
+		return 0;
+	follow_window(motion, ev);
+	motion->travel += travel;
+	if (motion->travel < TRAVEL_MIN)
+		return 0;
+	motion->travel = 0;
+	return PROBE_DID_MOVE;
+}
+
+static unsigned absolute(struct probe_motion *motion, const struct input_event *ev)
+{
+	unsigned axis = ev->code == ABS_X ? 0 : 1;
+	int64_t away;
+
+	if ((ev->code != ABS_X && ev->code != ABS_Y) || motion->range[axis] <= 0)
+		return 0;
+	follow_window(motion, ev);
+	if (!motion->has_origin[axis]) {
+		motion->has_origin[axis] = true;
+		motion->origin[axis] = ev->value;
+		return 0;
+	}
+	away = (int64_t)ev->value - motion->origin[axis];
+	return llabs(away) * ABS_FRACTION >= motion->range[axis] ? PROBE_DID_MOVE_ABS : 0;
+}
+
+unsigned probe_activity(struct probe_motion *motion, const struct input_event *ev)
+{
+	if (ev->type == EV_REL)
+		return relative(motion, ev);
+	if (ev->type == EV_ABS)
+		return absolute(motion, ev);
+	/* value 2 is the repeat of a key that may have been held since before we looked */
+	if (ev->type != EV_KEY || ev->value != 1)
+		return 0;
+	return is_button(ev->code) ? PROBE_DID_BUTTON : PROBE_DID_KEY;
+}
+
+/* Keys that a mouse has among its buttons do not make it a keyboard. */
+static bool acts_as_keyboard(const struct probe_node *node)
+{
+	if (!(node->uses & NODE_USE_KEYBOARD) && node->uses & NODE_USE_MOUSE)
+		return false;
+	if (node->did)
+		return node->did & PROBE_DID_KEY;
+	return node->uses & (NODE_USE_KEYBOARD | NODE_USE_KEYS);
+}
+
+enum probe_kind probe_kind(const struct probe_node *node)
+{
+	if (acts_as_keyboard(node))
+		return node->uses & NODE_USE_KEYS ? PROBE_MEDIA : PROBE_KEYBOARD;
+	if (node->did & PROBE_DID_MOVE_ABS || node->uses & NODE_USE_TABLET)
+		return PROBE_TABLET;
+	if (node->did || node->uses & NODE_USE_MOUSE)
+		return PROBE_MOUSE;
+	return PROBE_OTHER;
+}
+
+const char *probe_refusal(const struct probe_node *node)
+{
+	return match_refusal(node->uses | (node->fingers ? NODE_USE_TOUCHPAD : 0));
+}
+
+bool probe_complete(const struct probe_list *list)
+{
+	bool keyboard = false, pointer = false;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct probe_node *node = list->node[i];
+		enum probe_kind kind = probe_kind(node);
+
+		if (!node->did || probe_refusal(node))
+			continue;
+		keyboard |= kind == PROBE_KEYBOARD;
+		pointer |= kind == PROBE_MOUSE || kind == PROBE_TABLET;
+		/* one node that is both */
+		pointer |= kind == PROBE_KEYBOARD && node->did & PROBE_DID_MOVE;
+	}
+	return keyboard && pointer;
+}
+
+/* The properties that a match can ask for, and the orders in which to try them. */
+enum by { BY_ID_LINK = 1, BY_PATH_LINK = 2, BY_UNIQ = 4, BY_PHYS = 8, BY_NAME = 16, BY_ID = 32 };
+
+static const unsigned char wired_orders[] = {
+	BY_ID_LINK,      BY_PATH_LINK,    BY_UNIQ, BY_UNIQ | BY_NAME, BY_PHYS, BY_PHYS | BY_NAME,
+	BY_NAME | BY_ID, BY_PHYS | BY_ID, BY_ID,
+};
+
+/* by-path and phys of a Bluetooth device name the adapter, whatever is connected to it */
+static const unsigned char bluetooth_orders[] = {
+	BY_ID_LINK, BY_UNIQ, BY_UNIQ | BY_NAME, BY_NAME | BY_ID, BY_ID,
+};
+
+/* Whether the configuration can say it: printable, not changed by trimming, and without " ;". */
+static bool can_be_written(const char *value)
+{
+	size_t len = value ? strlen(value) : 0;
+
+	if (len == 0 || is_blank(value[0]) || is_blank(value[len - 1]))
+		return false;
+	if (value[0] == ';' || strstr(value, " ;") || strstr(value, "\t;"))
+		return false;
+	return strcmp(log_str(value).text, value) == 0;
+}
+
+/* Fills *match with what 'by' asks for; false where the node has not all of it. */
+static bool match_by(const struct probe_node *node, unsigned by, struct probe_match *match)
+{
+	*match = (struct probe_match){ .id = by & BY_ID,
+				       .vendor = node->info.vendor,
+				       .product = node->info.product };
+	if (by & BY_ID_LINK)
+		match->path = node->by_id;
+	if (by & BY_PATH_LINK)
+		match->path = node->by_path;
+	if (by & BY_UNIQ)
+		match->uniq = node->uniq;
+	if (by & BY_PHYS)
+		match->phys = node->phys;
+	if (by & BY_NAME)
+		match->name = node->name;
+	return (!(by & (BY_ID_LINK | BY_PATH_LINK)) || can_be_written(match->path)) &&
+	       (!(by & BY_UNIQ) || can_be_written(match->uniq)) &&
+	       (!(by & BY_PHYS) || can_be_written(match->phys)) &&
+	       (!(by & BY_NAME) || can_be_written(match->name));
+}
+
+/* match_node only reads what the section borrows here */
+static bool matches(const struct probe_match *match, const struct probe_node *node)
+{
+	struct conf_device section = {
+		.path = (char *)match->path,
+		.match_name = (char *)match->name,
+		.phys = (char *)match->phys,
+		.uniq = (char *)match->uniq,
+		.has_id = match->id,
+		.vendor = match->vendor,
+		.product = match->product,
+	};
+
+	return match_node(&section, &node->info);
+}
+
+static unsigned count_others(const struct probe_list *list, const struct probe_node *node,
+			     const struct probe_match *match)
+{
+	unsigned others = 0;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct probe_node *other = list->node[i];
+
+		if (other != node && !other->gone && !other->own && matches(match, other))
+			others++;
+	}
+	return others;
+}
+
+void probe_match_choose(const struct probe_list *list, const struct probe_node *node,
+			struct probe_match *match)
+{
+	bool bluetooth = node->info.bustype == BUS_BLUETOOTH;
+	const unsigned char *orders = bluetooth ? bluetooth_orders : wired_orders;
+	unsigned n = bluetooth ? ARRAY_SIZE(bluetooth_orders) : ARRAY_SIZE(wired_orders);
+
+	match->others = PROBE_NODES_MAX;
+	for (unsigned i = 0; i < n && match->others > 0; i++) {
+		struct probe_match candidate;
+
+		if (!match_by(node, orders[i], &candidate))
+			continue;
+		candidate.others = count_others(list, node, &candidate);
+		if (candidate.others < match->others)
+			*match = candidate;
+	}
+}
+
+static bool claims_by_id(const struct probe_node *node)
+{
+	for (char *const *link = node->links; *link; link++)
+		if (starts_with(*link, "/dev/input/by-id/"))
+			return true;
+	return false;
+}
+
+const char *probe_match_note(const struct probe_node *node, const struct probe_match *match)
+{
+	bool port = (match->path && match->path == node->by_path) || match->phys;
+
+	if (match->others)
+		return "this matches other nodes too: nothing that lasts tells them apart";
+	if (port && claims_by_id(node))
+		return "another node has the same by-id link, so this is found by its port: keep "
+		       "it there";
+	if (port && node->info.bustype == BUS_USB)
+		return "it has no by-id link, so this is found by its port: keep it there";
+	return NULL;
+}
+
+unsigned probe_match_lines(const struct probe_match *match, struct probe_line line[PROBE_LINES_MAX])
+{
+	const struct {
+		const char *key, *value;
+	} text[] = {
+		{ "path", match->path },
+		{ "uniq", match->uniq },
+		{ "phys", match->phys },
+		{ "name", match->name },
+	};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(text) && n < PROBE_LINES_MAX; i++) {
+		if (!text[i].value)
+			continue;
+		line[n].key = text[i].key;
+		snprintf(line[n++].value, sizeof(line->value), "%s", text[i].value);
+	}
+	if (!match->id || n == PROBE_LINES_MAX)
+		return n;
+	line[n].key = "id";
+	snprintf(line[n++].value, sizeof(line->value), "%04x:%04x", match->vendor, match->product);
+	return n;
+}
+
+const char *probe_kind_name(enum probe_kind kind)
+{
+	static const char *const names[] = {
+		[PROBE_KEYBOARD] = "keyboard", [PROBE_MEDIA] = "media",  [PROBE_MOUSE] = "mouse",
+		[PROBE_TABLET] = "tablet",     [PROBE_OTHER] = "device",
+	};
+
+	return names[kind];
+}
+
+/* "mouse", "mouse2", ...: what no section has yet. */
+static void name_section(const struct probe_plan *plan, struct probe_section *section)
+{
+	enum probe_kind kind = probe_kind(section->node);
+	unsigned before = 0;
+
+	for (unsigned i = 0; i < plan->n; i++)
+		before += probe_kind(plan->section[i].node) == kind;
+	if (before == 0)
+		snprintf(section->name, sizeof(section->name), "%s", probe_kind_name(kind));
+	else
+		snprintf(section->name, sizeof(section->name), "%s%u", probe_kind_name(kind),
+			 before + 1);
+}
+
+static void plan_add(const struct probe_list *list, struct probe_plan *plan,
+		     const struct probe_node *node, const struct probe_node *sibling_of)
+{
+	struct probe_section *section = &plan->section[plan->n];
+
+	if (node->own || probe_refusal(node) || probe_plan_find(plan, node))
+		return;
+	*section = (struct probe_section){ .node = node, .sibling_of = sibling_of };
+	probe_match_choose(list, node, &section->match);
+	name_section(plan, section);
+	plan->n++;
+}
+
+const struct probe_node *probe_recognised(const struct probe_list *list, unsigned order)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (list->node[i]->order == order)
+			return list->node[i];
+	return NULL;
+}
+
+static void plan_siblings(const struct probe_list *list, struct probe_plan *plan,
+			  const struct probe_node *node)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct probe_node *other = list->node[i];
+
+		if (!other->order && probe_siblings(node, other) &&
+		    probe_kind(other) != PROBE_OTHER)
+			plan_add(list, plan, other, node);
+	}
+}
+
+void probe_plan_make(const struct probe_list *list, struct probe_plan *plan)
+{
+	plan->n = 0;
+	for (unsigned order = 1; order <= list->recognised; order++) {
+		const struct probe_node *node = probe_recognised(list, order);
+
+		if (node)
+			plan_add(list, plan, node, NULL);
+	}
+	for (unsigned i = 0, n = plan->n; i < n; i++)
+		plan_siblings(list, plan, plan->section[i].node);
+}
+
+const struct probe_section *probe_plan_find(const struct probe_plan *plan,
+					    const struct probe_node *node)
+{
+	for (unsigned i = 0; i < plan->n; i++)
+		if (plan->section[i].node == node || matches(&plan->section[i].match, node))
+			return &plan->section[i];
+	return NULL;
+}

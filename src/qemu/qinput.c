@@ -1,0 +1,637 @@
+/*
+ * Two commands in flight: QEMU works on one while the next is on its way. What else comes waits in
+ * the backlog. QEMU takes a command wholly or not at all, and its emulated devices see the end of a
+ * command as the end of a report: so keys and pointer go apart, and a command has one frame of the
+ * pointer at most, or press and release of a button would meet in one report and cancel out.
+ */
+#include "qemu/qinput.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/backlog.h"
+#include "core/keys.h"
+#include "core/keyset.h"
+#include "base/log.h"
+#include "qemu/qcode.h"
+#include "qemu/qmp.h"
+#include "base/usock.h"
+#include "base/util.h"
+
+#define REOPEN_MS 1000
+#define TELL_MS   100 /* until an unknown key is logged: the hot path does not */
+#define IN_FLIGHT 2
+#define TEXT_MAX  1024 /* of a command's arguments: under 5 ms of QEMU's time */
+#define EVENT_MAX 96   /* the longest event as text; by the longest name, 86 */
+/* Of one command: a PS/2 keyboard holds 16 bytes, and a key can be three. */
+#define KEYS_MAX 4
+/* Clicks of one wheel in one frame. They may be the sum of what waited, and each is sent apart. */
+#define CLICKS_MAX 128
+
+/* A command in flight. */
+struct sent {
+	struct keyset up; /* what it releases, or would if QEMU had not refused it */
+};
+
+struct qinput {
+	struct loop *loop;
+	const char *path;
+	const struct qinput_ops *ops;
+	void *owner;
+	struct usock_trust trust;
+	struct qmp *qmp; /* NULL: none is open */
+	struct timer reopen, tell;
+	unsigned version;
+	char why[256];  /* "": it is up */
+	bool asks;      /* whether the VM runs, and has no answer yet */
+	bool ask_again; /* when that has come */
+
+	struct backlog backlog;
+	struct frame hand; /* popped from the backlog; 'at' is the next event of it to be sent */
+	unsigned at;
+	struct keyset owed; /* may be down in the guest, and nobody wants it down */
+	bool settle;        /* what is owed may be sent: the last command was not refused */
+	struct sent sent[IN_FLIGHT];
+	unsigned n_sent, next_sent;
+
+	struct log_limit limit;
+	struct qinput_stats stats;
+	struct keyset unknown, told; /* codes that were counted; that were logged */
+};
+
+/* A command in the making. */
+struct command {
+	struct sent *sent;
+	unsigned n;   /* events */
+	bool pointer; /* they are the pointer's */
+	size_t size;
+	char text[TEXT_MAX];
+};
+
+/* --- a command's text ------------------------------------------------------------------------ */
+
+static void put(struct command *command, const char *text)
+{
+	size_t length = strlen(text);
+
+	memcpy(command->text + command->size, text, length);
+	command->size += length;
+}
+
+static void put_int(struct command *command, int value)
+{
+	char digits[12];
+	unsigned at = sizeof(digits) - 1;
+	unsigned rest = value < 0 ? 0U - (unsigned)value : (unsigned)value;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		digits[--at] = '-';
+	put(command, digits + at);
+}
+
+static void put_key(struct command *command, const char *name, bool down)
+{
+	put(command, down ? "{\"type\":\"key\",\"data\":{\"down\":true,\"key\":{\"type\":\"qcode\","
+			    "\"data\":\""
+			  : "{\"type\":\"key\",\"data\":{\"down\":false,\"key\":{\"type\":"
+			    "\"qcode\",\"data\":\"");
+	put(command, name);
+	put(command, "\"}}},");
+}
+
+static void put_button(struct command *command, const char *name, bool down)
+{
+	put(command, down ? "{\"type\":\"btn\",\"data\":{\"down\":true,\"button\":\""
+			  : "{\"type\":\"btn\",\"data\":{\"down\":false,\"button\":\"");
+	put(command, name);
+	put(command, "\"}},");
+}
+
+static void put_motion(struct command *command, unsigned code, int value)
+{
+	put(command, code == REL_X ? "{\"type\":\"rel\",\"data\":{\"axis\":\"x\",\"value\":"
+				   : "{\"type\":\"rel\",\"data\":{\"axis\":\"y\",\"value\":");
+	put_int(command, value);
+	put(command, "}},");
+}
+
+static void begin(struct command *command, struct sent *sent)
+{
+	command->sent = sent;
+	command->n = 0;
+	command->size = 0;
+	sent->up = (struct keyset){ 0 };
+	put(command, "{\"events\":[");
+}
+
+/* In place of the last event's comma. */
+static void finish(struct command *command)
+{
+	command->size--;
+	put(command, "]}");
+	command->text[command->size] = '\0';
+}
+
+/* --- from frames to commands ----------------------------------------------------------------- */
+
+static bool has_room(const struct command *command, bool pointer)
+{
+	if (command->n == 0)
+		return true;
+	if (command->pointer != pointer)
+		return false;
+	/* A wheel's click is two events, and the end needs some bytes too. */
+	return pointer ? command->size + 3 * EVENT_MAX <= TEXT_MAX : command->n < KEYS_MAX;
+}
+
+static void note_event(struct command *command, bool pointer)
+{
+	command->pointer = pointer;
+	command->n++;
+}
+
+/* False where the command is full. */
+static bool add_key(struct qinput *qinput, struct command *command, unsigned code, bool down)
+{
+	const char *button = qcode_button(code);
+	const char *key = qcode_key(code, qinput->version);
+
+	if (!has_room(command, button))
+		return false;
+	if (button)
+		put_button(command, button, down);
+	else if (key)
+		put_key(command, key, down);
+	else
+		return true;
+	note_event(command, button);
+	if (down) {
+		keyset_remove(&command->sent->up, code);
+		keyset_remove(&qinput->owed, code);
+	} else {
+		keyset_add(&command->sent->up, code);
+	}
+	return true;
+}
+
+static bool add_clicks(const struct qinput *qinput, struct command *command, struct input_event *ev)
+{
+	bool positive = ev->value > 0;
+	const char *name = qcode_click(ev->code, positive, qinput->version);
+
+	if (!name)
+		return true;
+	if (ev->value > CLICKS_MAX || ev->value < -CLICKS_MAX)
+		ev->value = positive ? CLICKS_MAX : -CLICKS_MAX;
+	for (; ev->value; ev->value += positive ? -1 : 1) {
+		if (!has_room(command, true))
+			return false;
+		put_button(command, name, true);
+		put_button(command, name, false);
+		note_event(command, true);
+	}
+	return true;
+}
+
+/* False where it has to go, or to go on, in the next command. */
+static bool add_event(struct qinput *qinput, struct command *command, struct input_event *ev)
+{
+	if (ev->type == EV_KEY)
+		return add_key(qinput, command, ev->code, ev->value);
+	if (ev->code != REL_X && ev->code != REL_Y)
+		return add_clicks(qinput, command, ev);
+	if (!has_room(command, true))
+		return false;
+	if (ev->value) {
+		put_motion(command, ev->code, ev->value);
+		note_event(command, true);
+	}
+	return true;
+}
+
+static void add_owed(struct qinput *qinput, struct command *command)
+{
+	if (!qinput->settle)
+		return;
+	keyset_for_each (code, &qinput->owed) {
+		if (!add_key(qinput, command, code, false))
+			return;
+		keyset_remove(&qinput->owed, code);
+	}
+}
+
+static bool next_frame(struct qinput *qinput)
+{
+	qinput->at = 0;
+	return backlog_pop(&qinput->backlog, FRAME_MAX, &qinput->hand);
+}
+
+static bool in_hand(const struct qinput *qinput)
+{
+	return qinput->at + 1 < qinput->hand.n;
+}
+
+static void add_waiting(struct qinput *qinput, struct command *command)
+{
+	while (in_hand(qinput) || next_frame(qinput)) {
+		for (; in_hand(qinput); qinput->at++)
+			if (!add_event(qinput, command, &qinput->hand.ev[qinput->at]))
+				return;
+		if (command->n && command->pointer)
+			return;
+	}
+}
+
+/* The VM may have what the refused command was to release. */
+static void owe(struct qinput *qinput, const struct sent *sent)
+{
+	keyset_for_each (code, &sent->up)
+		if (!keyset_has(&qinput->backlog.seen, code))
+			keyset_add(&qinput->owed, code);
+	qinput->settle = false;
+}
+
+static void replied(struct qmp *qmp, struct json_object *result, const char *error, void *ctx);
+
+static bool send_next(struct qinput *qinput)
+{
+	struct sent *sent = &qinput->sent[qinput->next_sent];
+	struct command command;
+
+	begin(&command, sent);
+	add_owed(qinput, &command);
+	if (keyset_empty(&qinput->owed) || !qinput->settle)
+		add_waiting(qinput, &command);
+	if (command.n == 0)
+		return false;
+	finish(&command);
+	if (qmp_command_text(qinput->qmp, "input-send-event", command.text, replied, sent) < 0) {
+		owe(qinput, sent);
+		return false;
+	}
+	qinput->stats.commands++;
+	qinput->n_sent++;
+	qinput->next_sent = (qinput->next_sent + 1) % IN_FLIGHT;
+	return true;
+}
+
+static void pump(struct qinput *qinput)
+{
+	while (qinput->n_sent < IN_FLIGHT && send_next(qinput))
+		;
+}
+
+static void replied(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
+{
+	struct qinput *qinput = qmp_owner(qmp);
+
+	(void)result;
+	qinput->n_sent--;
+	qinput->settle = !error;
+	if (error) {
+		owe(qinput, ctx);
+		/* Where the VM was paused, its own event says so. */
+		if (qinput->stats.refused++ == 0)
+			log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU refuses input: %s",
+				    qinput->path, error);
+	}
+	if (qinput_up(qinput))
+		pump(qinput);
+}
+
+/* --- what the guest has down when it is lost -------------------------------------------------- */
+
+static void drop_waiting(struct qinput *qinput)
+{
+	backlog_reset(&qinput->backlog);
+	qinput->hand.n = qinput->at = 0;
+}
+
+static void owe_all(struct qinput *qinput)
+{
+	keyset_add_all(&qinput->owed, &qinput->backlog.seen);
+	keyset_add_all(&qinput->owed, &qinput->backlog.down);
+	/* The backlog takes what is in hand for delivered. */
+	for (; in_hand(qinput); qinput->at++)
+		if (qinput->hand.ev[qinput->at].type == EV_KEY)
+			keyset_add(&qinput->owed, qinput->hand.ev[qinput->at].code);
+	drop_waiting(qinput);
+}
+
+/* There is no guest any more, or it starts anew: it has nothing down. */
+static void forget(struct qinput *qinput)
+{
+	drop_waiting(qinput);
+	qinput->owed = (struct keyset){ 0 };
+	for (unsigned i = 0; i < IN_FLIGHT; i++)
+		qinput->sent[i].up = (struct keyset){ 0 };
+}
+
+/* The owner may free it in 'changed': nothing comes after. */
+static void go_down(struct qinput *qinput, const char *why)
+{
+	bool was_up = qinput_up(qinput);
+
+	owe_all(qinput);
+	snprintf(qinput->why, sizeof(qinput->why), "%s", why);
+	if (was_up)
+		qinput->ops->changed(qinput);
+}
+
+static void go_up(struct qinput *qinput)
+{
+	bool was_up = qinput_up(qinput);
+
+	qinput->why[0] = '\0';
+	qinput->settle = true;
+	pump(qinput);
+	if (!was_up)
+		qinput->ops->changed(qinput);
+}
+
+/* --- the VM's life ---------------------------------------------------------------------------- */
+
+static void ask_status(struct qinput *qinput);
+
+static void take_status(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
+{
+	struct qinput *qinput = qmp_owner(qmp);
+	const char *status = qmp_text(qmp_member(result, "status"));
+	char why[sizeof(qinput->why)];
+
+	(void)ctx;
+	qinput->asks = false;
+	if (qinput->ask_again) {
+		ask_status(qinput);
+		return;
+	}
+	/* QEMU takes input for a suspended guest, whom a key can wake. */
+	if (qmp_is_true(qmp_member(result, "running")) || strcmp(status, "suspended") == 0) {
+		go_up(qinput);
+		return;
+	}
+	snprintf(why, sizeof(why), "its VM does not run (%.100s)",
+		 error ? error : log_str(status).text);
+	go_down(qinput, why);
+}
+
+/* An answer that is under way may be older than what makes us ask. */
+static void ask_status(struct qinput *qinput)
+{
+	qinput->ask_again = qinput->asks;
+	if (qinput->asks)
+		return;
+	qinput->asks = qmp_command(qinput->qmp, "query-status", NULL, take_status, NULL) == 0;
+	if (!qinput->asks)
+		log_limited(&qinput->limit, LOG_LEVEL_WARN,
+			    "%s: cannot ask QEMU whether its VM runs", qinput->path);
+}
+
+static void monitor_ready(struct qmp *qmp)
+{
+	struct qinput *qinput = qmp_owner(qmp);
+
+	qinput->version = qmp_version(qmp);
+	log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU %u.%u", qinput->path,
+		    qinput->version / 100, qinput->version % 100);
+	ask_status(qinput);
+}
+
+/*
+ * Nothing is down, but for what QEMU took between the reset and this word of it; a VM that does not run
+ * takes nothing.
+ */
+static void take_reset(struct qinput *qinput)
+{
+	if (!qinput_up(qinput)) {
+		forget(qinput);
+		return;
+	}
+	owe_all(qinput);
+	pump(qinput);
+}
+
+static void monitor_event(struct qmp *qmp, const char *name, struct json_object *data)
+{
+	struct qinput *qinput = qmp_owner(qmp);
+
+	if (strcmp(name, "RESUME") == 0) {
+		go_up(qinput);
+	} else if (strcmp(name, "STOP") == 0) {
+		/* It follows a SHUTDOWN or GUEST_PANICKED too, which say more. */
+		if (qinput_up(qinput))
+			go_down(qinput, "its VM is paused");
+	} else if (strcmp(name, "RESET") == 0) {
+		take_reset(qinput);
+		ask_status(qinput);
+	} else if (strcmp(name, "SHUTDOWN") == 0) {
+		forget(qinput);
+		go_down(qinput, "its VM has shut down");
+	} else if (strcmp(name, "GUEST_PANICKED") == 0 &&
+		   strcmp(qmp_text(qmp_member(data, "action")), "run") != 0) {
+		go_down(qinput, "its guest has panicked");
+	}
+}
+
+static void monitor_closed(struct qmp *qmp, const char *reason)
+{
+	struct qinput *qinput = qmp_owner(qmp);
+
+	for (unsigned i = 0; i < qinput->n_sent; i++)
+		owe(qinput, &qinput->sent[(qinput->next_sent + IN_FLIGHT - 1 - i) % IN_FLIGHT]);
+	qinput->n_sent = 0;
+	qmp_close(qmp);
+	qinput->qmp = NULL;
+	qinput->asks = qinput->ask_again = false;
+	timer_arm(&qinput->reopen, REOPEN_MS, 0);
+	go_down(qinput, reason);
+}
+
+static bool monitor_admit(void *owner, uid_t uid)
+{
+	const struct qinput *qinput = owner;
+
+	return usock_trusts(&qinput->trust, uid);
+}
+
+static const struct qmp_ops monitor_ops = {
+	.admit = monitor_admit,
+	.ready = monitor_ready,
+	.event = monitor_event,
+	.closed = monitor_closed,
+};
+
+static void say_why_closed(struct qinput *qinput, int rc)
+{
+	const char *what = strerror(-rc);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		what = "its VM is off, or has no such monitor";
+	else if (rc == -EAGAIN)
+		what = "other clients wait for it already (QEMU serves one at a time)";
+	else if (rc == -EPERM)
+		what = QMP_NOT_ADMITTED;
+	snprintf(qinput->why, sizeof(qinput->why), "%s: %s", qinput->path, what);
+}
+
+static void open_monitor(struct qinput *qinput)
+{
+	int rc = qmp_open(qinput->loop, qinput->path, &monitor_ops, qinput, &qinput->qmp);
+
+	if (rc < 0) {
+		say_why_closed(qinput, rc);
+		timer_arm(&qinput->reopen, REOPEN_MS, 0);
+	}
+}
+
+static void time_to_open(struct timer *timer)
+{
+	open_monitor(container_of(timer, struct qinput, reopen));
+}
+
+/* --- frames ------------------------------------------------------------------------------------ */
+
+static void count_unknown(struct qinput *qinput, const struct input_event *ev)
+{
+	if (ev->value != 1)
+		return;
+	qinput->stats.unknown++;
+	if (keyset_has(&qinput->unknown, ev->code))
+		return;
+	keyset_add(&qinput->unknown, ev->code);
+	timer_arm(&qinput->tell, TELL_MS, 0);
+}
+
+static void tell_unknown(struct timer *timer)
+{
+	struct qinput *qinput = container_of(timer, struct qinput, tell);
+
+	keyset_for_each (code, &qinput->unknown) {
+		if (keyset_has(&qinput->told, code))
+			continue;
+		keyset_add(&qinput->told, code);
+		log_warn("%s: QEMU %u.%u has no name for %s: the guest does not get it",
+			 qinput->path, qinput->version / 100, qinput->version % 100,
+			 keys_name(code).text);
+	}
+}
+
+static bool takes(struct qinput *qinput, const struct input_event *ev)
+{
+	if (ev->type == EV_REL)
+		return qcode_carries(EV_REL, ev->code);
+	if (ev->type != EV_KEY)
+		return false;
+	if (!qcode_key(ev->code, qinput->version) && !qcode_button(ev->code)) {
+		count_unknown(qinput, ev);
+		return false;
+	}
+	/* A repetition that waited would be typed after its key was let go. */
+	return ev->value != 2 || (backlog_empty(&qinput->backlog) && !in_hand(qinput));
+}
+
+void qinput_send(struct qinput *qinput, const struct frame *frame)
+{
+	struct frame taken;
+
+	if (!qinput_up(qinput) || frame->n == 0)
+		return;
+	taken.n = 0;
+	taken.resync = frame->resync;
+	for (unsigned i = 0; i + 1 < frame->n; i++)
+		if (takes(qinput, &frame->ev[i]))
+			frame_add(&taken, &frame->ev[i]);
+	if (taken.n == 0)
+		return;
+	frame_close(&taken, &frame->ev[frame->n - 1]);
+	backlog_push(&qinput->backlog, &taken);
+	pump(qinput);
+}
+
+void qinput_release_all(struct qinput *qinput)
+{
+	static const struct input_event now = { 0 };
+	struct keyset down = qinput->backlog.down;
+	struct frame frame;
+
+	frame.resync = false;
+	while (!keyset_empty(&down)) {
+		frame.n = 0;
+		keyset_for_each (code, &down) {
+			if (!frame_has_room(&frame))
+				break;
+			keyset_remove(&down, code);
+			frame_put(&frame, &now, EV_KEY, code, 0);
+		}
+		frame_close(&frame, &now);
+		qinput_send(qinput, &frame);
+	}
+}
+
+/* --- its own life ------------------------------------------------------------------------------ */
+
+int qinput_new(struct loop *loop, const char *path, const struct qinput_ops *ops, void *owner,
+	       struct qinput **out)
+{
+	struct qinput *qinput = calloc(1, sizeof(*qinput));
+	int rc;
+
+	*out = NULL;
+	if (!qinput)
+		return -ENOMEM;
+	qinput->loop = loop;
+	qinput->path = path;
+	qinput->ops = ops;
+	qinput->owner = owner;
+	usock_trust_init(&qinput->trust);
+	backlog_init(&qinput->backlog, 0);
+	snprintf(qinput->why, sizeof(qinput->why), "%s: QEMU has not answered yet", path);
+	rc = timer_init(&qinput->reopen, loop, time_to_open);
+	if (rc == 0)
+		rc = timer_init(&qinput->tell, loop, tell_unknown);
+	if (rc < 0) {
+		qinput_free(qinput);
+		return rc;
+	}
+	open_monitor(qinput);
+	*out = qinput;
+	return 0;
+}
+
+void qinput_free(struct qinput *qinput)
+{
+	if (!qinput)
+		return;
+	qmp_close(qinput->qmp);
+	timer_fini(&qinput->reopen);
+	timer_fini(&qinput->tell);
+	free(qinput);
+}
+
+void *qinput_owner(const struct qinput *qinput)
+{
+	return qinput->owner;
+}
+
+bool qinput_up(const struct qinput *qinput)
+{
+	return qinput->why[0] == '\0';
+}
+
+const char *qinput_why(const struct qinput *qinput)
+{
+	return qinput->why;
+}
+
+struct qinput_stats qinput_stats(const struct qinput *qinput)
+{
+	struct qinput_stats stats = qinput->stats;
+
+	stats.overflows = qinput->backlog.overflows;
+	return stats;
+}

@@ -1,6 +1,0 @@
-/* Guest channels over uinput nodes that QEMU opens: by its input-linux object, or virtio-input-host. */
-#pragma once
-
-#include "sink.h"
-
-extern const struct sink_ops sink_input_linux, sink_virtio_input;

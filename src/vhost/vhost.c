@@ -1,0 +1,625 @@
+/* A message is read, checked against a table, handled and answered, and then the next one. */
+#include "vhost/vhost.h"
+
+#include <fcntl.h>
+#include <linux/virtio_config.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/closer.h"
+#include "base/log.h"
+#include "base/peer-fd.h"
+#include "vhost/stall.h"
+#include "base/util.h"
+
+#define HEADER_SIZE      12
+#define VERSION          1u
+#define FLAG_REPLY       (1u << 2)
+#define FLAG_NEED_REPLY  (1u << 3)
+#define CONFIG_HEAD      12
+#define NO_FD            (1u << 8) /* in the payload of KICK, CALL and ERR */
+#define DEADLINE_MS      1000
+#define MESSAGES_PER_RUN 16
+
+#define PROTOCOL_MQ        (UINT64_C(1) << 0)
+#define PROTOCOL_REPLY_ACK (UINT64_C(1) << 3)
+#define PROTOCOL_CONFIG    (UINT64_C(1) << 9)
+#define PROTOCOL_OFFERED   (PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG)
+
+#define FEATURE(bit)      (UINT64_C(1) << (bit))
+#define PROTOCOL_FEATURES FEATURE(30) /* VHOST_USER_F_PROTOCOL_FEATURES */
+#define FEATURES_OFFERED                                                                           \
+	(FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |                 \
+	 PROTOCOL_FEATURES | FEATURE(VIRTIO_F_VERSION_1))
+/* QEMU up to 8.2 gives the guest this one unasked; it concerns QEMU alone. */
+#define FEATURES_TOLERATED FEATURE(VIRTIO_F_RING_RESET)
+
+enum request_id {
+	GET_FEATURES = 1,
+	SET_FEATURES = 2,
+	SET_OWNER = 3,
+	SET_MEM_TABLE = 5,
+	SET_VRING_NUM = 8,
+	SET_VRING_ADDR = 9,
+	SET_VRING_BASE = 10,
+	GET_VRING_BASE = 11,
+	SET_VRING_KICK = 12,
+	SET_VRING_CALL = 13,
+	SET_VRING_ERR = 14,
+	GET_PROTOCOL_FEATURES = 15,
+	SET_PROTOCOL_FEATURES = 16,
+	GET_QUEUE_NUM = 17,
+	SET_VRING_ENABLE = 18,
+	GET_CONFIG = 24,
+	SET_CONFIG = 25,
+};
+
+/* 'format' is a literal; about the device. */
+#define say(vhost, level, format, ...)                                                             \
+	log_limited((vhost)->limit, level, "%s: vhost-user: " format, log_str((vhost)->name).text, \
+		    ##__VA_ARGS__)
+
+/* The message as it is sent: the header, and right behind it the payload. */
+static uint8_t *wire(struct vhost *vhost)
+{
+	_Static_assert(offsetof(struct vhost_message, bytes) ==
+			       offsetof(struct vhost_message, request) + HEADER_SIZE,
+		       "nothing between header and payload");
+	return (uint8_t *)&vhost->msg + offsetof(struct vhost_message, request);
+}
+
+static bool need_reply(const struct vhost *vhost)
+{
+	return vhost->msg.flags & FLAG_NEED_REPLY;
+}
+
+/* For CALL and ERR: what can be written to without waiting, once ring_of_fd has looked at it. */
+static int take_writable(struct vhost *vhost, int *fd)
+{
+	int taken = vhost->n_fds > 0 ? steal_fd(&vhost->fds[0]) : -1;
+
+	if (peer_fd_kind(taken) == PEER_FD_PIPE)
+		taken = peer_fd_relay(&taken);
+	close_fd(fd);
+	*fd = taken < 0 ? -1 : taken;
+	return taken < -1 ? taken : 0;
+}
+
+static void drop_fds(struct vhost *vhost)
+{
+	while (vhost->n_fds > 0)
+		peer_fd_close(&vhost->fds[--vhost->n_fds]);
+}
+
+/* The one bound of every index that the front end sends. */
+static struct vhost_ring *ring_at(struct vhost *vhost, uint64_t index)
+{
+	return index < VHOST_RINGS ? &vhost->ring[index] : NULL;
+}
+
+static struct vhost *owner_of(struct vhost_ring *ring)
+{
+	return container_of(ring - ring->index, struct vhost, ring[0]);
+}
+
+/*
+ * One that is full says already what was to be said. One whose peer has made it block, although it was
+ * given O_NONBLOCK, is used no more.
+ */
+static void write_event(int *fd)
+{
+	static const uint64_t one = 1;
+
+	if (*fd >= 0 && stall_write(*fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		close_fd(fd);
+}
+
+void vhost_signal(struct vhost *vhost, unsigned index)
+{
+	write_event(&vhost->ring[index].call_fd);
+}
+
+static void stop_ring(struct vhost *vhost, struct vhost_ring *ring)
+{
+	if (!ring->running)
+		return;
+	ring->running = false;
+	ring->last_stop = ring->vq.last_avail;
+	vhost->ops->stopped(vhost, ring->index);
+}
+
+void vhost_break(struct vhost *vhost, unsigned index)
+{
+	struct vhost_ring *ring = &vhost->ring[index];
+
+	say(vhost, LOG_LEVEL_WARN, "ring %u: the guest's driver or its memory broke the rules",
+	    index);
+	ring->broken = true;
+	write_event(&ring->err_fd);
+	stop_ring(vhost, ring);
+}
+
+static bool may_run(const struct vhost *vhost, const struct vhost_ring *ring)
+{
+	return ring->kicked && ring->enabled && !ring->broken && !vhost->refused &&
+	       vhost->mem.n > 0 && !vmem_broken(&vhost->mem);
+}
+
+/* A driver that has begun anew stands at 0. So may one that goes on, if it stopped there. */
+static bool is_fresh(const struct vhost_ring *ring)
+{
+	return ring->vq.last_avail == 0 && ring->last_stop != 0;
+}
+
+/* Starts or stops the ring, as what is known of it now says. */
+static void update_ring(struct vhost *vhost, struct vhost_ring *ring)
+{
+	bool fresh = is_fresh(ring);
+
+	if (!may_run(vhost, ring)) {
+		stop_ring(vhost, ring);
+		return;
+	}
+	if (ring->running)
+		return;
+	ring->vq.event_idx = vhost->features & FEATURE(VIRTIO_RING_F_EVENT_IDX);
+	if (virtq_start(&ring->vq, &vhost->mem) < 0) {
+		vhost_break(vhost, ring->index);
+		return;
+	}
+	ring->running = true;
+	vhost->ops->started(vhost, ring->index, fresh);
+}
+
+static void update_rings(struct vhost *vhost)
+{
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		update_ring(vhost, &vhost->ring[i]);
+}
+
+/*
+ * Edge-triggered, so that it need not be read: each write to an eventfd wakes again. A read could block,
+ * for the peer shares O_NONBLOCK with us, and what cannot be emptied would be ready for ever.
+ */
+static void kick_ready(struct watch *watch, uint32_t events)
+{
+	struct vhost_ring *ring = container_of(watch, struct vhost_ring, kick);
+	struct vhost *vhost = owner_of(ring);
+
+	(void)events;
+	if (ring->running)
+		vhost->ops->kicked(vhost, ring->index);
+}
+
+static void close_kick(struct vhost_ring *ring)
+{
+	watch_stop(&ring->kick);
+	peer_fd_close(&ring->kick_fd);
+}
+
+static int get_features(struct vhost *vhost)
+{
+	vhost->msg.u64 = FEATURES_OFFERED;
+	return 0;
+}
+
+static int set_features(struct vhost *vhost)
+{
+	uint64_t wrong = vhost->msg.u64 & ~(FEATURES_OFFERED | FEATURES_TOLERATED);
+
+	vhost->features = vhost->msg.u64;
+	vhost->refused = wrong != 0;
+	if (wrong)
+		say(vhost, LOG_LEVEL_WARN,
+		    "the guest wants features 0x%llx, which were not offered; is packed=on or "
+		    "iommu_platform=on set for its device?",
+		    (unsigned long long)wrong);
+	/* Without the bit no SET_VRING_ENABLE will come. */
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		if (!(vhost->features & PROTOCOL_FEATURES))
+			vhost->ring[i].enabled = true;
+	update_rings(vhost);
+	/* Not the end of the connection, which some versions of QEMU do not survive. */
+	return wrong && need_reply(vhost) ? -ENOTSUP : 0;
+}
+
+static int get_protocol_features(struct vhost *vhost)
+{
+	vhost->msg.u64 = PROTOCOL_OFFERED;
+	return 0;
+}
+
+/* Nothing hangs on them: an acknowledgement is sent to whatever message wants one. */
+static int set_protocol_features(struct vhost *vhost)
+{
+	return (vhost->msg.u64 & ~PROTOCOL_OFFERED) ? -EINVAL : 0;
+}
+
+static int get_queue_num(struct vhost *vhost)
+{
+	vhost->msg.u64 = VHOST_RINGS;
+	return 0;
+}
+
+static int set_owner(struct vhost *vhost)
+{
+	(void)vhost;
+	return 0;
+}
+
+static int set_mem_table(struct vhost *vhost)
+{
+	const struct vhost_message *msg = &vhost->msg;
+	int rc;
+
+	if (msg->mem.n != vhost->n_fds ||
+	    msg->size < 8 + (uint64_t)msg->mem.n * sizeof(struct vmem_area))
+		return -EINVAL;
+	rc = vmem_map(&vhost->mem, msg->mem.area, vhost->fds, msg->mem.n);
+	if (rc < 0) {
+		say(vhost, LOG_LEVEL_WARN, "the guest's memory cannot be mapped: %s",
+		    strerror(-rc));
+		return rc;
+	}
+	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+		struct vhost_ring *ring = &vhost->ring[i];
+
+		if (ring->running && virtq_map(&ring->vq, &vhost->mem) < 0)
+			vhost_break(vhost, i);
+	}
+	update_rings(vhost);
+	return 0;
+}
+
+static int set_vring_num(struct vhost *vhost)
+{
+	const struct vhost_vring_state *state = &vhost->msg.state;
+	struct vhost_ring *ring = ring_at(vhost, state->index);
+
+	if (!ring || ring->running || !virtq_num_ok(state->num))
+		return -EINVAL;
+	ring->vq.num = state->num;
+	return 0;
+}
+
+static int set_vring_addr(struct vhost *vhost)
+{
+	const struct vhost_vring_addr *addr = &vhost->msg.addr;
+	struct vhost_ring *ring = ring_at(vhost, addr->index);
+
+	if (!ring || ring->running || addr->flags != 0)
+		return -EINVAL;
+	ring->vq.desc_user = addr->desc_user_addr;
+	ring->vq.avail_user = addr->avail_user_addr;
+	ring->vq.used_user = addr->used_user_addr;
+	if (vhost->mem.n == 0 || ring->vq.num == 0)
+		return 0; /* it is checked when it starts, and always then */
+	return virtq_map(&ring->vq, &vhost->mem);
+}
+
+static int set_vring_base(struct vhost *vhost)
+{
+	const struct vhost_vring_state *state = &vhost->msg.state;
+	struct vhost_ring *ring = ring_at(vhost, state->index);
+
+	if (!ring || ring->running || state->num > UINT16_MAX)
+		return -EINVAL;
+	ring->vq.last_avail = (uint16_t)state->num;
+	return 0;
+}
+
+static int get_vring_base(struct vhost *vhost)
+{
+	struct vhost_ring *ring = ring_at(vhost, vhost->msg.state.index);
+
+	if (!ring)
+		return -EINVAL;
+	ring->kicked = ring->broken = false;
+	stop_ring(vhost, ring);
+	close_kick(ring);
+	close_fd(&ring->call_fd);
+	vhost->msg.state.num = ring->vq.last_avail;
+	return 0;
+}
+
+/*
+ * The ring of a KICK, CALL or ERR message, with the descriptor that it says it has: an eventfd, the
+ * end of a pipe, or a unix socket.
+ */
+static struct vhost_ring *ring_of_fd(struct vhost *vhost)
+{
+	uint64_t value = vhost->msg.u64;
+	int fd = vhost->n_fds > 0 ? vhost->fds[0] : -1;
+	int kind, flags;
+
+	if (value & ~(uint64_t)(0xff | NO_FD) || !(value & NO_FD) != (fd >= 0))
+		return NULL;
+	if (fd < 0)
+		return ring_at(vhost, value & 0xff);
+	kind = peer_fd_kind(fd);
+	if (kind != PEER_FD_EVENT && kind != PEER_FD_PIPE)
+		return NULL;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return NULL;
+	return ring_at(vhost, value & 0xff);
+}
+
+static int set_vring_kick(struct vhost *vhost)
+{
+	struct vhost_ring *ring = ring_of_fd(vhost);
+	int rc = 0;
+
+	if (!ring)
+		return -EINVAL;
+	close_kick(ring);
+	if (vhost->n_fds > 0) {
+		ring->kick_fd = steal_fd(&vhost->fds[0]);
+		rc = watch_start_peer(&ring->kick, vhost->watch.loop, ring->kick_fd,
+				      EPOLLIN | EPOLLET, kick_ready);
+	}
+	if (rc < 0)
+		return rc;
+	ring->kicked = true;
+	ring->broken = false;
+	update_ring(vhost, ring);
+	return 0;
+}
+
+static int set_vring_call(struct vhost *vhost)
+{
+	struct vhost_ring *ring = ring_of_fd(vhost);
+	int rc = ring ? take_writable(vhost, &ring->call_fd) : -EINVAL;
+
+	/* What was published before may have been told to the old one alone. */
+	if (rc == 0 && ring->running)
+		write_event(&ring->call_fd);
+	return rc;
+}
+
+static int set_vring_err(struct vhost *vhost)
+{
+	struct vhost_ring *ring = ring_of_fd(vhost);
+
+	return ring ? take_writable(vhost, &ring->err_fd) : -EINVAL;
+}
+
+static int set_vring_enable(struct vhost *vhost)
+{
+	const struct vhost_vring_state *state = &vhost->msg.state;
+	struct vhost_ring *ring = ring_at(vhost, state->index);
+
+	if (!ring || state->num > 1)
+		return -EINVAL;
+	ring->enabled = state->num;
+	if (!ring->enabled)
+		ring->broken = false;
+	update_ring(vhost, ring);
+	return 0;
+}
+
+static bool config_is_sane(const struct vhost_message *msg)
+{
+	return msg->size == CONFIG_HEAD + (uint64_t)msg->config.size &&
+	       msg->config.offset <= VHOST_CONFIG_MAX &&
+	       msg->config.size <= VHOST_CONFIG_MAX - msg->config.offset;
+}
+
+/* An answer without a payload is the protocol's word for an error. */
+static int get_config(struct vhost *vhost)
+{
+	struct vhost_message *msg = &vhost->msg;
+	uint8_t config[VHOST_CONFIG_MAX] = { 0 };
+
+	if (!config_is_sane(msg)) {
+		msg->size = 0;
+		return 0;
+	}
+	vhost->ops->get_config(vhost, config);
+	memcpy(msg->config.bytes, config + msg->config.offset, msg->config.size);
+	return 0;
+}
+
+static int set_config(struct vhost *vhost)
+{
+	const struct vhost_message *msg = &vhost->msg;
+
+	if (!config_is_sane(msg))
+		return -EINVAL;
+	vhost->ops->set_config(vhost, msg->config.offset, msg->config.bytes, msg->config.size);
+	return 0;
+}
+
+static const struct request {
+	int (*handle)(struct vhost *vhost); /* 0 or -errno; an answer is put into vhost->msg */
+	uint16_t size_min, size_max;        /* of the payload */
+	uint8_t fds_min, fds_max;
+	bool answers;         /* with a payload of its own, which is as long as: */
+	uint16_t answer_size; /* 0: what vhost->msg.size says */
+} requests[] = {
+	[GET_FEATURES] = { get_features, 0, 0, 0, 0, true, 8 },
+	[SET_FEATURES] = { set_features, 8, 8, 0, 0, false, 0 },
+	[SET_OWNER] = { set_owner, 0, 0, 0, 0, false, 0 },
+	[SET_MEM_TABLE] = { set_mem_table, 8 + 32, VHOST_PAYLOAD_MAX, 1, 8, false, 0 },
+	[SET_VRING_NUM] = { set_vring_num, 8, 8, 0, 0, false, 0 },
+	[SET_VRING_ADDR] = { set_vring_addr, 40, 40, 0, 0, false, 0 },
+	[SET_VRING_BASE] = { set_vring_base, 8, 8, 0, 0, false, 0 },
+	[GET_VRING_BASE] = { get_vring_base, 8, 8, 0, 0, true, 8 },
+	[SET_VRING_KICK] = { set_vring_kick, 8, 8, 0, 1, false, 0 },
+	[SET_VRING_CALL] = { set_vring_call, 8, 8, 0, 1, false, 0 },
+	[SET_VRING_ERR] = { set_vring_err, 8, 8, 0, 1, false, 0 },
+	[GET_PROTOCOL_FEATURES] = { get_protocol_features, 0, 0, 0, 0, true, 8 },
+	[SET_PROTOCOL_FEATURES] = { set_protocol_features, 8, 8, 0, 0, false, 0 },
+	[GET_QUEUE_NUM] = { get_queue_num, 0, 0, 0, 0, true, 8 },
+	[SET_VRING_ENABLE] = { set_vring_enable, 8, 8, 0, 0, false, 0 },
+	[GET_CONFIG] = { get_config, CONFIG_HEAD, CONFIG_HEAD + 256, 0, 0, true, 0 },
+	[SET_CONFIG] = { set_config, CONFIG_HEAD, CONFIG_HEAD + 256, 0, 0, false, 0 },
+};
+
+/* Answers are few and short: a front end that does not take one takes none. */
+static int answer(struct vhost *vhost, uint32_t size)
+{
+	size_t all = HEADER_SIZE + size;
+	ssize_t n;
+
+	vhost->msg.flags = VERSION | FLAG_REPLY;
+	vhost->msg.size = size;
+	n = send(vhost->watch.fd, wire(vhost), all, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == all ? 0 : -EPIPE;
+}
+
+static int acknowledge(struct vhost *vhost, int rc)
+{
+	vhost->msg.u64 = rc < 0;
+	return answer(vhost, sizeof(vhost->msg.u64));
+}
+
+static const struct request *find_request(uint32_t id)
+{
+	return id < ARRAY_SIZE(requests) && requests[id].handle ? &requests[id] : NULL;
+}
+
+static bool fits(const struct vhost *vhost, const struct request *request)
+{
+	return vhost->msg.size >= request->size_min && vhost->msg.size <= request->size_max &&
+	       vhost->n_fds >= request->fds_min && vhost->n_fds <= request->fds_max;
+}
+
+/* A whole message. An error ends the connection. */
+static int handle(struct vhost *vhost)
+{
+	const struct request *request = find_request(vhost->msg.request);
+	int rc;
+
+	if (!request)
+		rc = -EOPNOTSUPP;
+	else if (!fits(vhost, request))
+		return -EBADMSG;
+	else
+		rc = request->handle(vhost);
+	drop_fds(vhost);
+	if (rc < 0)
+		say(vhost, LOG_LEVEL_DEBUG, "request %u: %s", vhost->msg.request, strerror(-rc));
+	if (request && request->answers)
+		return rc < 0 ? rc
+			      : answer(vhost, request->answer_size ? request->answer_size
+								   : vhost->msg.size);
+	return need_reply(vhost) ? acknowledge(vhost, rc) : rc;
+}
+
+/* Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse. */
+static int receive(struct vhost *vhost, size_t end)
+{
+	unsigned n_fds;
+	ssize_t n = peer_fd_receive(vhost->watch.fd, wire(vhost) + vhost->have, end - vhost->have,
+				    vhost->fds + vhost->n_fds,
+				    (unsigned)ARRAY_SIZE(vhost->fds) - vhost->n_fds, &n_fds);
+
+	if (n <= 0)
+		return n == 0 ? -ENODATA : n == -EINTR ? -EAGAIN : (int)n;
+	vhost->n_fds += n_fds;
+	vhost->have += (size_t)n;
+	return 0;
+}
+
+/* As receive; 0: a whole message is there. */
+static int receive_message(struct vhost *vhost)
+{
+	int rc = 0;
+
+	while (rc == 0 && vhost->have < HEADER_SIZE)
+		rc = receive(vhost, HEADER_SIZE);
+	if (rc == 0 && ((vhost->msg.flags & ~FLAG_NEED_REPLY) != VERSION ||
+			vhost->msg.size > VHOST_PAYLOAD_MAX))
+		return -EBADMSG;
+	while (rc == 0 && vhost->have < HEADER_SIZE + vhost->msg.size)
+		rc = receive(vhost, HEADER_SIZE + vhost->msg.size);
+	return rc;
+}
+
+static void set_deadline(struct vhost *vhost, bool late)
+{
+	if (vhost->late != late)
+		timer_arm(&vhost->deadline, late ? DEADLINE_MS : 0, 0);
+	vhost->late = late;
+}
+
+static void end(struct vhost *vhost, int rc)
+{
+	if (rc != -ENODATA)
+		say(vhost, LOG_LEVEL_WARN, "the connection was ended: %s", strerror(-rc));
+	vhost_close(vhost);
+	vhost->ops->closed(vhost);
+}
+
+static void conn_ready(struct watch *watch, uint32_t events)
+{
+	struct vhost *vhost = container_of(watch, struct vhost, watch);
+	int rc = 0;
+
+	(void)events;
+	for (unsigned i = 0; i < MESSAGES_PER_RUN; i++) {
+		rc = receive_message(vhost);
+		if (rc < 0)
+			break;
+		rc = handle(vhost);
+		if (rc < 0)
+			break;
+		vhost->have = 0;
+		set_deadline(vhost, false); /* the next message has its own */
+	}
+	if (rc == 0 || rc == -EAGAIN)
+		set_deadline(vhost, vhost->have > 0);
+	else
+		end(vhost, rc);
+}
+
+static void deadline_passed(struct timer *timer)
+{
+	end(container_of(timer, struct vhost, deadline), -ETIMEDOUT);
+}
+
+int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops,
+	       const char *name, struct log_limit *limit)
+{
+	int rc;
+
+	*vhost = (struct vhost){ .ops = ops, .open = true, .name = name, .limit = limit };
+	for (unsigned i = 0; i < VHOST_RINGS; i++)
+		vhost->ring[i] = (struct vhost_ring){
+			.index = i, .kick_fd = -1, .call_fd = -1, .err_fd = -1, .last_stop = -1
+		};
+	rc = timer_init(&vhost->deadline, loop, deadline_passed);
+	if (rc == 0)
+		rc = watch_start_peer(&vhost->watch, loop, fd, EPOLLIN, conn_ready);
+	if (rc < 0) {
+		close_later(fd);
+		vhost_close(vhost);
+	}
+	return rc;
+}
+
+void vhost_close(struct vhost *vhost)
+{
+	if (!vhost->open)
+		return;
+	vhost->open = false;
+	if (vhost->watch.loop) {
+		watch_stop(&vhost->watch);
+		/* With all that stands unread in it. */
+		close_later(steal_fd(&vhost->watch.fd));
+	}
+	timer_fini(&vhost->deadline);
+	drop_fds(vhost);
+	for (unsigned i = 0; i < VHOST_RINGS; i++) {
+		struct vhost_ring *ring = &vhost->ring[i];
+
+		ring->running = ring->kicked = false;
+		close_kick(ring);
+		close_fd(&ring->call_fd);
+		close_fd(&ring->err_fd);
+	}
+	vmem_unmap(&vhost->mem);
+}

@@ -1,0 +1,805 @@
+/* The router, step by step; the scenarios show it whole and the random walk looks for the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/router.h"
+#include "base/util.h"
+
+#include "scenario.h"
+
+enum { KEYBOARD, SECOND, MOUSE, DEVICES };
+enum { HOST, ONE, TWO, TARGETS };
+
+static const struct chord panic_chord = { 3, { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
+static const struct hotkeys hotkeys = {
+	.n = 4,
+	.entry = {
+		{ { 2, { KEY_LEFTCTRL, KEY_RIGHTCTRL } }, ROUTER_NEXT },
+		{ { 2, { KEY_LEFTCTRL, KEY_F1 } }, HOST },
+		{ { 2, { KEY_LEFTCTRL, KEY_F2 } }, ONE },
+		{ { 2, { KEY_LEFTCTRL, KEY_F9 } }, 9 }, /* there is no such target */
+	},
+};
+static const struct remap plain, remap = {
+	.n = 2,
+	.entry = { { KEY_CAPSLOCK, KEY_LEFTCTRL }, { KEY_ESC, KEY_CAPSLOCK } },
+};
+
+struct fixture {
+	struct router router;
+	struct keyset always;
+	bool up[TARGETS];
+	int64_t now;
+	char log[8192]; /* what the callbacks were told, one line each */
+	size_t used;
+};
+
+__attribute__((format(printf, 2, 3))) static void note(struct router *router, const char *format,
+						       ...)
+{
+	struct fixture *f = container_of(router, struct fixture, router);
+	va_list args;
+
+	va_start(args, format);
+	f->used += (size_t)vsnprintf(f->log + f->used, sizeof(f->log) - f->used, format, args);
+	va_end(args);
+	assert_true(f->used < sizeof(f->log));
+}
+
+static void on_send(struct router *router, unsigned target, unsigned device,
+		    const struct frame *frame)
+{
+	char text[4096];
+
+	assert_true(frame->n >= 2 && frame->n <= FRAME_MAX);
+	for (unsigned i = 0; i < frame->n; i++)
+		assert_int_equal(frame->ev[i].type == EV_SYN, i == frame->n - 1);
+	events_print(frame, text, sizeof(text));
+	note(router, "%u/%u %s\n", target, device, text);
+}
+
+static int on_enter(struct router *router, unsigned target)
+{
+	note(router, "enter %u\n", target);
+	assert_int_not_equal(target, HOST);
+	return container_of(router, struct fixture, router)->up[target] ? 0 : -ENOTCONN;
+}
+
+static void on_focused(struct router *router, unsigned from, unsigned to)
+{
+	assert_int_equal(router->focus, to);
+	note(router, "focused %u %u\n", from, to);
+}
+
+static void on_panicked(struct router *router, bool again)
+{
+	assert_int_equal(router->focus, HOST);
+	note(router, again ? "panicked again\n" : "panicked\n");
+}
+
+static const struct router_ops ops = {
+	.send = on_send, .enter = on_enter, .focused = on_focused, .panicked = on_panicked
+};
+
+static int setup(void **state)
+{
+	static struct fixture fixture;
+
+	fixture = (struct fixture){ .up = { true, true, true }, .now = 5000000 };
+	router_init(&fixture.router, &ops, &hotkeys, &panic_chord, &fixture.always, TARGETS);
+	router_add_device(&fixture.router, KEYBOARD, &remap);
+	router_add_device(&fixture.router, SECOND, &plain);
+	router_add_device(&fixture.router, MOUSE, &plain);
+	*state = &fixture;
+	return 0;
+}
+
+static void feed(struct fixture *f, unsigned device, const char *events, bool resync)
+{
+	struct frame frame;
+	const char *bad;
+
+	assert_true(events_parse(events, &frame, &bad));
+	frame.resync = resync;
+	f->now += 1000;
+	for (unsigned i = 0; i < frame.n; i++) {
+		frame.ev[i].time.tv_sec = f->now / 1000000;
+		frame.ev[i].time.tv_usec = f->now % 1000000;
+	}
+	router_frame(&f->router, device, &frame);
+}
+
+/* A frame goes in; exactly these lines come out. */
+static void play(struct fixture *f, unsigned device, const char *events, const char *lines)
+{
+	feed(f, device, events, false);
+	assert_string_equal(f->log, lines);
+	f->log[f->used = 0] = '\0';
+}
+
+static void told(struct fixture *f, const char *lines)
+{
+	assert_string_equal(f->log, lines);
+	f->log[f->used = 0] = '\0';
+}
+
+static void focus(struct fixture *f, unsigned target)
+{
+	assert_int_equal(router_switch(&f->router, target), 0);
+	assert_int_equal(f->router.focus, target);
+	f->log[f->used = 0] = '\0';
+}
+
+static void routes_to_ports_and_focus(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, SECOND, "a:1", "0/1 a:1\n");
+	play(f, MOUSE, "rel_x:1 btn_left:1 rel_y:-2", "0/2 rel_x:1 btn_left:1 rel_y:-2\n");
+	play(f, SECOND, "a:0", "0/1 a:0\n");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+	focus(f, TWO);
+	play(f, MOUSE, "rel_x:1", "2/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "2/0 a:1\n");
+	play(f, SECOND, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, SECOND, "a:0", "2/1 a:0\n");
+}
+
+static void passes_other_types_and_keeps_scan_codes(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, MOUSE, "abs_x:7 msc_serial:3 rel_x:1", "0/2 abs_x:7 msc_serial:3 rel_x:1\n");
+	play(f, KEYBOARD, "msc_scan:30 a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "msc_scan:30", "");
+	focus(f, ONE);
+	play(f, KEYBOARD, "msc_scan:30 a:0 sw_lid:1 rel_x:1", "0/0 sw_lid:1\n1/0 rel_x:1\n");
+}
+
+static void ignores_what_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "a:0", "");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, KEYBOARD, "", "");
+}
+
+static void repeats_to_guests_only(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "a:2", "");
+	focus(f, ONE);
+	play(f, KEYBOARD, "a:2", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, KEYBOARD, "esc:1", "1/0 capslock:1\n");
+	play(f, KEYBOARD, "esc:2", "1/0 capslock:2\n");
+}
+
+static void ignores_codes_that_are_no_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frame = { .n = 0 };
+	struct input_event ev = { .type = EV_KEY, .code = KEY_MAX + 1, .value = 1 };
+
+	frame_add(&frame, &ev);
+	frame_close(&frame, &ev);
+	router_frame(&f->router, KEYBOARD, &frame);
+	told(f, "");
+	assert_true(router_idle(&f->router));
+}
+
+static void hotkey_moves_the_focus(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "leftctrl:1", "0/0 leftctrl:1\n");
+	play(f, KEYBOARD, "f2:1", "enter 1\n0/0 leftctrl:0\nfocused 0 1\n");
+	play(f, KEYBOARD, "f2:2", "");
+	play(f, KEYBOARD, "f2:0", "");
+	play(f, KEYBOARD, "f2:1", ""); /* there already */
+	play(f, KEYBOARD, "f2:0", "");
+	play(f, KEYBOARD, "f1:1", "focused 1 0\n");
+	play(f, KEYBOARD, "f1:0", "");
+	play(f, KEYBOARD, "rightctrl:1", "enter 1\nfocused 0 1\n");
+	play(f, KEYBOARD, "rightctrl:1", ""); /* no second press without a release */
+	play(f, KEYBOARD, "rightctrl:0 leftctrl:0", "");
+	assert_true(router_idle(&f->router));
+}
+
+static void a_hotkey_or_the_panic_chord_is_a_decision(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(router_switch(&f->router, ONE), 0);
+	feed(f, KEYBOARD, "leftctrl:1 a:1", false);
+	feed(f, KEYBOARD, "rightctrl:1", true); /* what a resync completes is none */
+	assert_false(f->router.decided);
+	feed(f, KEYBOARD, "rightctrl:0", false);
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	feed(f, KEYBOARD, "f1:1", false); /* to where the focus is */
+	assert_true(f->router.decided);
+	f->router.decided = false;
+	feed(f, SECOND, "backspace:1 esc:1 enter:1", false);
+	assert_true(f->router.decided);
+}
+
+static void hotkey_of_no_target_is_swallowed(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "leftctrl:1 f9:1", "0/0 leftctrl:1\n");
+	play(f, KEYBOARD, "f9:0", "");
+	assert_int_equal(f->router.focus, HOST);
+}
+
+static void hotkey_cuts_the_frame(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "rel_x:1 a:1 leftctrl:1 rightctrl:1 rel_x:2 b:1",
+	     "enter 1\n0/0 rel_x:1 a:1 leftctrl:1\n0/0 leftctrl:0 a:0\nfocused 0 1\n"
+	     "1/0 rel_x:2 b:1\n");
+	play(f, KEYBOARD, "b:0 leftctrl:0 a:0", "1/0 b:0\n");
+	play(f, KEYBOARD, "rightctrl:0", "");
+}
+
+static void hotkey_lets_other_devices_up(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, MOUSE, "btn_left:1", "0/2 btn_left:1\n");
+	play(f, SECOND, "leftctrl:1", "0/1 leftctrl:1\n");
+	play(f, KEYBOARD, "rightctrl:1", "enter 1\n0/1 leftctrl:0\n0/2 btn_left:0\nfocused 0 1\n");
+	play(f, MOUSE, "btn_left:0", "");
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+	assert_int_equal(router_switch(&f->router, TWO), 0);
+	told(f, "enter 2\n1/2 btn_left:0\nfocused 1 2\n");
+	play(f, MOUSE, "btn_left:0", "");
+}
+
+static void one_release_for_a_key_that_two_hold(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, SECOND, "a:1 b:1", "1/1 b:1\n");
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	told(f, "1/1 a:0 b:0\nfocused 1 0\n");
+}
+
+static void remaps(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "capslock:1", "0/0 leftctrl:1\n");
+	play(f, KEYBOARD, "leftctrl:1", "");
+	play(f, KEYBOARD, "capslock:0", "");
+	play(f, KEYBOARD, "esc:1", "0/0 capslock:1\n");
+	play(f, KEYBOARD, "leftctrl:0", "0/0 leftctrl:0\n");
+	play(f, KEYBOARD, "esc:0", "0/0 capslock:0\n");
+	play(f, KEYBOARD, "rightctrl:1 capslock:1",
+	     "enter 1\n0/0 rightctrl:1\n0/0 rightctrl:0\n"
+	     "focused 0 1\n");
+}
+
+static void refusal_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	f->up[ONE] = false;
+	play(f, KEYBOARD, "a:1 leftctrl:1", "0/0 a:1 leftctrl:1\n");
+	play(f, KEYBOARD, "f2:1", "enter 1\n");
+	assert_int_equal(f->router.focus, HOST);
+	play(f, KEYBOARD, "f2:0 a:0", "0/0 a:0\n");
+	assert_int_equal(router_switch(&f->router, ONE), -ENOTCONN);
+	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	told(f, "enter 1\nenter 1\nenter 2\n0/0 leftctrl:0\nfocused 0 2\n");
+	assert_int_equal(router_switch(&f->router, TWO), 0);
+	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	told(f, "focused 2 0\n");
+	f->up[TWO] = false;
+	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), -ENODEV);
+	assert_int_equal(router_switch(&f->router, TARGETS), -EINVAL);
+	assert_int_equal(router_switch(&f->router, ROUTER_NEXT + 1), -EINVAL);
+	told(f, "enter 1\nenter 2\n");
+}
+
+static void next_from_the_last_is_the_host(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	f->up[TWO] = false;
+	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	told(f, "enter 2\nfocused 1 0\n");
+}
+
+static void a_pinned_device_stays_at_the_host(void **state)
+{
+	struct fixture *f = *state;
+
+	router_pin_device(&f->router, MOUSE);
+	play(f, MOUSE, "btn_left:1 abs_x:1", "0/2 btn_left:1 abs_x:1\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	assert_int_equal(router_switch(&f->router, ONE), 0);
+	told(f, "enter 1\n0/0 a:0\nfocused 0 1\n");
+	play(f, MOUSE, "btn_left:0 abs_x:2 rel_wheel:1 btn_right:1",
+	     "0/2 btn_left:0 abs_x:2 rel_wheel:1 btn_right:1\n");
+	play(f, KEYBOARD, "a:0 b:1", "1/0 b:1\n");
+	router_target_reset(&f->router, ONE, false);
+	play(f, MOUSE, "rel_wheel:1", "0/2 rel_wheel:1\n");
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	play(f, MOUSE, "btn_right:0 btn_left:1", "0/2 btn_right:0 btn_left:1\n");
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "0/2 btn_left:0\npanicked\n");
+	router_remove_device(&f->router, MOUSE);
+	router_add_device(&f->router, MOUSE, &plain);
+	focus(f, ONE);
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+}
+
+static void always_keys_stay(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	keyset_add(&f->always, KEY_CAPSLOCK); /* the code after the remap counts: esc becomes it */
+	play(f, KEYBOARD, "mute:1 a:1 esc:1", "0/0 mute:1 a:1 capslock:1\n");
+	assert_int_equal(router_switch(&f->router, ONE), 0);
+	told(f, "enter 1\n0/0 a:0\nfocused 0 1\n");
+	play(f, KEYBOARD, "mute:2", "");
+	play(f, KEYBOARD, "mute:0 b:1 mute:1", "0/0 mute:0 mute:1\n1/0 b:1\n");
+	assert_int_equal(router_switch(&f->router, TWO), 0);
+	told(f, "enter 2\n1/0 b:0\nfocused 1 2\n");
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	told(f, "focused 2 0\n");
+	play(f, KEYBOARD, "mute:0", "0/0 mute:0\n");
+	play(f, KEYBOARD, "esc:0", "0/0 capslock:0\n");
+	focus(f, ONE);
+	play(f, KEYBOARD, "esc:1", "0/0 capslock:1\n");
+}
+
+static void panic_reaches_the_host(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	focus(f, ONE);
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+	play(f, SECOND, "mute:1", "0/1 mute:1\n");
+	play(f, KEYBOARD, "backspace:1", "1/0 backspace:1\n");
+	play(f, SECOND, "esc:1", "1/1 esc:1\n");
+	play(f, KEYBOARD, "a:1 enter:1 b:1",
+	     "1/0 a:1\n1/0 backspace:0 a:0\n1/1 esc:0\n1/2 btn_left:0\nfocused 1 0\n"
+	     "0/1 mute:0\npanicked\n0/0 b:1\n");
+	play(f, KEYBOARD, "b:0 enter:0 backspace:0 a:0", "0/0 b:0\n");
+	play(f, SECOND, "mute:0 esc:0", "");
+	play(f, MOUSE, "btn_left:0", "");
+	assert_true(router_idle(&f->router));
+}
+
+static void panic_counts_raw_codes_and_resyncs(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, TWO);
+	play(f, KEYBOARD, "esc:1", "2/0 capslock:1\n");
+	feed(f, KEYBOARD, "backspace:1 enter:1", true);
+	told(f, "2/0 backspace:1\n2/0 capslock:0 backspace:0\nfocused 2 0\npanicked\n");
+	/* The key that completes it is itself one that is renamed. */
+	play(f, KEYBOARD, "esc:0", "");
+	play(f, KEYBOARD, "esc:1", "panicked again\n");
+}
+
+static void panic_again_is_within_two_seconds(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, SECOND, "backspace:1 esc:1 enter:1",
+	     "0/1 backspace:1 esc:1\n0/1 esc:0 backspace:0\npanicked\n");
+	play(f, SECOND, "enter:0", "");
+	f->now += 1998000;
+	play(f, SECOND, "enter:1", "panicked again\n");
+	play(f, SECOND, "enter:0", "");
+	f->now += 1999001;
+	play(f, SECOND, "enter:1", "panicked\n");
+}
+
+static void panic_again_takes_no_clock_that_was_set_back(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, SECOND, "backspace:1 esc:1 enter:1",
+	     "0/1 backspace:1 esc:1\n0/1 esc:0 backspace:0\npanicked\n");
+	play(f, SECOND, "enter:0", "");
+	f->now -= 4000000;
+	play(f, SECOND, "enter:1", "panicked\n");
+}
+
+static void no_panic_chord_is_none(void **state)
+{
+	static const struct chord none;
+	struct fixture *f = *state;
+
+	f->router.panic = &none;
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "0/1 backspace:1 esc:1 enter:1\n");
+}
+
+static void resync_completes_no_hotkey(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "leftctrl:1", "0/0 leftctrl:1\n");
+	feed(f, KEYBOARD, "rightctrl:1 a:1", true);
+	told(f, "0/0 rightctrl:1 a:1\n");
+	feed(f, KEYBOARD, "leftctrl:0 a:0", true);
+	told(f, "0/0 leftctrl:0 a:0\n");
+	play(f, KEYBOARD, "leftctrl:1", "enter 1\n0/0 rightctrl:0\nfocused 0 1\n");
+}
+
+static void target_down_forgets(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	router_target_down(&f->router, TWO, f->now);
+	router_target_down(&f->router, HOST, f->now);
+	told(f, "");
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	play(f, KEYBOARD, "a:2", "");
+	play(f, KEYBOARD, "a:0", "");
+	router_target_down(&f->router, ONE, f->now);
+	router_target_down(&f->router, HOST, f->now);
+	told(f, "");
+	focus(f, ONE);
+	play(f, SECOND, "a:1", "1/1 a:1\n");
+}
+
+/* The guest chose when: what is being typed for it is not the host's. */
+static void lose(struct fixture *f)
+{
+	focus(f, ONE);
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+}
+
+static void pass_quietly(struct fixture *f)
+{
+	f->now += ROUTER_QUIET_US;
+}
+
+static void what_is_typed_on_after_a_loss_goes_nowhere(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	play(f, KEYBOARD, "b:0", "");
+	for (unsigned i = 0; i < 1000; i++) {
+		play(f, i % 2 ? KEYBOARD : SECOND, "a:1", "");
+		play(f, i % 2 ? KEYBOARD : SECOND, "a:0", "");
+	}
+	play(f, MOUSE, "btn_left:1", "");
+	play(f, MOUSE, "btn_left:0", "");
+	feed(f, KEYBOARD, "a:1", true);
+	told(f, "");
+	feed(f, KEYBOARD, "a:0", true);
+	told(f, "");
+	pass_quietly(f);
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+}
+
+/* Quiet before it is none: the guest chose the moment, and may have waited for it. */
+static void quiet_counts_from_the_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
+	play(f, KEYBOARD, "b:0", "1/0 b:0\n");
+	f->now += 10 * ROUTER_QUIET_US;
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	f->now += ROUTER_QUIET_US - 1001;
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	f->now += ROUTER_QUIET_US - 1001;
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	f->now += ROUTER_QUIET_US - 1000;
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+}
+
+/* Who comes back to the desk long after the guest was shut down has not typed for it. */
+static void what_is_typed_long_after_a_loss_is_the_hosts(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	f->now += ROUTER_QUIET_US - 1000;
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+}
+
+static void motion_passes_and_tells_the_time_after_a_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, MOUSE, "rel_wheel:1 btn_left:1", "0/2 rel_wheel:1\n");
+	play(f, MOUSE, "btn_left:0", "");
+	pass_quietly(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	pass_quietly(f);
+	play(f, MOUSE, "btn_left:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, MOUSE, "btn_left:0", "");
+}
+
+static void a_key_that_is_held_after_a_loss_is_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, SECOND, "a:1", "");
+	pass_quietly(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "b:1", "");
+	play(f, KEYBOARD, "b:0", "");
+	pass_quietly(f);
+	play(f, SECOND, "a:0", "");
+	play(f, KEYBOARD, "b:1", "");
+	play(f, KEYBOARD, "b:0", "");
+	pass_quietly(f);
+	play(f, KEYBOARD, "b:1", "0/0 b:1\n");
+}
+
+static void a_key_that_went_with_its_device_was_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	f->now += ROUTER_QUIET_US / 2;
+	play(f, SECOND, "a:1", "");
+	router_remove_device(&f->router, SECOND);
+	f->now += ROUTER_QUIET_US / 2;
+	play(f, KEYBOARD, "b:1", "");
+}
+
+static void a_clock_that_was_set_back_is_not_quiet(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, SECOND, "a:1", "");
+	play(f, SECOND, "a:0", "");
+	f->now -= 3 * ROUTER_QUIET_US;
+	play(f, SECOND, "a:1", "");
+	play(f, SECOND, "a:0", "");
+	pass_quietly(f);
+	play(f, SECOND, "a:1", "0/1 a:1\n");
+}
+
+/* The user has decided: hotkeys, whether they move the focus or not, and the panic chord. */
+static void chords_work_after_a_loss_and_end_the_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	play(f, KEYBOARD, "leftctrl:1", "");
+	play(f, KEYBOARD, "f1:1", "");
+	play(f, KEYBOARD, "f1:0 leftctrl:0 a:1 a:0", "0/0 a:1 a:0\n");
+	lose(f);
+	play(f, KEYBOARD, "leftctrl:1 f2:1", "enter 1\nfocused 0 1\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, KEYBOARD, "a:0 leftctrl:0 f2:0", "1/0 a:0\n");
+	lose(f);
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "panicked\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, SECOND, "backspace:0 esc:0 enter:0", "");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+	lose(f);
+	f->up[ONE] = f->up[TWO] = false; /* refused: nothing was decided */
+	play(f, KEYBOARD, "leftctrl:1 rightctrl:1", "enter 1\nenter 2\n");
+	play(f, KEYBOARD, "leftctrl:0 rightctrl:0 a:1", "");
+	assert_int_equal(router_switch(&f->router, HOST), 0);
+	play(f, KEYBOARD, "b:1 a:0", "0/0 b:1\n");
+}
+
+/* They are the host's whoever has the focus: the guest has no say in it. */
+static void always_keys_pass_after_a_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	lose(f);
+	play(f, KEYBOARD, "mute:1 a:1", "0/0 mute:1\n");
+	play(f, KEYBOARD, "mute:0 a:0", "0/0 mute:0\n");
+}
+
+static void reset_forgets_and_keeps_the_focus(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	router_target_reset(&f->router, TWO, false);
+	router_target_reset(&f->router, HOST, false);
+	play(f, KEYBOARD, "b:1 b:0", "1/0 b:1 b:0\n");
+	router_target_reset(&f->router, ONE, true);
+	told(f, "");
+	assert_int_equal(f->router.focus, ONE);
+	play(f, KEYBOARD, "a:2", "");
+	play(f, KEYBOARD, "a:0", "");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, SECOND, "leftctrl:1 f1:1",
+	     "1/1 leftctrl:1\n1/0 a:0\n1/1 leftctrl:0\nfocused 1 0\n");
+}
+
+static void nothing_is_sent_to_a_guest_that_is_not_ready(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, KEYBOARD, "a:1 mute:1", "0/0 mute:1\n");
+	play(f, KEYBOARD, "a:2", "");
+	play(f, MOUSE, "rel_x:1 btn_left:1 sw_lid:1", "0/2 sw_lid:1\n");
+	router_target_reset(&f->router, ONE, true);
+	told(f, "");
+	play(f, MOUSE, "rel_x:1", "1/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:0 mute:0", "0/0 mute:0\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, MOUSE, "btn_left:0", "");
+}
+
+/* As it is gone, not as it is awaited. */
+static void chords_and_a_loss_work_while_a_guest_is_not_ready(void **state)
+{
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, KEYBOARD, "leftctrl:1 f1:1", "focused 1 0\n");
+	play(f, KEYBOARD, "f1:0 leftctrl:0 a:1 a:0", "0/0 a:1 a:0\n");
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	play(f, SECOND, "backspace:1 esc:1 enter:1", "focused 1 0\npanicked\n");
+	play(f, SECOND, "backspace:0 esc:0 enter:0 a:1 a:0", "0/1 a:1 a:0\n");
+	focus(f, ONE);
+	router_target_reset(&f->router, ONE, false);
+	router_target_down(&f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "");
+}
+
+static void removal_releases(void **state)
+{
+	struct fixture *f = *state;
+
+	keyset_add(&f->always, KEY_MUTE);
+	focus(f, ONE);
+	play(f, KEYBOARD, "mute:1 a:1 b:1", "0/0 mute:1\n1/0 a:1 b:1\n");
+	play(f, SECOND, "b:1 leftctrl:1", "1/1 leftctrl:1\n");
+	router_remove_device(&f->router, KEYBOARD);
+	told(f, "0/0 mute:0\n1/0 a:0\n");
+	router_remove_device(&f->router, KEYBOARD);
+	told(f, "");
+	play(f, SECOND, "b:0", "1/1 b:0\n");
+	router_add_device(&f->router, KEYBOARD, &plain);
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	router_remove_device(&f->router, SECOND);
+	told(f, "1/1 leftctrl:0\n");
+	play(f, KEYBOARD, "rightctrl:1", "1/0 rightctrl:1\n");
+	assert_false(router_idle(&f->router));
+	router_remove_device(&f->router, KEYBOARD);
+	assert_true(router_idle(&f->router));
+}
+
+static void removal_on_the_host_is_of_its_port(void **state)
+{
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, SECOND, "a:1", "0/1 a:1\n");
+	router_remove_device(&f->router, SECOND);
+	told(f, "0/1 a:0\n");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+}
+
+/* More held keys than a frame holds: the releases come in whole frames. */
+static void releases_more_than_a_frame_holds(void **state)
+{
+	struct fixture *f = *state;
+	unsigned lines = 0, releases = 0;
+
+	for (unsigned code = KEY_F1; code < KEY_F1 + 100; code++) {
+		struct input_event ev = { .type = EV_KEY, .code = (uint16_t)code, .value = 1 };
+		struct frame frame = { .n = 0 };
+
+		frame_add(&frame, &ev);
+		frame_close(&frame, &ev);
+		router_frame(&f->router, SECOND, &frame);
+	}
+	f->log[f->used = 0] = '\0';
+	router_remove_device(&f->router, SECOND);
+	for (const char *c = f->log; *c; c++) {
+		lines += *c == '\n';
+		releases += *c == ':';
+	}
+	assert_int_equal(releases, 100);
+	assert_int_equal(lines, 2);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(routes_to_ports_and_focus, setup),
+		cmocka_unit_test_setup(passes_other_types_and_keeps_scan_codes, setup),
+		cmocka_unit_test_setup(ignores_what_changes_nothing, setup),
+		cmocka_unit_test_setup(repeats_to_guests_only, setup),
+		cmocka_unit_test_setup(ignores_codes_that_are_no_keys, setup),
+		cmocka_unit_test_setup(hotkey_moves_the_focus, setup),
+		cmocka_unit_test_setup(a_hotkey_or_the_panic_chord_is_a_decision, setup),
+		cmocka_unit_test_setup(hotkey_of_no_target_is_swallowed, setup),
+		cmocka_unit_test_setup(hotkey_cuts_the_frame, setup),
+		cmocka_unit_test_setup(hotkey_lets_other_devices_up, setup),
+		cmocka_unit_test_setup(one_release_for_a_key_that_two_hold, setup),
+		cmocka_unit_test_setup(remaps, setup),
+		cmocka_unit_test_setup(refusal_changes_nothing, setup),
+		cmocka_unit_test_setup(next_from_the_last_is_the_host, setup),
+		cmocka_unit_test_setup(a_pinned_device_stays_at_the_host, setup),
+		cmocka_unit_test_setup(always_keys_stay, setup),
+		cmocka_unit_test_setup(panic_reaches_the_host, setup),
+		cmocka_unit_test_setup(panic_counts_raw_codes_and_resyncs, setup),
+		cmocka_unit_test_setup(panic_again_is_within_two_seconds, setup),
+		cmocka_unit_test_setup(panic_again_takes_no_clock_that_was_set_back, setup),
+		cmocka_unit_test_setup(no_panic_chord_is_none, setup),
+		cmocka_unit_test_setup(resync_completes_no_hotkey, setup),
+		cmocka_unit_test_setup(target_down_forgets, setup),
+		cmocka_unit_test_setup(what_is_typed_on_after_a_loss_goes_nowhere, setup),
+		cmocka_unit_test_setup(quiet_counts_from_the_loss, setup),
+		cmocka_unit_test_setup(what_is_typed_long_after_a_loss_is_the_hosts, setup),
+		cmocka_unit_test_setup(motion_passes_and_tells_the_time_after_a_loss, setup),
+		cmocka_unit_test_setup(a_key_that_is_held_after_a_loss_is_not_quiet, setup),
+		cmocka_unit_test_setup(a_key_that_went_with_its_device_was_not_quiet, setup),
+		cmocka_unit_test_setup(a_clock_that_was_set_back_is_not_quiet, setup),
+		cmocka_unit_test_setup(chords_work_after_a_loss_and_end_the_wait, setup),
+		cmocka_unit_test_setup(always_keys_pass_after_a_loss, setup),
+		cmocka_unit_test_setup(reset_forgets_and_keeps_the_focus, setup),
+		cmocka_unit_test_setup(nothing_is_sent_to_a_guest_that_is_not_ready, setup),
+		cmocka_unit_test_setup(chords_and_a_loss_work_while_a_guest_is_not_ready, setup),
+		cmocka_unit_test_setup(removal_releases, setup),
+		cmocka_unit_test_setup(removal_on_the_host_is_of_its_port, setup),
+		cmocka_unit_test_setup(releases_more_than_a_frame_holds, setup),
+	};
+
+	return cmocka_run_group_tests_name("router", tests, NULL, NULL);
+}
