@@ -32,7 +32,7 @@
 	"[guest two]\nvia = vhost-user\n"
 #define FOCUS_MS 2000
 /* A process may take so many percent of a processor, a key so long, in us, and LEDs change so often. */
-#define LIMIT_CPU  14
+#define LIMIT_CPU  16 /* counted in ticks, of which one is 1 % */
 #define LIMIT_P50  35
 #define LIMIT_P99  225 /* LOOP_PEER_US, one callback more, and who wakes */
 #define LIMIT_LEDS 21
