@@ -67,7 +67,7 @@ until_true() {
 	local end=$((SECONDS + 120))
 	until "$@" || ((SECONDS > end)); do sleep 0.05; done
 }
-opened() { [[ $(readlink "/proc/$probe/fd/"*) == *"$1"* ]]; } # NODE
+opened() { grep -qxF "$1" <(readlink "/proc/$probe/fd/"*); } # NODE
 closed() { ! opened "$1"; }
 settle() { udevadm settle -t 120; }
 
@@ -191,7 +191,7 @@ check 'one plugged in meanwhile' err_has '  keyboard: /dev/input/event'
 check 'by its phys' out_has_line 'phys = usb-probe-5/input0'
 begin "$evswitch" --probe --seconds 600
 hand move twin3
-until_true err_has "$twin3"
+until_true err_has "$twin3 \"Twin Mouse\""
 hand remove twin3
 until_true closed "$twin3"
 interrupt

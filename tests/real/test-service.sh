@@ -11,7 +11,7 @@ user=$(getent passwd 1500 | cut -d: -f1) || user=
 home=/home/$user
 conf=$home/.config/evswitch/evswitch.conf
 unit=evswitch.service
-long=60 # seconds that anything may take in an emulated machine
+long=240 # seconds that anything may take in an emulated machine, however busy the one that emulates it
 dir=$(mktemp -d)
 passed=0 failed=0 skipped=0
 trap 'rm -rf "$dir"' EXIT
