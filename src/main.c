@@ -17,7 +17,7 @@
 #include "keeper/keeper.h"
 #include "base/log.h"
 #include "probe/probe.h"
-#include "guest/sink.h"
+#include "guest/channel.h"
 #include "base/usock.h"
 
 #ifndef EVSWITCH_VERSION
@@ -186,7 +186,7 @@ static int load(const struct arguments *arguments, struct conf **conf)
 	int rc;
 
 	conf_default_path(path, sizeof(path));
-	rc = conf_load(arguments->conf ? arguments->conf : path, sink_types, config_error, NULL,
+	rc = conf_load(arguments->conf ? arguments->conf : path, channel_table, config_error, NULL,
 		       conf);
 	if (rc < 0)
 		return rc == -EINVAL ? EX_CONFIG : rc == -ENOMEM ? EX_OSERR : EX_NOINPUT;
@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2]);
+		return keeper_run(argv[2], channel_end);
 	if (!parse(argc, argv, &arguments)) {
 		fputs("Try 'evswitch --help'.\n", stderr);
 		rc = EX_USAGE;

@@ -16,7 +16,7 @@ struct conf_builder {
 	struct conf *conf;
 	struct conf_report report;
 	struct conf_origin origin;
-	const char *const *channels;
+	const struct conf_channel *const *channels;
 
 	/* The section that is open, and the lines at which its settings were given. */
 	enum conf_section section;

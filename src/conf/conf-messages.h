@@ -103,7 +103,7 @@
 		      "which virsh domuuid prints")                                                \
 	X(LIBVIRT_AND_QMP, "both 'libvirt' and 'qmp' for one guest; keep 'libvirt' where libvirt " \
 			   "runs it, else 'qmp'")                                                  \
-	X(VIA_QMP_WHERE, "[guest %s] has via = qmp and does not say where the monitor is; add "    \
+	X(VIA_QMP_WHERE, "[guest %s] has via = %s and does not say where the monitor is; add "     \
 			 "'qmp = /PATH/OF/SOCKET'")                                                \
 	X(UNKNOWN_OS, "unknown system '%s'; 'os' is one of: windows, linux, other")
 

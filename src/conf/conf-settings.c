@@ -257,15 +257,15 @@ static void add_word(char list[static LIST_SIZE], const char *word)
 
 static void set_via(struct conf_builder *builder, const char *value)
 {
+	const struct conf_channel *via = conf_find_channel(builder->channels, value);
 	char list[LIST_SIZE] = "";
 
-	for (const char *const *channel = builder->channels; *channel; channel++) {
-		if (strcmp(*channel, value) == 0) {
-			builder->guest->via = *channel;
-			return;
-		}
-		add_word(list, *channel);
+	if (via) {
+		builder->guest->via = via;
+		return;
 	}
+	for (const struct conf_channel *const *each = builder->channels; *each; each++)
+		add_word(list, (*each)->name);
 	conf_report(&builder->report, builder->line, UNKNOWN_VIA, log_str(value).text, list);
 }
 

@@ -16,8 +16,6 @@
 #include "base/util.h"
 
 #define BLANKS      " \t"
-#define DEFAULT_VIA "virtio-input"
-#define VIA_QMP     "qmp"
 #define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
 #define BELOW_DIR   "evswitch/evswitch.conf"
 #define NAME_CHARS  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -79,6 +77,15 @@ const struct conf_guest *conf_find_guest(const struct conf *conf, const char *na
 	return NULL;
 }
 
+const struct conf_channel *conf_find_channel(const struct conf_channel *const *channels,
+					     const char *name)
+{
+	for (; *channels; channels++)
+		if (strcmp((*channels)->name, name) == 0)
+			return *channels;
+	return NULL;
+}
+
 static unsigned count_found(const struct conf_builder *builder)
 {
 	return builder->report.n + builder->report.more;
@@ -95,8 +102,9 @@ static void end_section(struct conf_builder *builder)
 	if (builder->section == DEVICE && conf_device_is_blank(device))
 		conf_report(&builder->report, builder->section_line, NOTHING_TO_MATCH,
 			    device->name);
-	if (builder->section == GUEST && strcmp(guest->via, VIA_QMP) == 0 && !guest->qmp)
-		conf_report(&builder->report, builder->section_line, VIA_QMP_WHERE, guest->name);
+	if (builder->section == GUEST && guest->via->needs_qmp && !guest->qmp)
+		conf_report(&builder->report, builder->section_line, VIA_QMP_WHERE, guest->name,
+			    guest->via->name);
 }
 
 /* Reports what is wrong with a device's or guest's name. */
@@ -189,10 +197,10 @@ static struct conf_guest *place_guest(struct conf_builder *builder, const char *
 	return &conf->guests[conf->n_guests++];
 }
 
-static const char *default_via(const char *const *channels)
+static const struct conf_channel *default_via(const struct conf_channel *const *channels)
 {
-	for (const char *const *channel = channels; *channel; channel++)
-		if (strcmp(*channel, DEFAULT_VIA) == 0)
+	for (const struct conf_channel *const *channel = channels; *channel; channel++)
+		if ((*channel)->by_default)
 			return *channel;
 	return channels[0];
 }
@@ -326,8 +334,9 @@ static struct conf *new_conf(void)
 	return conf;
 }
 
-int conf_parse(const char *file, const char *text, size_t size, const char *const *channels,
-	       conf_error_fn error, void *ctx, struct conf **out)
+int conf_parse(const char *file, const char *text, size_t size,
+	       const struct conf_channel *const *channels, conf_error_fn error, void *ctx,
+	       struct conf **out)
 {
 	struct conf_builder builder = { .report.file = file, .channels = channels };
 	int failed, wrong;
@@ -391,8 +400,8 @@ static int read_file(const char *file, char *buf, size_t *size, struct conf_repo
 	return error ? error : read_all(fd, buf, size, report);
 }
 
-int conf_load(const char *file, const char *const *channels, conf_error_fn error, void *ctx,
-	      struct conf **out)
+int conf_load(const char *file, const struct conf_channel *const *channels, conf_error_fn error,
+	      void *ctx, struct conf **out)
 {
 	autofree char *buf = malloc(CONF_FILE_MAX + 1);
 	struct conf_report report = { .file = file };

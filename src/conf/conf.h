@@ -45,14 +45,21 @@ static inline bool conf_device_is_blank(const struct conf_device *device)
 	       !device->has_id;
 }
 
+/* What the configuration knows of a channel to a guest, a value of "via =". */
+struct conf_channel {
+	const char *name;
+	bool by_default; /* of a guest without "via ="; where no channel says so, the first is */
+	bool needs_qmp;  /* the monitor is the only way to the guest: "qmp =" must be given */
+};
+
 /*
  * [guest NAME]. 'via' is one of the channels that conf_parse was given. At most one of libvirt and
- * qmp is given; with via = qmp, qmp is.
+ * qmp is given; where the channel needs qmp, that is.
  */
 struct conf_guest {
 	char name[CONF_NAME_MAX + 1];
 	unsigned line;
-	const char *via;
+	const struct conf_channel *via;
 	enum conf_os os;
 	struct chord hotkey;
 	char *libvirt; /* the domain's name or UUID, safe as one word of a command; NULL = none */
@@ -84,18 +91,23 @@ typedef void (*conf_error_fn)(void *ctx, const char *message);
  * lists the values that "via =" may have, NULL at the end; it must outlive the result. Returns 0
  * and *out, -EINVAL after every error went to 'error', or -ENOMEM.
  */
-int conf_parse(const char *file, const char *text, size_t size, const char *const *channels,
-	       conf_error_fn error, void *ctx, struct conf **out);
+int conf_parse(const char *file, const char *text, size_t size,
+	       const struct conf_channel *const *channels, conf_error_fn error, void *ctx,
+	       struct conf **out);
 
 /*
  * The same from a file. Anything but a regular file (directory, FIFO, device) is refused without
  * waiting for it: -EISDIR or -ENOTSUP; -EFBIG above CONF_FILE_MAX; else open's or read's error.
  * Those go to 'error' too, as "FILE: why".
  */
-int conf_load(const char *file, const char *const *channels, conf_error_fn error, void *ctx,
-	      struct conf **out);
+int conf_load(const char *file, const struct conf_channel *const *channels, conf_error_fn error,
+	      void *ctx, struct conf **out);
 
 void conf_free(struct conf *conf);
+
+/* The channel of that name, or NULL; NULL ends the list. */
+const struct conf_channel *conf_find_channel(const struct conf_channel *const *channels,
+					     const char *name);
 
 /* The guest of that name, or NULL. */
 const struct conf_guest *conf_find_guest(const struct conf *conf, const char *name);

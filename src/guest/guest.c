@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "guest/channel.h"
 #include "base/util.h"
 
-static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
+static struct shape_rules rules_for(const struct channel *channel, enum conf_os os)
 {
-	struct shape_rules rules = ops->rules;
+	struct shape_rules rules = channel->rules;
 
 	if (os == CONF_OS_WINDOWS) {
 		rules.no_hires_wheel = true;
@@ -18,14 +19,14 @@ static struct shape_rules rules_for(const struct sink_ops *ops, enum conf_os os)
 	return rules;
 }
 
-static int find_place(const struct sink_ops *channel, const struct conf *conf,
+static int find_place(const struct channel *channel, const struct conf *conf,
 		      const struct conf_guest *section, char place[static USOCK_PATH_MAX])
 {
-	const char *path = channel->place == SINK_MONITOR ? section->qmp : conf->socket_dir;
+	const char *path = channel->place == CHANNEL_MONITOR ? section->qmp : conf->socket_dir;
 	int rc;
 
 	place[0] = '\0';
-	if (channel->place == SINK_NO_PLACE)
+	if (channel->place == CHANNEL_NO_PLACE)
 		return 0;
 	if (path) { /* which is short enough, or the configuration would have been refused */
 		snprintf(place, USOCK_PATH_MAX, "%s", path);
@@ -148,9 +149,11 @@ static void attach(struct guest *guest)
 			    strerror(-rc));
 }
 
-static void open_sink(struct guest *guest, const struct keeper_identity *identity)
+static void open_sink(struct guest *guest, const struct channel *channel,
+		      const struct keeper_identity *identity)
 {
-	guest->sink = sink_new(identity, guest->loop, guest->conf->name, &guest->kept, &sink_owner);
+	guest->sink = sink_new(channel->sink, identity, guest->loop, guest->conf->name,
+			       &guest->kept, &sink_owner);
 	if (guest->sink)
 		guest->sink->domain = guest->conf->libvirt;
 	guest->open_error = guest->sink ? guest->sink->ops->open(guest->sink) : -ENOMEM;
@@ -187,12 +190,13 @@ static void kept_attached(struct kept *kept)
 {
 	struct guest *guest = container_of(kept, struct guest, kept);
 	const struct keeper_hello *hello = &kept->hello;
+	const struct channel *earlier = channel_find(hello->identity.via);
 
 	if (guest->sink) {
 		attach(guest);
 	} else if (!hello->identity.via[0] || keeper_same(&hello->identity, &guest->wanted)) {
-		open_sink(guest, &guest->wanted);
-	} else if (!hello->in_use || !sink_ops_of(hello->identity.via)) {
+		open_sink(guest, channel_of(guest->conf->via), &guest->wanted);
+	} else if (!hello->in_use || !earlier) {
 		kept_retire(kept);
 	} else {
 		log_limited(
@@ -201,7 +205,7 @@ static void kept_attached(struct kept *kept)
 			"= %s): they are used until it ends",
 			guest->conf->name, hello->identity.via);
 		timer_arm(&guest->look, GUEST_LOOK_MS, GUEST_LOOK_MS);
-		open_sink(guest, &hello->identity);
+		open_sink(guest, earlier, &hello->identity);
 	}
 }
 
@@ -271,12 +275,12 @@ static const struct life_ops life_ops = { .state = life_state,
 					  .event = life_event };
 
 /* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
-static void follow(struct guest *guest, const struct sink_ops *channel)
+static void follow(struct guest *guest, const struct channel *channel)
 {
 	const struct conf_guest *conf = guest->conf;
 	int rc;
 
-	if (!conf->libvirt && (!conf->qmp || channel->place == SINK_MONITOR))
+	if (!conf->libvirt && (!conf->qmp || channel->place == CHANNEL_MONITOR))
 		return;
 	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
 	if (rc == 0)
@@ -288,11 +292,11 @@ static void follow(struct guest *guest, const struct sink_ops *channel)
 int guest_open(struct guest *guest, const struct conf *conf, const struct conf_guest *section,
 	       struct loop *loop, const struct guest_ops *ops)
 {
-	const struct sink_ops *channel = sink_ops_of(section->via);
+	const struct channel *channel = channel_of(section->via);
 	int rc;
 
 	*guest = (struct guest){ .ops = ops, .conf = section, .loop = loop };
-	snprintf(guest->wanted.via, sizeof(guest->wanted.via), "%s", section->via);
+	snprintf(guest->wanted.via, sizeof(guest->wanted.via), "%s", section->via->name);
 	guest->wanted.rules = rules_for(channel, section->os);
 	rc = find_place(channel, conf, section, guest->wanted.place);
 	if (rc < 0) {
@@ -307,10 +311,10 @@ int guest_open(struct guest *guest, const struct conf *conf, const struct conf_g
 	}
 	follow(guest, channel);
 	rc = kept_open(&guest->kept, loop, section->name, &kept_ops);
-	if (rc == 0 || channel->in_keeper)
+	if (rc == 0 || channel->end_new)
 		return rc;
 	log_warn("guest %s: its devices will vanish with this process", section->name);
-	open_sink(guest, &guest->wanted);
+	open_sink(guest, channel, &guest->wanted);
 	return guest->open_error;
 }
 

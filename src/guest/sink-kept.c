@@ -167,10 +167,13 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 	return evring_push(&kept->ring, kept->generation, node, frame);
 }
 
-#define KEPT_OPS                                                                                   \
-	.size = sizeof(struct sink_kept), .in_keeper = true, .open = sink_open,                    \
-	.close = sink_close, .attach = attach, .kept_changed = kept_changed, .enter = enter,       \
-	.leave = leave, .vacant = vacant, .release = release, .send = send_frame
-
-const struct sink_ops sink_vhost_user = { .type = "vhost-user", .place = SINK_SOCKETS, KEPT_OPS };
-const struct sink_ops sink_qmp = { .type = "qmp", .place = SINK_MONITOR, KEPT_OPS };
+const struct sink_ops sink_kept = { .size = sizeof(struct sink_kept),
+				    .open = sink_open,
+				    .close = sink_close,
+				    .attach = attach,
+				    .kept_changed = kept_changed,
+				    .enter = enter,
+				    .leave = leave,
+				    .vacant = vacant,
+				    .release = release,
+				    .send = send_frame };

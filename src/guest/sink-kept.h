@@ -1,7 +1,6 @@
-/* The channels whose guest's end the keeper drives: frames go to it through an evring. */
+/* The sink of channels whose end the keeper drives: frames go to it through an evring. */
 #pragma once
 
 #include "guest/sink.h"
 
-extern const struct sink_ops sink_vhost_user;
-extern const struct sink_ops sink_qmp;
+extern const struct sink_ops sink_kept;

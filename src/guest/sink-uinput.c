@@ -217,15 +217,13 @@ static int send_frame(struct sink *sink, enum shape_node node, const struct fram
 	return node_send(&to_uinput(sink)->node[node], frame);
 }
 
-#define UINPUT_OPS                                                                                 \
-	.size = sizeof(struct sink_uinput), .open = sink_open, .close = sink_close,                \
-	.attach = attach, .settled = settled, .enter = enter, .leave = leave, .vacant = vacant,    \
-	.release = release, .send = send_frame
-
-const struct sink_ops sink_input_linux = {
-	.type = "input-linux",
-	.rules = { .one_of_pair = true, .wheel_clicks = true },
-	UINPUT_OPS,
-};
-
-const struct sink_ops sink_virtio_input = { .type = "virtio-input", UINPUT_OPS };
+const struct sink_ops sink_uinput = { .size = sizeof(struct sink_uinput),
+				      .open = sink_open,
+				      .close = sink_close,
+				      .attach = attach,
+				      .settled = settled,
+				      .enter = enter,
+				      .leave = leave,
+				      .vacant = vacant,
+				      .release = release,
+				      .send = send_frame };

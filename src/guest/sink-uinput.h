@@ -1,6 +1,6 @@
-/* Guest channels over uinput nodes that QEMU opens: by its input-linux object, or virtio-input-host. */
+/* The sink of channels over uinput nodes that QEMU opens; the daemon writes to them itself. */
 #pragma once
 
 #include "guest/sink.h"
 
-extern const struct sink_ops sink_input_linux, sink_virtio_input;
+extern const struct sink_ops sink_uinput;

@@ -1,8 +1,8 @@
 /*
- * What a guest channel is: the one interface that a new channel implements, and the table it is added
- * to. A sink takes shaped frames for a guest's three nodes and says when the guest is there. Its
- * concrete struct begins with struct sink; sink_new allocates it, sink_free ends it. What the guest
- * has open belongs to the guest's keeper as well (kept.h), so that it outlives the sink.
+ * The daemon's part of a channel (channel.h): takes shaped frames for a guest's three nodes and says
+ * when the guest is there. Its concrete struct begins with struct sink; sink_new allocates it,
+ * sink_free ends it. What the guest has open belongs to the guest's keeper as well (kept.h), so that
+ * it outlives the sink.
  */
 #pragma once
 
@@ -30,19 +30,8 @@ struct sink_owner {
 	void (*leds)(struct sink *sink);
 };
 
-/* Where a channel's end stands, apart from the kernel. */
-enum sink_place {
-	SINK_NO_PLACE,
-	SINK_SOCKETS, /* in the directory of sockets */
-	SINK_MONITOR, /* QEMU's own */
-};
-
 struct sink_ops {
-	const char *type; /* as in "via = virtio-input" */
-	enum sink_place place;
-	size_t size;              /* of the concrete struct */
-	struct shape_rules rules; /* what the channel itself cannot take */
-	bool in_keeper;           /* the keeper drives the guest's end: without one there is none */
+	size_t size; /* of the concrete struct */
 
 	/*
 	 * Makes the guest's devices, or takes over those that sink->kept has. 0 or -errno; sink_free is
@@ -81,17 +70,12 @@ struct sink {
 	uint16_t leds; /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
 };
 
-/* The channels' names for "via =", NULL at the end. */
-extern const char *const sink_types[];
-
-/* The operations of a type, or NULL where there is no such channel. */
-const struct sink_ops *sink_ops_of(const char *type);
-
 /*
- * A sink for this end of a guest, not yet open, or NULL (no such type, no memory). The strings, the
- * loop, the keeper and the owner must outlive it.
+ * A sink for this end of a guest, not yet open, or NULL: no memory. The strings, the loop, the keeper
+ * and the owner must outlive it.
  */
-struct sink *sink_new(const struct keeper_identity *identity, struct loop *loop, const char *guest,
-		      struct kept *kept, const struct sink_owner *owner);
+struct sink *sink_new(const struct sink_ops *ops, const struct keeper_identity *identity,
+		      struct loop *loop, const char *guest, struct kept *kept,
+		      const struct sink_owner *owner);
 /* Closes and frees; NULL is ignored. */
 void sink_free(struct sink *sink);

@@ -3,5 +3,5 @@
 
 #include "keeper/end.h"
 
-/* A new end; the keeper fills it in and opens it. NULL: no memory. */
+/* As end_new_fn. */
 struct end *end_qmp_new(void);

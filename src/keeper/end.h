@@ -1,7 +1,7 @@
 /*
  * What a keeper keeps: the guest's end of one channel. A channel whose end is uinput nodes is written
- * to by the daemon itself (end-nodes); one that needs a process of its own is driven here (end-vhost,
- * end-qmp). The keeper owns its one end.
+ * to by the daemon itself (end-nodes); one that needs a process of its own is driven here, by the end
+ * that its channel names. The keeper owns its one end.
  */
 #pragma once
 
@@ -26,6 +26,11 @@ struct end_ops {
 	/* Hot, likewise. A whole frame for one of the guest's nodes. */
 	void (*send)(struct end *end, unsigned node, const struct frame *frame);
 };
+
+/* A new end; the keeper fills it in and opens it. NULL: no memory. */
+typedef struct end *(*end_new_fn)(void);
+/* What makes the ends of the channel of that name; NULL: it is no channel that a keeper drives. */
+typedef end_new_fn (*end_find_fn)(const char *via);
 
 struct end {
 	const struct end_ops *ops;

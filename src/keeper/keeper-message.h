@@ -7,7 +7,7 @@
  *  keeper -> daemon  HELLO    what is kept, at once after connecting. Descriptors: for each node of
  *                             'nodes' its uinput, then for each of 'guards' its guard
  *                    BUSY     instead: another daemon is connected
- *                    STATE    of an end that the keeper drives (vhost-user, qmp), whenever it changes
+ *                    STATE    of an end that the keeper drives, whenever it changes
  *  daemon -> keeper  NODE     keep this uinput node: its uinput descriptor, and its guard if it is open
  *                    OPEN     drive this end. Descriptors: the memory and the doorbell of an evring
  *                    RETIRE   let go of everything and end

@@ -10,8 +10,6 @@
 #include <sysexits.h>
 
 #include "keeper/end-nodes.h"
-#include "keeper/end-qmp.h"
-#include "keeper/end-vhost.h"
 #include "keeper/evring.h"
 #include "launch/launch.h"
 #include "base/log.h"
@@ -25,6 +23,7 @@
 struct keeper {
 	struct loop loop;
 	const char *guest;
+	end_find_fn find_end;
 	char path[USOCK_PATH_MAX];
 	int listener_fd, daemon_fd; /* -1: none */
 	bool has_daemon;            /* who is connected has said NODE or OPEN; else it only asks */
@@ -227,21 +226,11 @@ static int say_hello(struct keeper *keeper)
 	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
 }
 
-static bool drives(const char *via)
-{
-	return strcmp(via, "vhost-user") == 0 || strcmp(via, "qmp") == 0;
-}
-
-static struct end *new_end(const char *via)
-{
-	return strcmp(via, "qmp") == 0 ? end_qmp_new() : end_vhost_new();
-}
-
 /* False where it cannot be made: then the daemon is told why, and may ask again. */
-static bool make_end(struct keeper *keeper, const struct keeper_open *open)
+static bool make_end(struct keeper *keeper, const struct keeper_open *open, end_new_fn new_end)
 {
 	const char *what = open->identity.via;
-	struct end *end = new_end(what);
+	struct end *end = new_end();
 	int rc = -ENOMEM;
 
 	if (end) {
@@ -268,13 +257,14 @@ static bool make_end(struct keeper *keeper, const struct keeper_open *open)
 static bool take_open(struct keeper *keeper, const struct keeper_open *open, int *fds)
 {
 	const struct keeper_identity *identity = &open->identity;
+	end_new_fn new_end = keeper->find_end(identity->via);
 
-	if (!drives(identity->via) || keeper->nodes.end.identity.via[0] ||
+	if (!new_end || keeper->nodes.end.identity.via[0] ||
 	    (keeper->end && !keeper_same(&keeper->end->identity, identity)) ||
 	    open_ring(keeper, fds) < 0)
 		return false;
 	daemon_came(keeper);
-	if (!keeper->end && !make_end(keeper, open)) {
+	if (!keeper->end && !make_end(keeper, open, new_end)) {
 		close_ring(keeper);
 		send_state(keeper);
 		return true;
@@ -421,7 +411,7 @@ static int turn(struct keeper *keeper)
 	return loop_ready ? loop_turn(&keeper->loop, 0) : 0;
 }
 
-int keeper_run(const char *guest)
+int keeper_run(const char *guest, end_find_fn find_end)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 	socklen_t size = sizeof(int);
@@ -444,6 +434,7 @@ int keeper_run(const char *guest)
 	signal(SIGPIPE, SIG_IGN);
 	log_start();
 	*keeper = (struct keeper){ .guest = guest,
+				   .find_end = find_end,
 				   .loop.epoll_fd = -1,
 				   .listener_fd = LAUNCH_LISTENER_FD,
 				   .daemon_fd = -1,

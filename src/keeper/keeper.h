@@ -11,12 +11,15 @@
  */
 #pragma once
 
+#include "keeper/end.h"
+
 /* How long a daemon that ended without BYE is waited for, and how often the guest is looked at then. */
 #define KEEPER_WAIT_MS 10000
 #define KEEPER_LOOK_MS 2000
 
 /*
- * Keeps until it is needed no more, with the daemon's listening socket at LAUNCH_LISTENER_FD. Returns a
- * sysexits code: EX_USAGE where there is no such socket.
+ * Keeps until it is needed no more, with the daemon's listening socket at LAUNCH_LISTENER_FD.
+ * 'find_end' has the ends that may be driven here. Returns a sysexits code: EX_USAGE where there is
+ * no such socket.
  */
-int keeper_run(const char *guest);
+int keeper_run(const char *guest, end_find_fn find_end);

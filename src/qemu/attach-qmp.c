@@ -15,7 +15,7 @@
 
 static bool is_via(const struct attach *attach, const char *via)
 {
-	return strcmp(attach->guest->via, via) == 0;
+	return strcmp(attach->guest->via->name, via) == 0;
 }
 
 /* --- JSON ---------------------------------------------------------------------------------- */

@@ -57,7 +57,7 @@ static const struct channel channels[] = {
 
 static bool is_via(const struct conf_guest *guest, const char *via)
 {
-	return strcmp(guest->via, via) == 0;
+	return strcmp(guest->via->name, via) == 0;
 }
 
 static const struct channel *channel_of(const struct conf_guest *guest)

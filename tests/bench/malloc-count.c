@@ -26,7 +26,7 @@
 #include "keeper/keeper.h"
 #include "base/log.h"
 #include "scenario.h"
-#include "guest/sink.h"
+#include "guest/channel.h"
 #include "stage.h"
 #include "base/util.h"
 #include "vhost-guest.h"
@@ -128,7 +128,7 @@ static int run_daemon(const char *file)
 
 	log_set_level(LOG_LEVEL_DEBUG);
 	count = open_count();
-	if (!count || conf_load(file, sink_types, config_error, NULL, &conf) < 0)
+	if (!count || conf_load(file, channel_table, config_error, NULL, &conf) < 0)
 		return 1;
 	return daemon_run(conf, &(struct daemon_options){ 0 });
 }
@@ -142,7 +142,7 @@ static int run_keeper(const char *guest)
 		return 1;
 	log_set_level(LOG_LEVEL_DEBUG);
 	count = &counts[KEEPERS];
-	return keeper_run(guest);
+	return keeper_run(guest, channel_end);
 }
 
 /* --- the frames ------------------------------------------------------------------------------- */

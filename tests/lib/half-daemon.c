@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/channel.h"
 #include "guest/guest.h"
 #include "launch/launch.h"
 #include "base/util.h"
@@ -121,7 +122,7 @@ void half_daemon_run(const char *guest, int control)
 	struct conf_guest *section = &daemon->conf.guests[0];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	section->via = "vhost-user";
+	section->via = &channel_find("vhost-user")->conf;
 	snprintf(section->name, sizeof(section->name), "%s", guest);
 	daemon->conf.n_guests = 1;
 	daemon->launcher = (struct launcher)LAUNCHER_INIT;

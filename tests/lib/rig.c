@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "guest/channel.h"
 #include "now.h"
 #include "qemu.h"
 #include "base/util.h"
@@ -82,7 +83,7 @@ void rig_destroy_nodes(struct rig *rig)
 void rig_open(struct rig *rig, const char *via, const char *libvirt, const char *qmp)
 {
 	*rig = (struct rig){ .guest = { .name = "one",
-					.via = via,
+					.via = &channel_find(via)->conf,
 					.libvirt = (char *)libvirt,
 					.qmp = (char *)qmp } };
 	rig->launcher = (struct launcher)LAUNCHER_INIT;

@@ -105,13 +105,13 @@ static void finish(struct desk *desk)
 	keeper_await_end(keeper, END_MS);
 }
 
-struct end {
+struct daemon_end {
 	int stop_first, signal, code;
 };
 
 static void test_daemon_ends(void **state)
 {
-	const struct end *end = *state;
+	const struct daemon_end *end = *state;
 	struct desk desk;
 	pid_t keeper;
 
@@ -451,9 +451,9 @@ static void test_is_idle(void **state)
 
 int main(void)
 {
-	static struct end killed = { 0, SIGKILL, 128 + SIGKILL };
-	static struct end term = { 0, SIGTERM, 0 };
-	static struct end stop_kill = { SIGSTOP, SIGKILL, 128 + SIGKILL };
+	static struct daemon_end killed = { 0, SIGKILL, 128 + SIGKILL };
+	static struct daemon_end term = { 0, SIGTERM, 0 };
+	static struct daemon_end stop_kill = { SIGSTOP, SIGKILL, 128 + SIGKILL };
 	const struct CMUnitTest tests[] = {
 		OF(test_daemon_ends, &killed),
 		OF(test_daemon_ends, &term),

@@ -118,7 +118,7 @@ static void finish(struct stage *stage)
 
 /* --- the end of the daemon --------------------------------------------------------------- */
 
-struct end {
+struct daemon_end {
 	const char *conf;
 	int stop_first; /* SIGSTOP, or 0 */
 	int signal;
@@ -127,7 +127,7 @@ struct end {
 
 static void test_daemon_ends(void **state)
 {
-	const struct end *end = *state;
+	const struct daemon_end *end = *state;
 	struct stage stage;
 	pid_t keeper;
 	long since;
@@ -817,11 +817,11 @@ int main(void)
 	static bool to_other = true, from_other;
 	static struct other newer = { KEEPER_VERSION + 1, sizeof(struct keeper_message) + 64 };
 	static struct other smaller = { KEEPER_VERSION, sizeof(struct keeper_message) - 8 };
-	static struct end kill_input_linux = { STAGE_CONF, 0, SIGKILL, 128 + SIGKILL };
-	static struct end kill_virtio_input = { VIRTIO, 0, SIGKILL, 128 + SIGKILL };
-	static struct end term = { VIRTIO, 0, SIGTERM, 0 };
-	static struct end stop_kill = { VIRTIO, SIGSTOP, SIGKILL, 128 + SIGKILL };
-	static struct end segv = { VIRTIO, 0, SIGSEGV, 128 + SIGSEGV };
+	static struct daemon_end kill_input_linux = { STAGE_CONF, 0, SIGKILL, 128 + SIGKILL };
+	static struct daemon_end kill_virtio_input = { VIRTIO, 0, SIGKILL, 128 + SIGKILL };
+	static struct daemon_end term = { VIRTIO, 0, SIGTERM, 0 };
+	static struct daemon_end stop_kill = { VIRTIO, SIGSTOP, SIGKILL, 128 + SIGKILL };
+	static struct daemon_end segv = { VIRTIO, 0, SIGSEGV, 128 + SIGSEGV };
 	const struct CMUnitTest tests[] = {
 		OF(test_daemon_ends, &kill_input_linux),
 		OF(test_daemon_ends, &kill_virtio_input),

@@ -21,7 +21,9 @@
 #include "conf/conf.h"
 #include "base/util.h"
 
-static const char *const channels[] = { "input-linux", "virtio-input", NULL };
+static const struct conf_channel input_linux = { .name = "input-linux" };
+static const struct conf_channel virtio_input = { .name = "virtio-input", .by_default = true };
+static const struct conf_channel *const channels[] = { &input_linux, &virtio_input, NULL };
 
 /* Where the corpus is: argv[1], by default as seen from the top of the source tree. */
 static const char *corpus = "tests/conf";
@@ -455,10 +457,11 @@ static void long_line_is_cut_by_comment(void **state)
 	conf_free(conf);
 }
 
-/* The channels are the caller's: the default is the first where virtio-input is none of them. */
+/* The channels are the caller's: the default is the first where none of them says that it is. */
 static void other_channels(void **state)
 {
-	static const char *const other[] = { "null", "void", NULL };
+	static const struct conf_channel null = { .name = "null" }, empty = { .name = "void" };
+	static const struct conf_channel *const other[] = { &null, &empty, NULL };
 	static const char text[] = DEVICE "[guest a]\n[guest b]\nvia = void\n";
 	struct found found = { 0 };
 	struct conf *conf = NULL;
@@ -470,10 +473,11 @@ static void other_channels(void **state)
 	conf_free(conf);
 }
 
-/* The channel qmp has no other way to the guest than the monitor. */
+/* A channel may have no other way to the guest than the monitor. */
 static void via_qmp(void **state)
 {
-	static const char *const with_qmp[] = { "virtio-input", "qmp", NULL };
+	static const struct conf_channel qmp = { .name = "qmp", .needs_qmp = true };
+	static const struct conf_channel *const with_qmp[] = { &virtio_input, &qmp, NULL };
 	static const char good[] = DEVICE "[guest a]\nvia = qmp\nqmp = /run/a.qmp\n";
 	static const char bad[] = DEVICE "[guest a]\nvia = qmp\nlibvirt = a\n[guest b]\n";
 	struct found found = { 0 };
@@ -481,7 +485,7 @@ static void via_qmp(void **state)
 
 	(void)state;
 	assert_int_equal(conf_parse("f", good, strlen(good), with_qmp, collect, &found, &conf), 0);
-	assert_string_equal(conf->guests[0].via, "qmp");
+	assert_ptr_equal(conf->guests[0].via, &qmp);
 	conf_free(conf);
 	assert_int_equal(conf_parse("f", bad, strlen(bad), with_qmp, collect, &found, &conf),
 			 -EINVAL);

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "core/router.h"
 #include "core/shape.h"
+#include "guest/channel.h"
 #include "base/util.h"
 
 #include "scenario.h"
@@ -33,8 +34,6 @@ struct core {
 	unsigned n_out;
 	struct scenario_out out[SCENARIO_OUT_MAX];
 };
-
-static const char *const channels[] = { "input-linux", "virtio-input", NULL };
 
 static struct core *of_router(struct router *router)
 {
@@ -120,10 +119,8 @@ static void add_hotkey(struct hotkeys *hotkeys, const struct chord *chord, int a
 
 static void init_shape(struct shape *shape, const struct conf_guest *guest)
 {
-	struct shape_rules rules = { 0 };
+	struct shape_rules rules = channel_of(guest->via)->rules;
 
-	if (strcmp(guest->via, "input-linux") == 0)
-		rules.one_of_pair = rules.wheel_clicks = true;
 	if (guest->os == CONF_OS_WINDOWS) {
 		rules.no_hires_wheel = true;
 		rules.step_max = 127;
@@ -135,7 +132,7 @@ static int start(void *world, const struct scenario *scenario)
 {
 	struct core *core = world;
 	struct conf *conf = NULL;
-	int rc = conf_parse(scenario->file, scenario->conf, scenario->conf_size, channels,
+	int rc = conf_parse(scenario->file, scenario->conf, scenario->conf_size, channel_table,
 			    conf_error, NULL, &conf);
 
 	*core = (struct core){ .conf = conf, .now = 1000000000 };

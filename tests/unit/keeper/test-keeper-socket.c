@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "keeper/evring.h"
+#include "guest/channel.h"
 #include "keeper/keeper.h"
 #include "keepers.h"
 #include "now.h"
@@ -666,6 +667,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2]);
+		return keeper_run(argv[2], channel_end);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@
 
 #include "chance.h"
 #include "half-daemon.h"
+#include "guest/channel.h"
 #include "keeper/keeper.h"
 #include "keepers.h"
 #include "base/log.h"
@@ -665,7 +666,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2]);
+		return keeper_run(argv[2], channel_end);
 	log_set_level(LOG_LEVEL_ERROR);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);

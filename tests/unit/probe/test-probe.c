@@ -513,7 +513,8 @@ static void no_error(void *ctx, const char *message)
 
 static struct conf *parsed(const char *text)
 {
-	static const char *const channels[] = { "virtio-input", NULL };
+	static const struct conf_channel channel = { .name = "virtio-input" };
+	static const struct conf_channel *const channels[] = { &channel, NULL };
 	struct conf *conf = NULL;
 
 	assert_int_equal(conf_parse("probe", text, strlen(text), channels, no_error, NULL, &conf),

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "guest/channel.h"
 #include "qemu/guest-xml.h"
 #include "base/util.h"
 
@@ -34,9 +35,10 @@ static const struct guest_place place = { "/run/evswitch", "me" };
 
 static struct conf_guest make_guest(const char *via, const char *qmp)
 {
-	return (struct conf_guest){
-		.name = "win-10_a.b--", .line = 1, .via = via, .qmp = (char *)qmp
-	};
+	return (struct conf_guest){ .name = "win-10_a.b--",
+				    .line = 1,
+				    .via = &channel_find(via)->conf,
+				    .qmp = (char *)qmp };
 }
 
 static char *domain_of(const struct conf_guest *guest, const struct guest_place *where)

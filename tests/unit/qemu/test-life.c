@@ -91,10 +91,9 @@ static const struct life_ops ops = { .state = on_state,
 
 static void watcher_open(struct watcher *watcher, const char *libvirt, const char *qmp)
 {
-	*watcher = (struct watcher){ .guest = { .name = "one",
-						.via = "virtio-input",
-						.libvirt = (char *)libvirt,
-						.qmp = (char *)qmp } };
+	*watcher = (struct watcher){
+		.guest = { .name = "one", .libvirt = (char *)libvirt, .qmp = (char *)qmp }
+	};
 	assert_int_equal(loop_init(&watcher->loop), 0);
 	watcher->loop.launcher = &launcher;
 	assert_int_equal(life_open(&watcher->life, &watcher->loop, &watcher->guest, &ops), 0);

@@ -473,7 +473,8 @@ static const struct life_ops life_ops = { .state = life_told,
 					  .monitor = life_monitor,
 					  .event = life_event };
 
-static const struct conf_guest guest = { .name = "one", .via = "virtio-input", .qmp = path };
+static const struct conf_channel via = { .name = "virtio-input" };
+static const struct conf_guest guest = { .name = "one", .via = &via, .qmp = path };
 
 static void open_life(void)
 {
