@@ -212,6 +212,7 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 	const struct passwd *user = getpwuid(geteuid());
 	char dir[USOCK_PATH_MAX];
 	struct guest_place place = { conf->socket_dir, user ? user->pw_name : "USER" };
+	const struct qemu_channel *channel;
 
 	if (!guest) {
 		log_error(
@@ -228,12 +229,13 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 		}
 		place.socket_dir = dir;
 	}
+	channel = &channel_of(guest->via)->qemu;
 	if (arguments->command == COMMAND_XML) {
-		guest_xml_domain(stdout, guest, &place);
+		guest_xml_domain(stdout, guest, channel, &place);
 	} else {
-		guest_args(stdout, guest, &place);
-		if (guest_args_note(guest))
-			log_info("%s", guest_args_note(guest));
+		guest_args(stdout, guest, channel, &place);
+		if (channel->note)
+			log_info("%s", channel->note);
 	}
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		log_error("standard output: %s", strerror(errno));

@@ -6,4 +6,13 @@
 const struct channel channel_virtio_input = {
 	.conf = { .name = "virtio-input", .by_default = true },
 	.sink = &sink_uinput,
+	.qemu = {
+		.place = QEMU_LINKS,
+		.is_virtio = true,
+		.parts = { QEMU_DEVICE },
+		.type = "virtio-input-host-pci",
+		.properties = { { "evdev", QEMU_PATH, QEMU_EACH_NODE } },
+		.element = "type='passthrough' bus='virtio'",
+		.source = "evdev",
+	},
 };

@@ -9,19 +9,13 @@
 #include "core/shape.h"
 #include "guest/sink.h"
 #include "keeper/end.h"
+#include "qemu/qemu-channel.h"
 #include "base/util.h"
-
-/* Where a channel's end stands, apart from the kernel. */
-enum channel_place {
-	CHANNEL_NO_PLACE,
-	CHANNEL_SOCKETS, /* in the directory of sockets */
-	CHANNEL_MONITOR, /* QEMU's own */
-};
 
 struct channel {
 	struct conf_channel
 		conf; /* its name is of at most KEEPER_VIA_MAX - 1 letters a-z and '-' */
-	enum channel_place place;
+	struct qemu_channel qemu;
 	struct shape_rules rules;    /* what the channel itself cannot take */
 	const struct sink_ops *sink; /* the daemon's part */
 	end_new_fn

@@ -22,11 +22,11 @@ static struct shape_rules rules_for(const struct channel *channel, enum conf_os 
 static int find_place(const struct channel *channel, const struct conf *conf,
 		      const struct conf_guest *section, char place[static USOCK_PATH_MAX])
 {
-	const char *path = channel->place == CHANNEL_MONITOR ? section->qmp : conf->socket_dir;
+	const char *path = channel->qemu.place == QEMU_MONITOR ? section->qmp : conf->socket_dir;
 	int rc;
 
 	place[0] = '\0';
-	if (channel->place == CHANNEL_NO_PLACE)
+	if (channel->qemu.place == QEMU_LINKS)
 		return 0;
 	if (path) { /* which is short enough, or the configuration would have been refused */
 		snprintf(place, USOCK_PATH_MAX, "%s", path);
@@ -280,11 +280,12 @@ static void follow(struct guest *guest, const struct channel *channel)
 	const struct conf_guest *conf = guest->conf;
 	int rc;
 
-	if (!conf->libvirt && (!conf->qmp || channel->place == CHANNEL_MONITOR))
+	if (!conf->libvirt && (!conf->qmp || channel->qemu.place == QEMU_MONITOR))
 		return;
 	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
 	if (rc == 0)
-		rc = attach_init(&guest->attach, guest->loop, &guest->life, guest->wanted.place);
+		rc = attach_init(&guest->attach, guest->loop, &guest->life, &channel->qemu,
+				 guest->wanted.place);
 	if (rc < 0)
 		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
 }

@@ -13,11 +13,6 @@
 
 #define PERIPHERAL "/machine/peripheral" /* where QEMU has the devices that were given an id */
 
-static bool is_via(const struct attach *attach, const char *via)
-{
-	return strcmp(attach->guest->via->name, via) == 0;
-}
-
 /* --- JSON ---------------------------------------------------------------------------------- */
 
 static void add_text(struct json_object *object, const char *key, const char *text)
@@ -237,14 +232,32 @@ static int add_chardev(struct attach *attach, const char *id, const char *path)
 	return add(attach, "chardev-add", arguments);
 }
 
-static int add_device(struct attach *attach, enum shape_node node, const char *id, const char *path)
+/* What the node's object or device is, in the words of its command. */
+static struct json_object *describe(const struct attach *attach, const char *type_is,
+				    enum shape_node node, const char *id, const char *path)
 {
-	bool vhost_user = is_via(attach, "vhost-user");
-	struct json_object *arguments = object_with("driver", vhost_user ? "vhost-user-input-pci"
-									 : "virtio-input-host-pci");
+	const struct qemu_channel *channel = attach->channel;
+	struct json_object *arguments = object_with(type_is, channel->type);
 
 	add_text(arguments, "id", id);
-	add_text(arguments, vhost_user ? "chardev" : "evdev", vhost_user ? id : path);
+	for (unsigned i = 0; i < QEMU_PROPERTIES_MAX && channel->properties[i].name; i++) {
+		const struct qemu_property *property = &channel->properties[i];
+
+		if (!(property->nodes & 1u << node))
+			continue;
+		if (property->value == QEMU_ON)
+			json_object_object_add(arguments, property->name,
+					       json_object_new_boolean(true));
+		else
+			add_text(arguments, property->name, property->value == QEMU_ID ? id : path);
+	}
+	return arguments;
+}
+
+static int add_device(struct attach *attach, enum shape_node node, const char *id, const char *path)
+{
+	struct json_object *arguments = describe(attach, "driver", node, id, path);
+
 	if (!attach->any_bus)
 		add_text(arguments, "bus", attach->ports[attach->free[node]]);
 	return add(attach, "device_add", arguments);
@@ -252,15 +265,7 @@ static int add_device(struct attach *attach, enum shape_node node, const char *i
 
 static int add_object(struct attach *attach, enum shape_node node, const char *id, const char *path)
 {
-	struct json_object *arguments = object_with("qom-type", "input-linux");
-
-	add_text(arguments, "id", id);
-	add_text(arguments, "evdev", path);
-	if (node == SHAPE_KEYBOARD)
-		json_object_object_add(arguments, "grab_all", json_object_new_boolean(true));
-	if (node != SHAPE_POINTER)
-		json_object_object_add(arguments, "repeat", json_object_new_boolean(true));
-	return add(attach, "object-add", arguments);
+	return add(attach, "object-add", describe(attach, "qom-type", node, id, path));
 }
 
 /* --- removing ------------------------------------------------------------------------------ */
@@ -327,7 +332,7 @@ int attach_qmp_start(struct attach *attach, const struct attach_step *step)
 	char id[GUEST_ID_SIZE], path[GUEST_PATH_SIZE];
 
 	guest_id(attach->guest, step->node, id);
-	guest_path(attach->guest, step->node, attach->socket_dir, path);
+	guest_path(attach->guest, attach->channel, step->node, attach->socket_dir, path);
 	switch ((enum attach_op)step->op) {
 	case ATTACH_MACHINE:
 		return ask_machine(attach);

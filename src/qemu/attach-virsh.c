@@ -17,9 +17,6 @@
 static const struct refusal {
 	const char *text, *words;
 } refusals[] = {
-	{ "cannot be hot plugged",
-	  "this libvirt cannot attach input-linux to a running domain, which 10.4 can: add what "
-	  "evswitch --xml prints, and start the domain anew" },
 	{ "No more available PCI slots",
 	  "the domain has no free PCIe port: add three times <controller type='pci' "
 	  "model='pcie-root-port'/> to its <devices>, and start it anew" },
@@ -30,6 +27,8 @@ static void fail(struct attach *attach)
 	char words[ATTACH_WORDS_SIZE];
 	const char *remedy = "";
 
+	if (attach->channel->no_hot_plug && strstr(attach->error, "cannot be hot plugged"))
+		remedy = attach->channel->no_hot_plug;
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (strstr(attach->error, refusals[i].text))
 			remedy = refusals[i].words;
@@ -97,7 +96,7 @@ static int element_file(const struct attach *attach, enum shape_node node)
 
 	if (!out)
 		return -1;
-	guest_xml_element(out, attach->guest, node);
+	guest_xml_element(out, attach->guest, attach->channel, node);
 	if (fclose(out) == EOF || lseek(fd, 0, SEEK_SET) < 0)
 		return -1;
 	return steal_fd(&fd);
@@ -130,7 +129,7 @@ static void look_line(struct child *child, const char *line)
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		char quoted[GUEST_PATH_SIZE + 2], path[GUEST_PATH_SIZE];
 
-		guest_path(attach->guest, node, attach->socket_dir, path);
+		guest_path(attach->guest, attach->channel, node, attach->socket_dir, path);
 		snprintf(quoted, sizeof(quoted), "'%s'", path);
 		if (strstr(line, quoted))
 			attach->present |= 1u << node;

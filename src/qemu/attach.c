@@ -8,11 +8,6 @@
 #include "base/log.h"
 #include "base/util.h"
 
-static bool is_via(const struct attach *attach, const char *via)
-{
-	return strcmp(attach->guest->via->name, via) == 0;
-}
-
 /* --- plans --------------------------------------------------------------------------------- */
 
 static void plan(struct attach *attach, enum attach_op op, enum shape_node node)
@@ -27,34 +22,39 @@ static void plan_each(struct attach *attach, enum attach_op op, unsigned nodes)
 			plan(attach, op, node);
 }
 
-#define ALL ((1u << SHAPE_NODES) - 1)
+/* By QEMU's monitor. */
+static const struct {
+	enum attach_op add, remove;
+} part_ops[] = {
+	[QEMU_CHARDEV] = { ATTACH_CHARDEV_ADD, ATTACH_CHARDEV_REMOVE },
+	[QEMU_OBJECT] = { ATTACH_OBJECT_ADD, ATTACH_OBJECT_DEL },
+	[QEMU_DEVICE] = { ATTACH_DEVICE_ADD, ATTACH_DEVICE_DEL },
+};
 
 static void plan_add(struct attach *attach)
 {
+	const enum qemu_part *parts = attach->channel->parts;
+
 	attach->n_steps = attach->step = 0;
 	if (attach->guest->libvirt) {
-		plan_each(attach, ATTACH_VIRSH_ATTACH, ALL);
+		plan_each(attach, ATTACH_VIRSH_ATTACH, QEMU_EACH_NODE);
 		return;
 	}
-	if (is_via(attach, "input-linux")) {
-		plan_each(attach, ATTACH_OBJECT_ADD, ALL);
-		return;
+	if (qemu_has(attach->channel, QEMU_DEVICE)) {
+		plan(attach, ATTACH_MACHINE, 0);
+		plan(attach, ATTACH_PORTS, 0);
+		plan(attach, ATTACH_FREE_PORTS, 0);
 	}
-	plan(attach, ATTACH_MACHINE, 0);
-	plan(attach, ATTACH_PORTS, 0);
-	plan(attach, ATTACH_FREE_PORTS, 0);
-	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
-		if (is_via(attach, "vhost-user"))
-			plan(attach, ATTACH_CHARDEV_ADD, node);
-		plan(attach, ATTACH_DEVICE_ADD, node);
-	}
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
+		for (unsigned i = 0; i < QEMU_PARTS_MAX && parts[i]; i++)
+			plan(attach, part_ops[parts[i]].add, node);
 }
 
-/* A chardev goes when its device is gone: QEMU aborts where a vhost-user device loses it. */
+/* The last part first: a chardev goes when its device is gone, as QEMU aborts where that loses it. */
 static void plan_remove(struct attach *attach, unsigned nodes, unsigned chardevs)
 {
 	attach->n_steps = attach->step = 0;
-	attach->gone = ALL & ~nodes;
+	attach->gone = QEMU_EACH_NODE & ~nodes;
 	attach->looked = 0;
 	if (attach->guest->libvirt) {
 		plan_each(attach, ATTACH_VIRSH_DETACH, nodes);
@@ -62,14 +62,15 @@ static void plan_remove(struct attach *attach, unsigned nodes, unsigned chardevs
 			plan(attach, ATTACH_VIRSH_GONE, 0);
 		return;
 	}
-	if (is_via(attach, "input-linux")) {
-		plan_each(attach, ATTACH_OBJECT_DEL, nodes);
-		return;
+	for (unsigned i = QEMU_PARTS_MAX; i-- > 0;) {
+		enum qemu_part part = attach->channel->parts[i];
+
+		if (part)
+			plan_each(attach, part_ops[part].remove,
+				  part == QEMU_CHARDEV ? chardevs : nodes);
+		if (part == QEMU_DEVICE)
+			plan(attach, ATTACH_AWAIT_DELETED, 0);
 	}
-	plan_each(attach, ATTACH_DEVICE_DEL, nodes);
-	plan(attach, ATTACH_AWAIT_DELETED, 0);
-	if (is_via(attach, "vhost-user"))
-		plan_each(attach, ATTACH_CHARDEV_REMOVE, chardevs);
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -141,8 +142,8 @@ static const char *how_to_remove(const struct attach *attach)
 {
 	if (attach->guest->libvirt)
 		return "virsh detach-device";
-	return is_via(attach, "input-linux") ? "object-del on QEMU's monitor"
-					     : "device_del on QEMU's monitor";
+	return qemu_has(attach->channel, QEMU_OBJECT) ? "object-del on QEMU's monitor"
+						      : "device_del on QEMU's monitor";
 }
 
 /* Why a removal has failed, what QEMU may still have, and what the user can do about it. */
@@ -151,7 +152,7 @@ static void name_kept(const struct attach *attach, const char *why,
 {
 	int used = snprintf(words, ATTACH_WORDS_SIZE, "%.200s", why);
 
-	if (attach->gone == ALL)
+	if (attach->gone == QEMU_EACH_NODE)
 		return;
 	used += snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used, "; not removed:");
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
@@ -225,11 +226,13 @@ static void whole_time_is_up(struct timer *timer)
 
 /* --- for the owner ------------------------------------------------------------------------- */
 
-int attach_init(struct attach *attach, struct loop *loop, struct life *life, const char *socket_dir)
+int attach_init(struct attach *attach, struct loop *loop, struct life *life,
+		const struct qemu_channel *channel, const char *socket_dir)
 {
 	*attach = (struct attach){ .loop = loop,
 				   .life = life,
 				   .guest = life->guest,
+				   .channel = channel,
 				   .socket_dir = socket_dir,
 				   .step_ms = ATTACH_STEP_MS,
 				   .whole_ms = ATTACH_WHOLE_MS,
@@ -259,13 +262,10 @@ static int begin(struct attach *attach, enum attach_doing doing, attach_fn done,
 		*why = "the last change to the guest's devices has not ended";
 		return -EBUSY;
 	}
-	if (is_via(attach, "qmp") || (is_via(attach, "vhost-user") && attach->guest->libvirt)) {
-		*why = is_via(attach, "qmp") ? "the channel qmp needs nothing attached"
-					     : "libvirt cannot attach vhost-user to a running "
-					       "domain: add what evswitch --xml prints, and "
-					       "start the domain anew";
+	*why = attach->guest->libvirt ? attach->channel->not_by_virsh
+				      : attach->channel->not_by_monitor;
+	if (*why)
 		return -EOPNOTSUPP;
-	}
 	if (attach->life->state == LIFE_OFF || (deaf && !waits)) {
 		*why = "the guest is off, or cannot be asked";
 		return -ENOTCONN;
@@ -300,7 +300,7 @@ void attach_give_up(struct attach *attach)
 	abandon_step(attach);
 	if (attach->doing == ATTACH_ADDS) {
 		attach->doing = ATTACH_REMOVES;
-		attach->gone = ALL & ~attach->added;
+		attach->gone = QEMU_EACH_NODE & ~attach->added;
 	}
 	attach_step_failed(attach, -ECANCELED, "interrupted");
 }
@@ -320,7 +320,7 @@ static void monitor_lost(struct attach *attach)
 	attach->start_later = false;
 	timer_arm(&attach->timer, 0, 0);
 	if (attach->doing == ATTACH_REMOVES)
-		plan_remove(attach, ALL, ALL);
+		plan_remove(attach, QEMU_EACH_NODE, QEMU_EACH_NODE);
 	else
 		plan_remove(attach, attach->added, attach->chardevs);
 	attach->step = attach->n_steps;
@@ -332,7 +332,7 @@ int attach_remove(struct attach *attach, attach_fn done, const char **why)
 
 	if (rc)
 		return rc;
-	plan_remove(attach, ALL, ALL);
+	plan_remove(attach, QEMU_EACH_NODE, QEMU_EACH_NODE);
 	if (attach->guest->qmp && !life_qmp(attach->life))
 		monitor_lost(attach);
 	return 0;

@@ -21,6 +21,7 @@
 #include "conf/conf.h"
 #include "qemu/guest-xml.h"
 #include "qemu/life.h"
+#include "qemu/qemu-channel.h"
 #include "base/loop.h"
 #include "core/shape.h"
 
@@ -32,7 +33,7 @@
 #define ATTACH_WORDS_SIZE 512
 #define ATTACH_PORTS_MAX  32 /* PCIe ports that are looked at */
 #define ATTACH_PORT_SIZE  64 /* of the id of one; a longer id is passed over */
-#define ATTACH_PLAN_MAX   12
+#define ATTACH_PLAN_MAX   (3 + QEMU_PARTS_MAX * SHAPE_NODES)
 
 struct attach;
 
@@ -54,6 +55,7 @@ struct attach {
 	struct loop *loop;
 	struct life *life;
 	const struct conf_guest *guest;
+	const struct qemu_channel *channel;
 	const char *socket_dir;
 
 	enum attach_doing doing;
@@ -88,11 +90,12 @@ struct attach {
 };
 
 /*
- * The life, which has been opened, its guest, the loop and the directory (of the sockets, as in struct guest_place) must
- * outlive it. 0 or -errno; attach_fini is legal, and due, after a failure too.
+ * The life, which has been opened, its guest, the guest's channel, the loop and the directory (of the
+ * sockets, as in struct guest_place) must outlive it. 0 or -errno; attach_fini is legal, and due, after
+ * a failure too.
  */
 int attach_init(struct attach *attach, struct loop *loop, struct life *life,
-		const char *socket_dir);
+		const struct qemu_channel *channel, const char *socket_dir);
 /* Harmless on a zeroed struct. 'done' does not come any more; what QEMU has stays with it. */
 void attach_fini(struct attach *attach);
 

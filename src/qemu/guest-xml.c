@@ -1,4 +1,4 @@
-/* Each channel in libvirt's and in QEMU's words. */
+/* A channel's parts in libvirt's and in QEMU's words. */
 #include "qemu/guest-xml.h"
 
 #include <string.h>
@@ -25,60 +25,17 @@ static const char driver_needed[] =
 	"(OVMF before 202502), not at BitLocker's prompt. Begin with via = input-linux.\n"
 	"A domain with such a device can be neither migrated nor saved.";
 
-struct channel {
-	const char *via;
-	const char *limits; /* what it cannot do, and what it needs */
-	const char *note;   /* what else QEMU's command line must have; NULL: nothing */
-};
-
-static const struct channel channels[] = {
-	{ "input-linux",
-	  "Works from firmware on, with every guest. QEMU passes on neither a horizontal nor a\n"
-	  "high-resolution wheel, no lock LEDs, and not every key (F13 to F24 since QEMU 8.0).\n"
-	  "Needs libvirt 7.4; to attach it to a running domain, 10.4. Without a virtio or USB "
-	  "mouse\n"
-	  "in the domain it is a PS/2 mouse, which drops fast motion.",
-	  NULL },
-	{ "virtio-input", NULL, NULL },
-	{ "vhost-user",
-	  "Needs QEMU 8.0 or KVM, memory that is shared (memoryBacking below), and evswitch to "
-	  "run\n"
-	  "before the domain starts. The addresses are those of a q35 machine; a pc has bus=pci.0.",
-	  "vhost-user needs shared memory. With -m SIZE add: -object "
-	  "memory-backend-memfd,id=evswitch-memory,share=on,size=SIZE -machine "
-	  "memory-backend=evswitch-memory" },
-	{ "qmp",
-	  "Works from firmware on and needs nothing in the guest, but takes about a millisecond a\n"
-	  "frame: for want of another channel. Neither a horizontal nor a high-resolution wheel, "
-	  "no\n"
-	  "lock LEDs, not every key.",
-	  NULL },
-};
-
-static bool is_via(const struct conf_guest *guest, const char *via)
-{
-	return strcmp(guest->via->name, via) == 0;
-}
-
-static const struct channel *channel_of(const struct conf_guest *guest)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(channels); i++)
-		if (is_via(guest, channels[i].via))
-			return &channels[i];
-	return NULL;
-}
-
 void guest_id(const struct conf_guest *guest, enum shape_node node, char id[static GUEST_ID_SIZE])
 {
 	snprintf(id, GUEST_ID_SIZE, "evswitch-%s-%s", guest->name, shape_node_name(node));
 }
 
-void guest_path(const struct conf_guest *guest, enum shape_node node, const char *socket_dir,
-		char path[static GUEST_PATH_SIZE])
+void guest_path(const struct conf_guest *guest, const struct qemu_channel *channel,
+		enum shape_node node, const char *socket_dir, char path[static GUEST_PATH_SIZE])
 {
 	const char *which = shape_node_name(node);
 
-	if (is_via(guest, "vhost-user"))
+	if (channel->place == QEMU_SOCKETS)
 		snprintf(path, GUEST_PATH_SIZE, "%s/%s-%s.sock", socket_dir, guest->name, which);
 	else
 		snprintf(path, GUEST_PATH_SIZE, LINKS "/evswitch-%s-%s", guest->name, which);
@@ -129,6 +86,7 @@ struct writer {
 	FILE *out;
 	void (*put)(FILE *out, const char *option, const char *value);
 	const struct conf_guest *guest;
+	const struct qemu_channel *channel;
 	const char *socket_dir;
 	bool placed; /* with PCI addresses */
 };
@@ -177,38 +135,51 @@ static struct value option_value(const char *text)
 	return value;
 }
 
-static void write_vhost_user(const struct writer *writer, enum shape_node node, const char *id,
-			     const char *path)
+/* "TYPE,id=ID" and what else the node's object or device has. */
+static void describe(const struct writer *writer, enum shape_node node, const char *id,
+		     const char *path, char word[static WORD_SIZE])
 {
-	char word[WORD_SIZE], where[64] = "";
+	const struct qemu_channel *channel = writer->channel;
+	int used = snprintf(word, WORD_SIZE, "%s,id=%s", channel->type, id);
 
-	snprintf(word, sizeof(word), "socket,id=%s,path=%s", id, option_value(path).text);
-	writer->put(writer->out, "-chardev", word);
-	if (writer->placed)
-		snprintf(where, sizeof(where), ",bus=pcie.0,addr=" PCI_SLOT ".%d%s", (int)node,
-			 node == 0 ? ",multifunction=on" : "");
-	snprintf(word, sizeof(word), "vhost-user-input-pci,id=%s,chardev=%s%s", id, id, where);
-	writer->put(writer->out, "-device", word);
+	for (unsigned i = 0; i < QEMU_PROPERTIES_MAX && channel->properties[i].name; i++) {
+		const struct qemu_property *property = &channel->properties[i];
+		const char *value = property->value == QEMU_PATH ? path
+				    : property->value == QEMU_ID ? id
+								 : "on";
+
+		if (property->nodes & 1u << node)
+			used += snprintf(word + used, WORD_SIZE - (size_t)used, ",%s=%s",
+					 property->name, option_value(value).text);
+	}
 }
 
-static void write_node(const struct writer *writer, enum shape_node node)
+static void write_part(const struct writer *writer, enum qemu_part part, enum shape_node node)
 {
-	const struct conf_guest *guest = writer->guest;
 	char word[WORD_SIZE], id[GUEST_ID_SIZE], path[GUEST_PATH_SIZE];
 
-	guest_id(guest, node, id);
-	guest_path(guest, node, writer->socket_dir, path);
-	if (is_via(guest, "vhost-user")) {
-		write_vhost_user(writer, node, id, path);
-	} else if (is_via(guest, "input-linux")) {
-		snprintf(word, sizeof(word), "input-linux,id=%s,evdev=%s%s%s", id, path,
-			 node == SHAPE_KEYBOARD ? ",grab_all=on" : "",
-			 node == SHAPE_POINTER ? "" : ",repeat=on");
-		writer->put(writer->out, "-object", word);
-	} else if (is_via(guest, "virtio-input")) {
-		snprintf(word, sizeof(word), "virtio-input-host-pci,id=%s,evdev=%s", id, path);
-		writer->put(writer->out, "-device", word);
+	guest_id(writer->guest, node, id);
+	guest_path(writer->guest, writer->channel, node, writer->socket_dir, path);
+	if (part == QEMU_CHARDEV) {
+		snprintf(word, sizeof(word), "socket,id=%s,path=%s", id, option_value(path).text);
+		writer->put(writer->out, "-chardev", word);
+		return;
 	}
+	describe(writer, node, id, path, word);
+	if (part == QEMU_DEVICE && writer->placed)
+		snprintf(word + strlen(word), sizeof(word) - strlen(word),
+			 ",bus=pcie.0,addr=" PCI_SLOT ".%d%s", (int)node,
+			 node == 0 ? ",multifunction=on" : "");
+	writer->put(writer->out, part == QEMU_DEVICE ? "-device" : "-object", word);
+}
+
+static void write_nodes(const struct writer *writer)
+{
+	const enum qemu_part *parts = writer->channel->parts;
+
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
+		for (unsigned i = 0; i < QEMU_PARTS_MAX && parts[i]; i++)
+			write_part(writer, parts[i], node);
 }
 
 static void write_monitor(const struct writer *writer)
@@ -222,53 +193,44 @@ static void write_monitor(const struct writer *writer)
 	writer->put(writer->out, "-qmp", word);
 }
 
-void guest_args(FILE *out, const struct conf_guest *guest, const struct guest_place *place)
+void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
+		const struct guest_place *place)
 {
-	const struct writer writer = {
-		.out = out, .put = put_line, .guest = guest, .socket_dir = place->socket_dir
-	};
+	const struct writer writer = { .out = out,
+				       .put = put_line,
+				       .guest = guest,
+				       .channel = channel,
+				       .socket_dir = place->socket_dir };
 
-	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
-		write_node(&writer, node);
+	write_nodes(&writer);
 	write_monitor(&writer);
-}
-
-const char *guest_args_note(const struct conf_guest *guest)
-{
-	const struct channel *channel = channel_of(guest);
-
-	return channel ? channel->note : NULL;
 }
 
 /* --- libvirt's XML ------------------------------------------------------------------------- */
 
-bool guest_xml_element(FILE *out, const struct conf_guest *guest, enum shape_node node)
+bool guest_xml_element(FILE *out, const struct conf_guest *guest,
+		       const struct qemu_channel *channel, enum shape_node node)
 {
 	char path[GUEST_PATH_SIZE];
 
-	guest_path(guest, node, "", path);
-	if (is_via(guest, "input-linux"))
-		fputs("<input type='evdev'><source dev='", out);
-	else if (is_via(guest, "virtio-input"))
-		fputs("<input type='passthrough' bus='virtio'><source evdev='", out);
-	else
+	if (!channel->element)
 		return false;
+	guest_path(guest, channel, node, "", path);
+	fprintf(out, "<input %s><source %s='", channel->element, channel->source);
 	put_attribute(out, path);
 	putc('\'', out);
-	if (is_via(guest, "input-linux"))
-		fprintf(out, "%s%s", node == SHAPE_KEYBOARD ? " grab='all'" : "",
-			node == SHAPE_POINTER ? "" : " repeat='on'");
+	for (unsigned i = 0; i < QEMU_PROPERTIES_MAX && channel->attributes[i].text; i++)
+		if (channel->attributes[i].nodes & 1u << node)
+			fprintf(out, " %s", channel->attributes[i].text);
 	fputs("/></input>\n", out);
 	return true;
 }
 
-static void write_limits(FILE *out, const struct conf_guest *guest)
+static void write_limits(FILE *out, const struct qemu_channel *channel)
 {
-	const struct channel *channel = channel_of(guest);
-
-	if (is_via(guest, "virtio-input") || is_via(guest, "vhost-user"))
+	if (channel->is_virtio)
 		put_comment(out, "  ", driver_needed);
-	if (channel && channel->limits)
+	if (channel->limits)
 		put_comment(out, "  ", channel->limits);
 }
 
@@ -300,54 +262,56 @@ static void write_monitor_note(FILE *out, const struct conf_guest *guest)
 }
 
 static void write_commandline(FILE *out, const struct conf_guest *guest,
-			      const struct guest_place *place)
+			      const struct qemu_channel *channel, const struct guest_place *place)
 {
 	const struct writer writer = { .out = out,
 				       .put = put_argument,
 				       .guest = guest,
+				       .channel = channel,
 				       .socket_dir = place->socket_dir,
 				       .placed = true };
 
 	fputs("  <qemu:commandline>\n", out);
-	if (is_via(guest, "vhost-user"))
-		for (enum shape_node node = 0; node < SHAPE_NODES; node++)
-			write_node(&writer, node);
+	if (!channel->element)
+		write_nodes(&writer);
 	write_monitor(&writer);
 	fputs("  </qemu:commandline>\n", out);
 }
 
-static void write_devices(FILE *out, const struct conf_guest *guest)
+static void write_devices(FILE *out, const struct conf_guest *guest,
+			  const struct qemu_channel *channel)
 {
 	fputs("  <devices>\n", out);
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		fputs("    ", out);
-		guest_xml_element(out, guest, node);
+		guest_xml_element(out, guest, channel, node);
 	}
 	fputs("  </devices>\n", out);
 }
 
-void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct guest_place *place)
+void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
+		      const struct guest_place *place)
 {
-	bool vhost_user = is_via(guest, "vhost-user"), by_arguments = vhost_user || guest->qmp;
+	bool by_arguments = (channel->parts[0] && !channel->element) || guest->qmp;
 
 	fprintf(out, "<domain%s>\n",
 		by_arguments ? " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" : "");
-	write_limits(out, guest);
+	write_limits(out, channel);
 	if (by_arguments)
 		put_comment(out, "  ", "The domain's first line needs the xmlns:qemu too.");
-	if (vhost_user) {
+	if (channel->place == QEMU_SOCKETS)
 		write_root_step(out, place);
+	if (channel->shares_memory)
 		fputs("  <memoryBacking>\n"
 		      "    <source type='memfd'/>\n"
 		      "    <access mode='shared'/>\n"
 		      "  </memoryBacking>\n",
 		      out);
-	}
-	if (is_via(guest, "input-linux") || is_via(guest, "virtio-input"))
-		write_devices(out, guest);
+	if (channel->element)
+		write_devices(out, guest, channel);
 	if (by_arguments) {
 		write_monitor_note(out, guest);
-		write_commandline(out, guest, place);
+		write_commandline(out, guest, channel, place);
 	}
 	fputs("</domain>\n", out);
 }

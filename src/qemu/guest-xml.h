@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "core/shape.h"
+#include "qemu/qemu-channel.h"
 
 /* What the configuration does not say. */
 struct guest_place {
@@ -20,29 +21,29 @@ struct guest_place {
 
 void guest_id(const struct conf_guest *guest, enum shape_node node, char id[static GUEST_ID_SIZE]);
 
-/* The path of the link to the node, or of its socket where the channel is vhost-user. */
+/* The path of the link to the node, or of its socket. */
 #define GUEST_PATH_SIZE (CONF_SOCKET_MAX + 1)
 
-void guest_path(const struct conf_guest *guest, enum shape_node node, const char *socket_dir,
-		char path[static GUEST_PATH_SIZE]);
+void guest_path(const struct conf_guest *guest, const struct qemu_channel *channel,
+		enum shape_node node, const char *socket_dir, char path[static GUEST_PATH_SIZE]);
 
 /*
  * Writes a <domain> that holds nothing but what is to be added to the guest's, each element in its
  * place, with comments that say what the channel cannot do. What goes wrong is in ferror(out).
  */
-void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct guest_place *place);
+void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
+		      const struct guest_place *place);
 
 /*
  * Writes the one element of libvirt's that opens the node: what virsh attach-device takes. Nothing,
  * and false, for a channel that libvirt has no element for.
  */
-bool guest_xml_element(FILE *out, const struct conf_guest *guest, enum shape_node node);
+bool guest_xml_element(FILE *out, const struct conf_guest *guest,
+		       const struct qemu_channel *channel, enum shape_node node);
 
 /*
  * Writes QEMU's arguments, an option and its value a line. A word that a shell would not take as it
  * is is quoted for it.
  */
-void guest_args(FILE *out, const struct conf_guest *guest, const struct guest_place *place);
-
-/* What the user must know beside the arguments, in lines without a newline at the end; NULL: nothing. */
-const char *guest_args_note(const struct conf_guest *guest);
+void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
+		const struct guest_place *place);

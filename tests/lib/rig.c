@@ -65,7 +65,8 @@ void rig_make_nodes(struct rig *rig)
 			node_open(&rig->node[which], &rig->loop, "one", which, &rules, &node_ops),
 			0);
 		rig->has_node[which] = true;
-		guest_path(&rig->guest, which, RIG_SOCKET_DIR, path);
+		guest_path(&rig->guest, &channel_of(rig->guest.via)->qemu, which, RIG_SOCKET_DIR,
+			   path);
 		wait_for_file(path);
 		assert_int_equal(node_open_guard(&rig->node[which]), 0);
 	}
@@ -91,7 +92,9 @@ void rig_open(struct rig *rig, const char *via, const char *libvirt, const char 
 	assert_int_equal(loop_init(&rig->loop), 0);
 	assert_int_equal(launcher_watch(&rig->launcher, &rig->loop), 0);
 	assert_int_equal(life_open(&rig->life, &rig->loop, &rig->guest, &life_ops), 0);
-	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->life, RIG_SOCKET_DIR), 0);
+	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->life, &channel_find(via)->qemu,
+				     RIG_SOCKET_DIR),
+			 0);
 	if (strcmp(via, "vhost-user") != 0)
 		rig_make_nodes(rig);
 }

@@ -153,7 +153,7 @@ static void test_input_linux_by_command_line(void **state)
 	bench_open(&bench, "input-linux");
 	bench.rig.guest.qmp = NULL; /* start_qemu adds the monitor */
 	out = fmemopen(text, sizeof(text), "w");
-	guest_args(out, &bench.rig.guest, &place);
+	guest_args(out, &bench.rig.guest, bench.rig.attach.channel, &place);
 	fclose(out);
 	bench.rig.guest.qmp = (char *)MONITOR;
 	for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n"))
@@ -319,7 +319,8 @@ static void test_vhost_user_is_undone(void **state)
 	start_qemu(&bench, q35);
 	rig_expect(&bench.rig, attach_add, -EIO);
 	assert_non_null(strstr(bench.rig.words, "Failed to connect"));
-	guest_path(&bench.rig.guest, SHAPE_KEYBOARD, RIG_SOCKET_DIR, path);
+	guest_path(&bench.rig.guest, bench.rig.attach.channel, SHAPE_KEYBOARD, RIG_SOCKET_DIR,
+		   path);
 	pid = take_and_close(path);
 	rig_expect(&bench.rig, attach_add, -EIO);
 	assert_null(strstr(bench.rig.words, "Failed to connect"));

@@ -48,7 +48,7 @@ static char *domain_of(const struct conf_guest *guest, const struct guest_place 
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	guest_xml_domain(out, guest, where);
+	guest_xml_domain(out, guest, &channel_of(guest->via)->qemu, where);
 	fclose(out);
 	return text;
 }
@@ -60,7 +60,7 @@ static char *args_of(const struct conf_guest *guest, const struct guest_place *w
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	guest_args(out, guest, where);
+	guest_args(out, guest, &channel_of(guest->via)->qemu, where);
 	fclose(out);
 	return text;
 }
@@ -72,7 +72,7 @@ static char *element_of(const struct conf_guest *guest, enum shape_node node)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	guest_xml_element(out, guest, node);
+	guest_xml_element(out, guest, &channel_of(guest->via)->qemu, node);
 	fclose(out);
 	return text;
 }
@@ -216,7 +216,7 @@ static void elements_are_those_of_the_domain(void **state)
 			assert_non_null(strstr(element, shape_node_name(node)));
 		}
 	}
-	assert_false(guest_xml_element(stderr, &none, SHAPE_KEYBOARD));
+	assert_false(guest_xml_element(stderr, &none, &channel_of(none.via)->qemu, SHAPE_KEYBOARD));
 }
 
 /* --- QEMU -------------------------------------------------------------------------------- */
@@ -353,7 +353,7 @@ static void qemu_connects_to_the_sockets(void **state)
 	assert_non_null(mkdtemp(dir));
 	lines = args_of(&guest, &own);
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
-		guest_path(&guest, node, dir, path[node]);
+		guest_path(&guest, &channel_of(guest.via)->qemu, node, dir, path[node]);
 		listener[node] = listen_at(path[node]);
 	}
 	child = start("q35", lines);

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/channel.h"
 #include "qemu/attach.h"
 #include "qemu/life.h"
 #include "base/log.h"
@@ -473,14 +474,14 @@ static const struct life_ops life_ops = { .state = life_told,
 					  .monitor = life_monitor,
 					  .event = life_event };
 
-static const struct conf_channel via = { .name = "virtio-input" };
-static const struct conf_guest guest = { .name = "one", .via = &via, .qmp = path };
+static const struct conf_guest guest = { .name = "one", .qmp = path };
 
 static void open_life(void)
 {
 	outcome = (struct outcome){ 0 };
 	assert_int_equal(life_open(&life, &loop, &guest, &life_ops), 0);
-	assert_int_equal(attach_init(&attach, &loop, &life, "/tmp"), 0);
+	assert_int_equal(
+		attach_init(&attach, &loop, &life, &channel_find("virtio-input")->qemu, "/tmp"), 0);
 }
 
 static void close_life(void)
