@@ -1,4 +1,4 @@
-/* The configuration while it is being built: shared by conf.c (sections) and conf-settings.c. */
+/* The configuration while it is being built: shared by conf-parse.c (sections) and conf-settings.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,3 +40,7 @@ struct conf_builder {
 
 /* A line "name = value" in the open section, at builder->line. 'cut': a comment ended it. */
 void conf_setting(struct conf_builder *builder, const char *name, const char *value, bool cut);
+
+/* Frees what it points to, and zeroes it. */
+void conf_clear_device(struct conf_device *device);
+void conf_clear_guest(struct conf_guest *guest);

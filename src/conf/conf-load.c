@@ -1,0 +1,97 @@
+/* Where the configuration's file is, and its text. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf-messages.h"
+#include "conf/conf.h"
+#include "base/util.h"
+
+#define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
+#define BELOW_DIR   "evswitch/evswitch.conf"
+
+/* Whether 'fd' is something whose content can be had without waiting. */
+static int check_file(int fd, struct conf_report *report)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (S_ISDIR(status.st_mode)) {
+		conf_report(report, 0, IS_DIRECTORY);
+		return -EISDIR;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		conf_report(report, 0, NOT_REGULAR);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* Reads all of it into buf, which takes one byte more than a file may have. */
+static int read_all(int fd, char *buf, size_t *size, struct conf_report *report)
+{
+	while (*size <= CONF_FILE_MAX) {
+		ssize_t got = read(fd, buf + *size, CONF_FILE_MAX + 1 - *size);
+
+		if (got == 0)
+			return 0;
+		if (got > 0)
+			*size += (size_t)got;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	conf_report(report, 0, FILE_TOO_BIG, CONF_FILE_MAX);
+	return -EFBIG;
+}
+
+static int read_file(const char *file, char *buf, size_t *size, struct conf_report *report)
+{
+	autoclose int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : check_file(fd, report);
+
+	return error ? error : read_all(fd, buf, size, report);
+}
+
+int conf_load(const char *file, const struct conf_channel *const *channels, conf_error_fn error,
+	      void *ctx, struct conf **out)
+{
+	autofree char *buf = malloc(CONF_FILE_MAX + 1);
+	struct conf_report report = { .file = file };
+	size_t size = 0;
+	int failed;
+
+	if (!buf)
+		return -ENOMEM;
+	failed = read_file(file, buf, &size, &report);
+	if (!failed)
+		return conf_parse(file, buf, size, channels, error, ctx, out);
+	if (report.n == 0)
+		conf_report(&report, 0, CANNOT_READ, strerror(-failed));
+	conf_report_end(&report, error, ctx);
+	return failed;
+}
+
+/* A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification). */
+static int user_path(char *buf, size_t size)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (config && config[0] == '/')
+		return snprintf(buf, size, "%s/" BELOW_DIR, config);
+	if (home && home[0] == '/')
+		return snprintf(buf, size, "%s/.config/" BELOW_DIR, home);
+	return -1;
+}
+
+void conf_default_path(char *buf, size_t size)
+{
+	int length = user_path(buf, size);
+
+	if (length < 0 || (size_t)length >= size || access(buf, F_OK) < 0)
+		snprintf(buf, size, "%s", SYSTEM_FILE);
+}

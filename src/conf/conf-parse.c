@@ -1,0 +1,304 @@
+/* Builds struct conf from the configuration's sections. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf-builder.h"
+#include "conf/conf-hint.h"
+#include "conf/conf-reader.h"
+#include "base/log.h"
+#include "base/util.h"
+
+#define BLANKS     " \t"
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+static const struct kind {
+	const char *word;
+	enum conf_section section;
+	bool named;
+} kinds[] = {
+	{ "evswitch", EVSWITCH, false },
+	{ "device", DEVICE, true },
+	{ "host", HOST, false },
+	{ "guest", GUEST, true },
+};
+
+static const struct kind *find_kind(const char *word, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strlen(kinds[i].word) == size && strncmp(kinds[i].word, word, size) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static unsigned count_found(const struct conf_builder *builder)
+{
+	return builder->report.n + builder->report.more;
+}
+
+/* Settings that were given but wrong have been reported, and say what was meant well enough. */
+static void end_section(struct conf_builder *builder)
+{
+	const struct conf_device *device = builder->device;
+	const struct conf_guest *guest = builder->guest;
+
+	if (count_found(builder) != builder->found_before)
+		return;
+	if (builder->section == DEVICE && conf_device_is_blank(device))
+		conf_report(&builder->report, builder->section_line, NOTHING_TO_MATCH,
+			    device->name);
+	if (builder->section == GUEST && guest->via->needs_qmp && !guest->qmp)
+		conf_report(&builder->report, builder->section_line, VIA_QMP_WHERE, guest->name,
+			    guest->via->name);
+}
+
+/* Reports what is wrong with a device's or guest's name. */
+static bool is_good_name(struct conf_builder *builder, const struct kind *kind, const char *name)
+{
+	struct conf_report *report = &builder->report;
+	unsigned line = builder->section_line;
+
+	if (!name[0])
+		conf_report(report, line, MISSING_NAME, kind->word, kind->word);
+	else if (name[strspn(name, NAME_CHARS)])
+		conf_report(report, line, BAD_NAME, log_str(name).text);
+	else if (strlen(name) > CONF_NAME_MAX)
+		conf_report(report, line, LONG_NAME, log_str(name).text, strlen(name),
+			    CONF_NAME_MAX);
+	else if (kind->section == GUEST && (!strcmp(name, "host") || !strcmp(name, "next")))
+		conf_report(report, line, RESERVED_NAME, name);
+	else
+		return true;
+	return false;
+}
+
+/* [evswitch] and [host] may stand there once. */
+static void begin_single(struct conf_builder *builder, const struct kind *kind, const char *name)
+{
+	unsigned *line = kind->section == HOST ? &builder->host_line : &builder->evswitch_line;
+
+	if (name[0])
+		conf_report(&builder->report, builder->section_line, UNWANTED_NAME, kind->word,
+			    log_str(name).text, kind->word);
+	else if (*line > 0)
+		conf_report(&builder->report, builder->section_line, SECTION_TWICE, kind->word,
+			    *line);
+	else
+		*line = builder->section_line;
+}
+
+/* The place for the device, or NULL after it was reported why there is none. */
+static struct conf_device *place_device(struct conf_builder *builder, const char *name)
+{
+	struct conf *conf = builder->conf;
+
+	for (unsigned i = 0; i < conf->n_devices; i++) {
+		if (strcmp(conf->devices[i].name, name) != 0)
+			continue;
+		conf_report(&builder->report, builder->section_line, SECTION_TWICE, builder->title,
+			    conf->devices[i].line);
+		return NULL;
+	}
+	if (conf->n_devices == CONF_DEVICES_MAX) {
+		conf_report(&builder->report, builder->section_line, TOO_MANY_DEVICES,
+			    CONF_DEVICES_MAX);
+		return NULL;
+	}
+	return &conf->devices[conf->n_devices++];
+}
+
+static void begin_device(struct conf_builder *builder, const struct kind *kind, const char *name)
+{
+	struct conf_device *device = NULL;
+
+	builder->device_seen = true;
+	if (is_good_name(builder, kind, name))
+		device = place_device(builder, name);
+	if (!device) {
+		conf_clear_device(&builder->spare_device);
+		device = &builder->spare_device;
+	}
+	snprintf(device->name, sizeof(device->name), "%s", name);
+	device->line = builder->section_line;
+	builder->device = device;
+}
+
+static struct conf_guest *place_guest(struct conf_builder *builder, const char *name)
+{
+	struct conf *conf = builder->conf;
+
+	for (unsigned i = 0; i < conf->n_guests; i++) {
+		if (strcmp(conf->guests[i].name, name) != 0)
+			continue;
+		conf_report(&builder->report, builder->section_line, SECTION_TWICE, builder->title,
+			    conf->guests[i].line);
+		return NULL;
+	}
+	if (conf->n_guests == CONF_GUESTS_MAX) {
+		conf_report(&builder->report, builder->section_line, TOO_MANY_GUESTS,
+			    CONF_GUESTS_MAX);
+		return NULL;
+	}
+	return &conf->guests[conf->n_guests++];
+}
+
+static const struct conf_channel *default_via(const struct conf_channel *const *channels)
+{
+	for (const struct conf_channel *const *channel = channels; *channel; channel++)
+		if ((*channel)->by_default)
+			return *channel;
+	return channels[0];
+}
+
+static void begin_guest(struct conf_builder *builder, const struct kind *kind, const char *name)
+{
+	struct conf_guest *guest = NULL;
+
+	if (is_good_name(builder, kind, name))
+		guest = place_guest(builder, name);
+	if (!guest) {
+		builder->guest_refused = true;
+		conf_clear_guest(&builder->spare_guest);
+		guest = &builder->spare_guest;
+	}
+	snprintf(guest->name, sizeof(guest->name), "%s", name);
+	guest->line = builder->section_line;
+	guest->via = default_via(builder->channels);
+	builder->guest = guest;
+}
+
+static void report_unknown_section(struct conf_builder *builder, const char *title, size_t size)
+{
+	const char *words[ARRAY_SIZE(kinds)];
+	char word[CONF_NAME_MAX];
+	const char *near;
+
+	snprintf(word, sizeof(word), "%.*s", (int)size, title);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		words[i] = kinds[i].word;
+	near = conf_hint_word(word, words, ARRAY_SIZE(words));
+	if (near)
+		conf_report(&builder->report, builder->section_line, UNKNOWN_SECTION_NEAR,
+			    log_str(title).text, near,
+			    find_kind(near, strlen(near))->named ? " NAME" : "");
+	else
+		conf_report(&builder->report, builder->section_line, UNKNOWN_SECTION,
+			    log_str(title).text);
+}
+
+static void begin_section(struct conf_builder *builder, const char *title)
+{
+	size_t size = strcspn(title, BLANKS);
+	const struct kind *kind = find_kind(title, size);
+	const char *name = title + size + strspn(title + size, BLANKS);
+
+	if (!kind) {
+		report_unknown_section(builder, title, size);
+		builder->section = SECTION_BROKEN;
+		return;
+	}
+	builder->section = kind->section;
+	snprintf(builder->title, sizeof(builder->title), "%s%s%s", kind->word,
+		 kind->named ? " " : "", kind->named ? name : "");
+	if (kind->section == DEVICE)
+		begin_device(builder, kind, name);
+	else if (kind->section == GUEST)
+		begin_guest(builder, kind, name);
+	else
+		begin_single(builder, kind, name);
+}
+
+/* Of a header that cannot be read, nothing below can be said, nor whether a device is missing. */
+static void on_section(void *ctx, unsigned line, const char *title)
+{
+	struct conf_builder *builder = ctx;
+
+	end_section(builder);
+	memset(builder->seen, 0, sizeof(builder->seen));
+	builder->section_line = line;
+	builder->found_before = count_found(builder);
+	if (title)
+		begin_section(builder, title);
+	else
+		builder->section = SECTION_BROKEN;
+	if (builder->section == SECTION_BROKEN)
+		builder->device_seen = builder->guest_refused = true;
+}
+
+static void on_pair(void *ctx, unsigned line, const char *name, const char *value, bool cut)
+{
+	struct conf_builder *builder = ctx;
+
+	builder->line = line;
+	if (builder->section == SECTION_NONE)
+		conf_report(&builder->report, line, NO_SECTION, log_str(name).text);
+	else if (builder->section != SECTION_BROKEN)
+		conf_setting(builder, name, value, cut);
+}
+
+static void find_start(struct conf_builder *builder)
+{
+	struct conf *conf = builder->conf;
+	const struct conf_guest *guest;
+
+	if (!builder->start || strcmp(builder->start, "host") == 0)
+		return;
+	guest = conf_find_guest(conf, builder->start);
+	if (guest)
+		conf->start = 1 + (unsigned)(guest - conf->guests);
+	else if (!builder->guest_refused)
+		conf_report(&builder->report, builder->start_line, UNKNOWN_START,
+			    log_str(builder->start).text);
+}
+
+static int build(struct conf_builder *builder, const char *text, size_t size)
+{
+	const struct conf_lines lines = {
+		.report = &builder->report, .ctx = builder, .section = on_section, .pair = on_pair
+	};
+	int error = conf_read_lines(text, size, &lines);
+
+	if (error)
+		return error;
+	end_section(builder);
+	if (!builder->device_seen)
+		conf_report(&builder->report, 1, NO_DEVICE);
+	find_start(builder);
+	conf_check(builder->conf, &builder->origin, &builder->report);
+	return 0;
+}
+
+static struct conf *new_conf(void)
+{
+	struct conf *conf = calloc(1, sizeof(*conf));
+
+	if (conf) {
+		conf->toggle = (struct chord){ 2, { KEY_LEFTCTRL, KEY_RIGHTCTRL } };
+		conf->panic = (struct chord){ 3, { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
+	}
+	return conf;
+}
+
+int conf_parse(const char *file, const char *text, size_t size,
+	       const struct conf_channel *const *channels, conf_error_fn error, void *ctx,
+	       struct conf **out)
+{
+	struct conf_builder builder = { .report.file = file, .channels = channels };
+	int failed, wrong;
+
+	builder.conf = new_conf();
+	if (!builder.conf)
+		return -ENOMEM;
+	failed = build(&builder, text, size);
+	wrong = conf_report_end(&builder.report, error, ctx);
+	conf_clear_device(&builder.spare_device);
+	conf_clear_guest(&builder.spare_guest);
+	free(builder.start);
+	if (failed || wrong) {
+		conf_free(builder.conf);
+		return failed ? failed : wrong;
+	}
+	*out = builder.conf;
+	return 0;
+}
