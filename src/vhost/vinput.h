@@ -16,22 +16,8 @@
 #include <sys/types.h>
 
 #include "core/frame.h"
-#include "core/keyset.h"
 #include "base/loop.h"
-
-#define VINPUT_NAME_MAX 64
-
-/* What the guest's driver reads from the config space (section 5.8.2). */
-struct vinput_model {
-	char name[VINPUT_NAME_MAX];   /* ID_NAME */
-	char serial[VINPUT_NAME_MAX]; /* ID_SERIAL; "" for none */
-	uint16_t bustype, vendor, product, version;
-	struct keyset keys; /* EV_KEY */
-	uint32_t rel;       /* EV_REL, bit n for code n */
-	uint16_t leds;      /* EV_LED, likewise */
-	bool repeat;        /* EV_REP: the guest repeats by itself, repetitions are left out */
-	int step_max; /* as in struct shape_rules: also what waits is delivered in such steps */
-};
+#include "vhost/vinput-config.h"
 
 struct vinput;
 
