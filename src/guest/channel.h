@@ -13,13 +13,12 @@
 #include "base/util.h"
 
 struct channel {
-	struct conf_channel
-		conf; /* its name is of at most KEEPER_VIA_MAX - 1 letters a-z and '-' */
+	struct conf_channel conf; /* the name: 1 to KEEPER_VIA_MAX - 1 of a-z and '-' */
 	struct qemu_channel qemu;
 	struct shape_rules rules;    /* what the channel itself cannot take */
 	const struct sink_ops *sink; /* the daemon's part */
-	end_new_fn
-		end_new; /* the keeper's, where that drives the guest's end; NULL: the daemon does */
+	/* The keeper's, which drives the guest's end. NULL: the daemon does, by the sink alone. */
+	end_new_fn end_new;
 };
 
 /* All channels, NULL at the end. */

@@ -50,8 +50,8 @@ struct qemu_attribute {
 struct qemu_channel {
 	enum qemu_place place;
 	bool is_virtio; /* to the guest, which needs a driver for it */
-	const char *
-		limits; /* what it cannot do and what it needs, in lines for the user; NULL: nothing */
+	/* What it cannot do and what it needs, in lines for the user; NULL: nothing. */
+	const char *limits;
 
 	/* In the order in which QEMU makes them; it is rid of them in the opposite one. */
 	enum qemu_part parts[QEMU_PARTS_MAX];

@@ -166,63 +166,87 @@ static void attach_ended(struct attach *attach, int rc, const char *words)
 	(void)words;
 }
 
-static void expect_plan(const struct attach *attach, const struct attach_step *expected, unsigned n)
+static const char *const op_names[] = {
+	[ATTACH_MACHINE] = "machine",          [ATTACH_PORTS] = "ports",
+	[ATTACH_FREE_PORTS] = "free-ports",    [ATTACH_CHARDEV_ADD] = "+chardev",
+	[ATTACH_DEVICE_ADD] = "+device",       [ATTACH_OBJECT_ADD] = "+object",
+	[ATTACH_DEVICE_DEL] = "-device",       [ATTACH_OBJECT_DEL] = "-object",
+	[ATTACH_AWAIT_DELETED] = "await",      [ATTACH_CHARDEV_REMOVE] = "-chardev",
+	[ATTACH_VIRSH_ATTACH] = "+element",    [ATTACH_VIRSH_DETACH] = "-element",
+	[ATTACH_VIRSH_GONE] = "await-libvirt",
+};
+
+/* How a VM that runs is given the channel's end ('begin' is attach_add) or rid of it; or why not. */
+static void expect_steps(const struct channel *channel, const char *libvirt,
+			 int (*begin)(struct attach *, attach_fn, const char **),
+			 const char *expected)
 {
-	assert_int_equal(attach->n_steps, n);
-	for (unsigned i = 0; i < n; i++) {
-		assert_int_equal(attach->plan[i].op, expected[i].op);
-		assert_int_equal(attach->plan[i].node, expected[i].node);
+	const struct conf_guest guest = { .name = "one", .libvirt = (char *)libvirt };
+	struct life life = { .guest = &guest, .state = LIFE_RUNNING };
+	const char *why = NULL;
+	char text[512] = "";
+	struct attach attach;
+	struct loop loop;
+	int rc;
+
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(attach_init(&attach, &loop, &life, &channel->qemu, "/run"), 0);
+	rc = begin(&attach, attach_ended, &why);
+	assert_true(rc == 0 || rc == -EOPNOTSUPP);
+	if (rc)
+		snprintf(text, sizeof(text), "%s", why);
+	for (unsigned i = 0; i < attach.n_steps; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, sizeof(text) - used, "%s%s %d", used ? ", " : "",
+			 op_names[attach.plan[i].op], (int)attach.plan[i].node);
 	}
+	assert_string_equal(text, expected);
+	attach_fini(&attach);
+	loop_fini(&loop);
 }
 
 /* What QEMU has goes in the opposite order to that in which it came. */
 static void test_steps(void **state)
 {
-	static const struct attach_step add[] = {
-		{ ATTACH_CHARDEV_ADD, SHAPE_KEYBOARD }, { ATTACH_OBJECT_ADD, SHAPE_KEYBOARD },
-		{ ATTACH_CHARDEV_ADD, SHAPE_MEDIA },    { ATTACH_OBJECT_ADD, SHAPE_MEDIA },
-		{ ATTACH_CHARDEV_ADD, SHAPE_POINTER },  { ATTACH_OBJECT_ADD, SHAPE_POINTER },
-	};
-	static const struct attach_step take[] = {
-		{ ATTACH_OBJECT_DEL, SHAPE_KEYBOARD },  { ATTACH_OBJECT_DEL, SHAPE_MEDIA },
-		{ ATTACH_OBJECT_DEL, SHAPE_POINTER },   { ATTACH_CHARDEV_REMOVE, SHAPE_KEYBOARD },
-		{ ATTACH_CHARDEV_REMOVE, SHAPE_MEDIA }, { ATTACH_CHARDEV_REMOVE, SHAPE_POINTER },
-	};
-	struct life life = { .guest = &section, .state = LIFE_RUNNING };
-	const char *why = NULL;
-	struct attach attach;
-	struct loop loop;
+	static const char needs_nothing[] = "the channel qmp needs nothing attached";
 
 	(void)state;
-	assert_int_equal(loop_init(&loop), 0);
-	assert_int_equal(attach_init(&attach, &loop, &life, &channel_wire.qemu, "/run"), 0);
-	assert_int_equal(attach_add(&attach, attach_ended, &why), 0);
-	expect_plan(&attach, add, ARRAY_SIZE(add));
-	attach_fini(&attach);
-	assert_int_equal(attach_init(&attach, &loop, &life, &channel_wire.qemu, "/run"), 0);
-	assert_int_equal(attach_remove(&attach, attach_ended, &why), 0);
-	expect_plan(&attach, take, ARRAY_SIZE(take));
-	attach_fini(&attach);
-	loop_fini(&loop);
+	expect_steps(&channel_wire, NULL, attach_add,
+		     "+chardev 0, +object 0, +chardev 1, +object 1, +chardev 2, +object 2");
+	expect_steps(&channel_wire, NULL, attach_remove,
+		     "-object 0, -object 1, -object 2, -chardev 0, -chardev 1, -chardev 2");
+	expect_steps(&channel_input_linux, NULL, attach_add, "+object 0, +object 1, +object 2");
+	expect_steps(&channel_input_linux, NULL, attach_remove, "-object 0, -object 1, -object 2");
+	expect_steps(&channel_virtio_input, NULL, attach_add,
+		     "machine 0, ports 0, free-ports 0, +device 0, +device 1, +device 2");
+	expect_steps(&channel_virtio_input, NULL, attach_remove,
+		     "-device 0, -device 1, -device 2, await 0");
+	expect_steps(&channel_vhost_user, NULL, attach_add,
+		     "machine 0, ports 0, free-ports 0, +chardev 0, +device 0, +chardev 1, "
+		     "+device 1, +chardev 2, +device 2");
+	expect_steps(
+		&channel_vhost_user, NULL, attach_remove,
+		"-device 0, -device 1, -device 2, await 0, -chardev 0, -chardev 1, -chardev 2");
+	expect_steps(&channel_qmp, NULL, attach_add, needs_nothing);
+	expect_steps(&channel_qmp, NULL, attach_remove, needs_nothing);
 }
 
 static void test_steps_by_virsh(void **state)
 {
-	const struct conf_guest by_libvirt = { .name = "one",
-					       .via = &channel_wire.conf,
-					       .libvirt = (char *)"one" };
-	struct life life = { .guest = &by_libvirt, .state = LIFE_RUNNING };
-	const char *why = NULL;
-	struct attach attach;
-	struct loop loop;
+	static const char add[] = "+element 0, +element 1, +element 2";
+	static const char take[] = "-element 0, -element 1, -element 2, await-libvirt 0";
 
 	(void)state;
-	assert_int_equal(loop_init(&loop), 0);
-	assert_int_equal(attach_init(&attach, &loop, &life, &channel_wire.qemu, "/run"), 0);
-	assert_int_equal(attach_add(&attach, attach_ended, &why), -EOPNOTSUPP);
-	assert_string_equal(why, "libvirt has no wire");
-	attach_fini(&attach);
-	loop_fini(&loop);
+	expect_steps(&channel_wire, "vm", attach_add, "libvirt has no wire");
+	expect_steps(&channel_wire, "vm", attach_remove, "libvirt has no wire");
+	expect_steps(&channel_input_linux, "vm", attach_add, add);
+	expect_steps(&channel_input_linux, "vm", attach_remove, take);
+	expect_steps(&channel_virtio_input, "vm", attach_add, add);
+	expect_steps(&channel_virtio_input, "vm", attach_remove, take);
+	expect_steps(&channel_vhost_user, "vm", attach_add,
+		     "libvirt cannot attach vhost-user to a running domain: add what evswitch "
+		     "--xml prints, and start the domain anew");
 }
 
 /* --- frames ------------------------------------------------------------------------------ */
