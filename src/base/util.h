@@ -1,4 +1,4 @@
-/* The few things that every module may use: container_of, array sizes, and clean-up of locals, a clock. */
+/* The few things that every module may use: container_of, array sizes, bits, a clock, and clean-up of locals. */
 #pragma once
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define BIT_ULL(n)                      (UINT64_C(1) << (n))
 
 /* CLOCK_MONOTONIC, in microseconds. */
 static inline uint64_t now_us(void)

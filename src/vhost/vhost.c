@@ -9,50 +9,22 @@
 #include "base/closer.h"
 #include "base/log.h"
 #include "base/peer-fd.h"
-#include "vhost/stall.h"
 #include "base/util.h"
+#include "vhost/stall.h"
+#include "vhost/vhost-user.h"
 
-#define HEADER_SIZE      12
-#define VERSION          1u
-#define FLAG_REPLY       (1u << 2)
-#define FLAG_NEED_REPLY  (1u << 3)
-#define CONFIG_HEAD      12
-#define NO_FD            (1u << 8) /* in the payload of KICK, CALL and ERR */
+#define CONFIG_SIZE_MAX  (VHOST_USER_CONFIG_HDR_SIZE + VHOST_USER_MAX_CONFIG_SIZE)
 #define DEADLINE_MS      1000
 #define MESSAGES_PER_RUN 16
 
-#define PROTOCOL_MQ        (UINT64_C(1) << 0)
-#define PROTOCOL_REPLY_ACK (UINT64_C(1) << 3)
-#define PROTOCOL_CONFIG    (UINT64_C(1) << 9)
-#define PROTOCOL_OFFERED   (PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG)
-
-#define FEATURE(bit)      (UINT64_C(1) << (bit))
-#define PROTOCOL_FEATURES FEATURE(30) /* VHOST_USER_F_PROTOCOL_FEATURES */
+#define PROTOCOL_FEATURES_OFFERED                                                                  \
+	(BIT_ULL(VHOST_USER_PROTOCOL_F_MQ) | BIT_ULL(VHOST_USER_PROTOCOL_F_REPLY_ACK) |            \
+	 BIT_ULL(VHOST_USER_PROTOCOL_F_CONFIG))
 #define FEATURES_OFFERED                                                                           \
-	(FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |                 \
-	 PROTOCOL_FEATURES | FEATURE(VIRTIO_F_VERSION_1))
+	(BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |                 \
+	 BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES) | BIT_ULL(VIRTIO_F_VERSION_1))
 /* QEMU up to 8.2 gives the guest this one unasked; it concerns QEMU alone. */
-#define FEATURES_TOLERATED FEATURE(VIRTIO_F_RING_RESET)
-
-enum request_id {
-	GET_FEATURES = 1,
-	SET_FEATURES = 2,
-	SET_OWNER = 3,
-	SET_MEM_TABLE = 5,
-	SET_VRING_NUM = 8,
-	SET_VRING_ADDR = 9,
-	SET_VRING_BASE = 10,
-	GET_VRING_BASE = 11,
-	SET_VRING_KICK = 12,
-	SET_VRING_CALL = 13,
-	SET_VRING_ERR = 14,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	GET_QUEUE_NUM = 17,
-	SET_VRING_ENABLE = 18,
-	GET_CONFIG = 24,
-	SET_CONFIG = 25,
-};
+#define FEATURES_TOLERATED BIT_ULL(VIRTIO_F_RING_RESET)
 
 /* 'format' is a literal; about the device. */
 #define say(vhost, level, format, ...)                                                             \
@@ -63,14 +35,14 @@ enum request_id {
 static uint8_t *wire(struct vhost *vhost)
 {
 	_Static_assert(offsetof(struct vhost_message, bytes) ==
-			       offsetof(struct vhost_message, request) + HEADER_SIZE,
+			       offsetof(struct vhost_message, request) + VHOST_USER_HDR_SIZE,
 		       "nothing between header and payload");
 	return (uint8_t *)&vhost->msg + offsetof(struct vhost_message, request);
 }
 
 static bool need_reply(const struct vhost *vhost)
 {
-	return vhost->msg.flags & FLAG_NEED_REPLY;
+	return vhost->msg.flags & VHOST_USER_NEED_REPLY_MASK;
 }
 
 /* For CALL and ERR: what can be written to without waiting, once ring_of_fd has looked at it. */
@@ -162,7 +134,7 @@ static void update_ring(struct vhost *vhost, struct vhost_ring *ring)
 	}
 	if (ring->running)
 		return;
-	ring->vq.event_idx = vhost->features & FEATURE(VIRTIO_RING_F_EVENT_IDX);
+	ring->vq.event_idx = vhost->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	if (virtq_start(&ring->vq, &vhost->mem) < 0) {
 		vhost_break(vhost, ring->index);
 		return;
@@ -216,7 +188,7 @@ static int set_features(struct vhost *vhost)
 		    (unsigned long long)wrong);
 	/* Without the bit no SET_VRING_ENABLE will come. */
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
-		if (!(vhost->features & PROTOCOL_FEATURES))
+		if (!(vhost->features & BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES)))
 			vhost->ring[i].enabled = true;
 	update_rings(vhost);
 	/* Not the end of the connection, which some versions of QEMU do not survive. */
@@ -225,14 +197,14 @@ static int set_features(struct vhost *vhost)
 
 static int get_protocol_features(struct vhost *vhost)
 {
-	vhost->msg.u64 = PROTOCOL_OFFERED;
+	vhost->msg.u64 = PROTOCOL_FEATURES_OFFERED;
 	return 0;
 }
 
 /* Nothing hangs on them: an acknowledgement is sent to whatever message wants one. */
 static int set_protocol_features(struct vhost *vhost)
 {
-	return (vhost->msg.u64 & ~PROTOCOL_OFFERED) ? -EINVAL : 0;
+	return (vhost->msg.u64 & ~PROTOCOL_FEATURES_OFFERED) ? -EINVAL : 0;
 }
 
 static int get_queue_num(struct vhost *vhost)
@@ -332,17 +304,18 @@ static struct vhost_ring *ring_of_fd(struct vhost *vhost)
 	int fd = vhost->n_fds > 0 ? vhost->fds[0] : -1;
 	int kind, flags;
 
-	if (value & ~(uint64_t)(0xff | NO_FD) || !(value & NO_FD) != (fd >= 0))
+	if (value & ~(uint64_t)(VHOST_USER_VRING_IDX_MASK | VHOST_USER_VRING_NOFD_MASK) ||
+	    !(value & VHOST_USER_VRING_NOFD_MASK) != (fd >= 0))
 		return NULL;
 	if (fd < 0)
-		return ring_at(vhost, value & 0xff);
+		return ring_at(vhost, value & VHOST_USER_VRING_IDX_MASK);
 	kind = peer_fd_kind(fd);
 	if (kind != PEER_FD_EVENT && kind != PEER_FD_PIPE)
 		return NULL;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return NULL;
-	return ring_at(vhost, value & 0xff);
+	return ring_at(vhost, value & VHOST_USER_VRING_IDX_MASK);
 }
 
 static int set_vring_kick(struct vhost *vhost)
@@ -400,7 +373,7 @@ static int set_vring_enable(struct vhost *vhost)
 
 static bool config_is_sane(const struct vhost_message *msg)
 {
-	return msg->size == CONFIG_HEAD + (uint64_t)msg->config.size &&
+	return msg->size == VHOST_USER_CONFIG_HDR_SIZE + (uint64_t)msg->config.size &&
 	       msg->config.offset <= VHOST_CONFIG_MAX &&
 	       msg->config.size <= VHOST_CONFIG_MAX - msg->config.offset;
 }
@@ -437,32 +410,34 @@ static const struct request {
 	bool answers;         /* with a payload of its own, which is as long as: */
 	uint16_t answer_size; /* 0: what vhost->msg.size says */
 } requests[] = {
-	[GET_FEATURES] = { get_features, 0, 0, 0, 0, true, 8 },
-	[SET_FEATURES] = { set_features, 8, 8, 0, 0, false, 0 },
-	[SET_OWNER] = { set_owner, 0, 0, 0, 0, false, 0 },
-	[SET_MEM_TABLE] = { set_mem_table, 8 + 32, VHOST_PAYLOAD_MAX, 1, 8, false, 0 },
-	[SET_VRING_NUM] = { set_vring_num, 8, 8, 0, 0, false, 0 },
-	[SET_VRING_ADDR] = { set_vring_addr, 40, 40, 0, 0, false, 0 },
-	[SET_VRING_BASE] = { set_vring_base, 8, 8, 0, 0, false, 0 },
-	[GET_VRING_BASE] = { get_vring_base, 8, 8, 0, 0, true, 8 },
-	[SET_VRING_KICK] = { set_vring_kick, 8, 8, 0, 1, false, 0 },
-	[SET_VRING_CALL] = { set_vring_call, 8, 8, 0, 1, false, 0 },
-	[SET_VRING_ERR] = { set_vring_err, 8, 8, 0, 1, false, 0 },
-	[GET_PROTOCOL_FEATURES] = { get_protocol_features, 0, 0, 0, 0, true, 8 },
-	[SET_PROTOCOL_FEATURES] = { set_protocol_features, 8, 8, 0, 0, false, 0 },
-	[GET_QUEUE_NUM] = { get_queue_num, 0, 0, 0, 0, true, 8 },
-	[SET_VRING_ENABLE] = { set_vring_enable, 8, 8, 0, 0, false, 0 },
-	[GET_CONFIG] = { get_config, CONFIG_HEAD, CONFIG_HEAD + 256, 0, 0, true, 0 },
-	[SET_CONFIG] = { set_config, CONFIG_HEAD, CONFIG_HEAD + 256, 0, 0, false, 0 },
+	[VHOST_USER_GET_FEATURES] = { get_features, 0, 0, 0, 0, true, 8 },
+	[VHOST_USER_SET_FEATURES] = { set_features, 8, 8, 0, 0, false, 0 },
+	[VHOST_USER_SET_OWNER] = { set_owner, 0, 0, 0, 0, false, 0 },
+	[VHOST_USER_SET_MEM_TABLE] = { set_mem_table, 8 + 32, VHOST_PAYLOAD_MAX, 1, 8, false, 0 },
+	[VHOST_USER_SET_VRING_NUM] = { set_vring_num, 8, 8, 0, 0, false, 0 },
+	[VHOST_USER_SET_VRING_ADDR] = { set_vring_addr, 40, 40, 0, 0, false, 0 },
+	[VHOST_USER_SET_VRING_BASE] = { set_vring_base, 8, 8, 0, 0, false, 0 },
+	[VHOST_USER_GET_VRING_BASE] = { get_vring_base, 8, 8, 0, 0, true, 8 },
+	[VHOST_USER_SET_VRING_KICK] = { set_vring_kick, 8, 8, 0, 1, false, 0 },
+	[VHOST_USER_SET_VRING_CALL] = { set_vring_call, 8, 8, 0, 1, false, 0 },
+	[VHOST_USER_SET_VRING_ERR] = { set_vring_err, 8, 8, 0, 1, false, 0 },
+	[VHOST_USER_GET_PROTOCOL_FEATURES] = { get_protocol_features, 0, 0, 0, 0, true, 8 },
+	[VHOST_USER_SET_PROTOCOL_FEATURES] = { set_protocol_features, 8, 8, 0, 0, false, 0 },
+	[VHOST_USER_GET_QUEUE_NUM] = { get_queue_num, 0, 0, 0, 0, true, 8 },
+	[VHOST_USER_SET_VRING_ENABLE] = { set_vring_enable, 8, 8, 0, 0, false, 0 },
+	[VHOST_USER_GET_CONFIG] = { get_config, VHOST_USER_CONFIG_HDR_SIZE, CONFIG_SIZE_MAX, 0, 0,
+				    true, 0 },
+	[VHOST_USER_SET_CONFIG] = { set_config, VHOST_USER_CONFIG_HDR_SIZE, CONFIG_SIZE_MAX, 0, 0,
+				    false, 0 },
 };
 
 /* Answers are few and short: a front end that does not take one takes none. */
 static int answer(struct vhost *vhost, uint32_t size)
 {
-	size_t all = HEADER_SIZE + size;
+	size_t all = VHOST_USER_HDR_SIZE + size;
 	ssize_t n;
 
-	vhost->msg.flags = VERSION | FLAG_REPLY;
+	vhost->msg.flags = VHOST_USER_VERSION | VHOST_USER_REPLY_MASK;
 	vhost->msg.size = size;
 	n = send(vhost->watch.fd, wire(vhost), all, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
@@ -529,13 +504,13 @@ static int receive_message(struct vhost *vhost)
 {
 	int rc = 0;
 
-	while (rc == 0 && vhost->have < HEADER_SIZE)
-		rc = receive(vhost, HEADER_SIZE);
-	if (rc == 0 && ((vhost->msg.flags & ~FLAG_NEED_REPLY) != VERSION ||
+	while (rc == 0 && vhost->have < VHOST_USER_HDR_SIZE)
+		rc = receive(vhost, VHOST_USER_HDR_SIZE);
+	if (rc == 0 && ((vhost->msg.flags & ~VHOST_USER_NEED_REPLY_MASK) != VHOST_USER_VERSION ||
 			vhost->msg.size > VHOST_PAYLOAD_MAX))
 		return -EBADMSG;
-	while (rc == 0 && vhost->have < HEADER_SIZE + vhost->msg.size)
-		rc = receive(vhost, HEADER_SIZE + vhost->msg.size);
+	while (rc == 0 && vhost->have < VHOST_USER_HDR_SIZE + vhost->msg.size)
+		rc = receive(vhost, VHOST_USER_HDR_SIZE + vhost->msg.size);
 	return rc;
 }
 

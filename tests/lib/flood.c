@@ -144,9 +144,9 @@ pid_t flood_frontend(struct frontend *fe)
 {
 	static const uint64_t one = 1;
 	const struct {
-		struct vhost_header header;
-		struct vhost_state state;
-	} enable = { { VHOST_SET_VRING_ENABLE, VHOST_VERSION, sizeof(enable.state) },
+		struct vhost_user_header header;
+		struct vhost_vring_state state;
+	} enable = { { VHOST_USER_SET_VRING_ENABLE, VHOST_USER_VERSION, sizeof(enable.state) },
 		     { EVENTQ, 1 } };
 	pid_t pid = start_peer();
 

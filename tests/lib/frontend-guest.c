@@ -23,23 +23,23 @@
 
 static void write_config(struct frontend *fe, uint32_t offset, uint8_t value)
 {
-	struct vhost_config *config = &fe->config;
-	struct vhost_config byte = { .offset = offset, .size = 1, .bytes = { value } };
+	struct vhost_user_config *config = &fe->config;
+	struct vhost_user_config byte = { .offset = offset, .size = 1, .bytes = { value } };
 
 	config->size = VHOST_CONFIG_SIZE;
 	config->bytes[offset] = value;
 	if (fe->play.kind == FRONTEND_UML)
-		frontend_tell(fe, VHOST_SET_CONFIG, &byte, 12 + 1, NULL, 0);
+		frontend_tell(fe, VHOST_USER_SET_CONFIG, &byte, 12 + 1, NULL, 0);
 	else
-		frontend_tell(fe, VHOST_SET_CONFIG, config, sizeof(*config), NULL, 0);
+		frontend_tell(fe, VHOST_USER_SET_CONFIG, config, sizeof(*config), NULL, 0);
 }
 
 static void read_config(struct frontend *fe, uint32_t size, uint8_t *bytes)
 {
-	struct vhost_config asked = { .size = size }, reply = { 0 };
+	struct vhost_user_config asked = { .size = size }, reply = { 0 };
 
 	assert_int_equal(
-		frontend_ask(fe, VHOST_GET_CONFIG, &asked, 12 + size, &reply, sizeof(reply)),
+		frontend_ask(fe, VHOST_USER_GET_CONFIG, &asked, 12 + size, &reply, sizeof(reply)),
 		12 + size);
 	assert_int_equal(reply.offset, 0);
 	assert_int_equal(reply.size, size);
@@ -225,7 +225,7 @@ static bool device_wants_kick(struct frontend *fe, struct frontend_ring *ring)
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ring->kicked = ring->avail;
-	if (fe->features & F_EVENT_IDX)
+	if (fe->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 		return vring_need_event(vring_avail_event(&ring->vring), ring->avail, before);
 	return !(ring->vring.used->flags & VRING_USED_F_NO_NOTIFY);
 }
@@ -332,7 +332,7 @@ static bool want_call(struct frontend *fe, struct frontend_ring *ring)
 {
 	if (ring->muted)
 		return false;
-	if (fe->features & F_EVENT_IDX)
+	if (fe->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 		vring_used_event(&ring->vring) = ring->used;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return __atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE) != ring->used;
@@ -358,7 +358,7 @@ void guest_mute(struct frontend *fe, unsigned i, bool muted)
 	struct frontend_ring *ring = &fe->ring[i];
 
 	ring->muted = muted;
-	if (fe->features & F_EVENT_IDX)
+	if (fe->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 		vring_used_event(&ring->vring) = (uint16_t)(ring->used - (muted ? 1 : 0));
 	else
 		ring->vring.avail->flags = muted ? VRING_AVAIL_F_NO_INTERRUPT : 0;

@@ -30,15 +30,15 @@ static size_t pages(size_t size)
 /* Two regions whose addresses have nothing to do with each other; QEMU's order is by gpa. */
 static void lay_out_regions(struct frontend *fe, size_t low, size_t high)
 {
-	struct vhost_region *region = fe->memory.region;
+	struct vhost_user_region *region = fe->memory.region;
 
-	region[0] = (struct vhost_region){ 0x3fe4d000, low, 0x7f31deadb000, 3 * PAGE };
-	region[1] = (struct vhost_region){ 0x100007000, high, 0x5577c0de1000,
-					   3 * PAGE + low + 5 * PAGE };
+	region[0] = (struct vhost_user_region){ 0x3fe4d000, low, 0x7f31deadb000, 3 * PAGE };
+	region[1] = (struct vhost_user_region){ 0x100007000, high, 0x5577c0de1000,
+						3 * PAGE + low + 5 * PAGE };
 	fe->memory.n = 2;
 	fe->size = region[1].offset + high;
 	if (fe->play.kind == FRONTEND_UML) {
-		region[0] = (struct vhost_region){ 0, fe->size, 0, 0 };
+		region[0] = (struct vhost_user_region){ 0, fe->size, 0, 0 };
 		fe->memory.n = 1;
 	}
 }
@@ -95,7 +95,7 @@ void frontend_init(struct frontend *fe, const struct frontend_play *play)
 }
 
 static uint64_t offset_in_region(const struct frontend *fe, const void *at,
-				 const struct vhost_region **region)
+				 const struct vhost_user_region **region)
 {
 	uint64_t offset = (uint64_t)((const uint8_t *)at - fe->ram);
 
@@ -107,7 +107,7 @@ static uint64_t offset_in_region(const struct frontend *fe, const void *at,
 
 uint64_t frontend_gpa(const struct frontend *fe, const void *at)
 {
-	const struct vhost_region *region;
+	const struct vhost_user_region *region;
 	uint64_t offset = offset_in_region(fe, at, &region);
 
 	return region->gpa + offset;
@@ -115,7 +115,7 @@ uint64_t frontend_gpa(const struct frontend *fe, const void *at)
 
 uint64_t frontend_user(const struct frontend *fe, const void *at)
 {
-	const struct vhost_region *region;
+	const struct vhost_user_region *region;
 	uint64_t offset = offset_in_region(fe, at, &region);
 
 	return region->user + offset;
@@ -202,9 +202,9 @@ bool frontend_message(struct frontend *fe, uint32_t request, uint32_t flags, con
 		      size_t size, const int *fds, unsigned n)
 {
 	struct {
-		struct vhost_header header;
+		struct vhost_user_header header;
 		uint8_t payload[8192];
-	} message = { .header = { request, VHOST_VERSION | flags, (uint32_t)size } };
+	} message = { .header = { request, VHOST_USER_VERSION | flags, (uint32_t)size } };
 
 	assert_true(size <= sizeof(message.payload));
 	if (size)
@@ -234,12 +234,12 @@ bool frontend_read(struct frontend *fe, void *bytes, size_t size)
 /* QEMU takes nothing but these very flags for an answer. */
 static size_t read_answer(struct frontend *fe, uint32_t request, void *reply, size_t reply_max)
 {
-	struct vhost_header header;
+	struct vhost_user_header header;
 
 	if (!frontend_read(fe, &header, sizeof(header)))
 		fail_msg("the back end has closed the connection instead of answering %u", request);
 	assert_int_equal(header.request, request);
-	assert_int_equal(header.flags, VHOST_VERSION | VHOST_REPLY);
+	assert_int_equal(header.flags, VHOST_USER_VERSION | VHOST_USER_REPLY_MASK);
 	assert_in_range(header.size, 0, reply_max);
 	assert_true(frontend_read(fe, reply, header.size));
 	return header.size;
@@ -255,13 +255,13 @@ size_t frontend_ask(struct frontend *fe, uint32_t request, const void *payload, 
 
 static bool wants_ack(const struct frontend *fe, uint32_t request)
 {
-	if (!(fe->protocol & PF_REPLY_ACK))
+	if (!(fe->protocol & BIT_ULL(VHOST_USER_PROTOCOL_F_REPLY_ACK)))
 		return false;
 	switch (request) {
-	case VHOST_SET_MEM_TABLE:
-	case VHOST_SET_CONFIG:
+	case VHOST_USER_SET_MEM_TABLE:
+	case VHOST_USER_SET_CONFIG:
 		return true;
-	case VHOST_SET_VRING_ENABLE:
+	case VHOST_USER_SET_VRING_ENABLE:
 		return fe->play.kind == FRONTEND_QEMU_10 || fe->play.kind == FRONTEND_UML;
 	default:
 		return fe->play.kind == FRONTEND_UML;
@@ -274,7 +274,8 @@ void frontend_tell(struct frontend *fe, uint32_t request, const void *payload, s
 	bool ack = wants_ack(fe, request);
 	uint64_t status = 1;
 
-	if (!frontend_message(fe, request, ack ? VHOST_NEED_REPLY : 0, payload, size, fds, n))
+	if (!frontend_message(fe, request, ack ? VHOST_USER_NEED_REPLY_MASK : 0, payload, size, fds,
+			      n))
 		fail_msg("the back end has closed the connection before %u", request);
 	if (!ack)
 		return;
@@ -293,13 +294,13 @@ void frontend_expect_closed(struct frontend *fe)
 
 void frontend_expect_refused(struct frontend *fe)
 {
-	struct vhost_header header;
+	struct vhost_user_header header;
 	uint64_t status = 0;
 
 	if (!frontend_read(fe, &header, sizeof(header)))
 		return;
 	/* QEMU takes an empty configuration for an error. */
-	if (header.request == VHOST_GET_CONFIG && header.size == 0)
+	if (header.request == VHOST_USER_GET_CONFIG && header.size == 0)
 		return;
 	assert_int_equal(header.size, sizeof(status));
 	if (frontend_read(fe, &status, sizeof(status)))
@@ -323,14 +324,14 @@ static void tell_u64(struct frontend *fe, uint32_t request, uint64_t value)
 
 static void tell_state(struct frontend *fe, uint32_t request, unsigned ring, unsigned num)
 {
-	struct vhost_state state = { ring, num };
+	struct vhost_vring_state state = { ring, num };
 
 	frontend_tell(fe, request, &state, sizeof(state), NULL, 0);
 }
 
 static void tell_fd(struct frontend *fe, uint32_t request, unsigned ring, int fd)
 {
-	uint64_t value = ring | (fd < 0 ? VHOST_NO_FD : 0);
+	uint64_t value = ring | (fd < 0 ? VHOST_USER_VRING_NOFD_MASK : 0);
 
 	frontend_tell(fe, request, &value, sizeof(value), &fd, fd >= 0);
 }
@@ -338,15 +339,15 @@ static void tell_fd(struct frontend *fe, uint32_t request, unsigned ring, int fd
 static void tell_addr(struct frontend *fe, unsigned i)
 {
 	const struct vring *vring = &fe->ring[i].vring;
-	struct vhost_addr addr = {
+	struct vhost_vring_addr addr = {
 		.index = i,
-		.desc = frontend_user(fe, vring->desc),
-		.avail = frontend_user(fe, vring->avail),
-		.used = frontend_user(fe, vring->used),
-		.log = fe->play.kind == FRONTEND_UML ? ~0ULL : 0,
+		.desc_user_addr = frontend_user(fe, vring->desc),
+		.avail_user_addr = frontend_user(fe, vring->avail),
+		.used_user_addr = frontend_user(fe, vring->used),
+		.log_guest_addr = fe->play.kind == FRONTEND_UML ? ~0ULL : 0,
 	};
 
-	frontend_tell(fe, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+	frontend_tell(fe, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 }
 
 static void tell_memory(struct frontend *fe)
@@ -356,8 +357,8 @@ static void tell_memory(struct frontend *fe)
 	unsigned sent = fe->play.kind == FRONTEND_UML ? 2 : n;
 	const int fds[] = { fe->memfd, fe->memfd };
 
-	frontend_tell(fe, VHOST_SET_MEM_TABLE, &fe->memory, 8 + sent * sizeof(struct vhost_region),
-		      fds, n);
+	frontend_tell(fe, VHOST_USER_SET_MEM_TABLE, &fe->memory,
+		      8 + sent * sizeof(struct vhost_user_region), fds, n);
 }
 
 static int new_eventfd(unsigned value)
@@ -373,51 +374,55 @@ static void tell_masked_call(struct frontend *fe, unsigned ring)
 {
 	autoclose int masked = new_eventfd(0);
 
-	tell_fd(fe, VHOST_SET_VRING_CALL, ring, masked);
+	tell_fd(fe, VHOST_USER_SET_VRING_CALL, ring, masked);
 }
 
 static void get_features(struct frontend *fe)
 {
-	fe->offered = ask_u64(fe, VHOST_GET_FEATURES);
-	assert_true(fe->offered & F_PROTOCOL_FEATURES);
-	assert_true(fe->offered & F_VERSION_1);
-	assert_false(fe->offered & (F_ACCESS_PLATFORM | F_RING_PACKED | F_LOG_ALL));
+	fe->offered = ask_u64(fe, VHOST_USER_GET_FEATURES);
+	assert_true(fe->offered & BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES));
+	assert_true(fe->offered & BIT_ULL(VIRTIO_F_VERSION_1));
+	assert_false(fe->offered & (BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+				    BIT_ULL(VIRTIO_F_RING_PACKED) | BIT_ULL(VHOST_F_LOG_ALL)));
 }
 
 static void negotiate_protocol(struct frontend *fe, uint64_t known)
 {
-	fe->protocol = ask_u64(fe, VHOST_GET_PROTOCOL_FEATURES) & known;
-	assert_true(fe->protocol & PF_CONFIG);
-	tell_u64(fe, VHOST_SET_PROTOCOL_FEATURES, fe->protocol);
+	fe->protocol = ask_u64(fe, VHOST_USER_GET_PROTOCOL_FEATURES) & known;
+	assert_true(fe->protocol & BIT_ULL(VHOST_USER_PROTOCOL_F_CONFIG));
+	tell_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, fe->protocol);
 }
 
 static void realize_qemu(struct frontend *fe)
 {
 	get_features(fe);
-	negotiate_protocol(fe, PF_MQ | PF_REPLY_ACK | PF_CONFIG);
-	if (fe->protocol & PF_MQ)
-		assert_in_range(ask_u64(fe, VHOST_GET_QUEUE_NUM), RINGS, 1024);
-	frontend_tell(fe, VHOST_SET_OWNER, NULL, 0, NULL, 0);
+	negotiate_protocol(fe, BIT_ULL(VHOST_USER_PROTOCOL_F_MQ) |
+				       BIT_ULL(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+				       BIT_ULL(VHOST_USER_PROTOCOL_F_CONFIG));
+	if (fe->protocol & BIT_ULL(VHOST_USER_PROTOCOL_F_MQ))
+		assert_in_range(ask_u64(fe, VHOST_USER_GET_QUEUE_NUM), RINGS, 1024);
+	frontend_tell(fe, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0);
 	get_features(fe);
 	for (unsigned i = 0; i < RINGS; i++) {
 		tell_masked_call(fe, i);
 		fe->ring[i].err = new_eventfd(0);
-		tell_fd(fe, VHOST_SET_VRING_ERR, i, fe->ring[i].err);
+		tell_fd(fe, VHOST_USER_SET_VRING_ERR, i, fe->ring[i].err);
 	}
 }
 
 static void realize_uml(struct frontend *fe)
 {
-	frontend_tell(fe, VHOST_SET_OWNER, NULL, 0, NULL, 0);
+	frontend_tell(fe, VHOST_USER_SET_OWNER, NULL, 0, NULL, 0);
 	get_features(fe);
-	negotiate_protocol(fe, PF_REPLY_ACK | PF_CONFIG);
+	negotiate_protocol(fe, BIT_ULL(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+				       BIT_ULL(VHOST_USER_PROTOCOL_F_CONFIG));
 }
 
 static uint16_t get_base(struct frontend *fe, unsigned i)
 {
-	struct vhost_state state = { i, 0 }, reply;
+	struct vhost_vring_state state = { i, 0 }, reply;
 
-	assert_int_equal(frontend_ask(fe, VHOST_GET_VRING_BASE, &state, sizeof(state), &reply,
+	assert_int_equal(frontend_ask(fe, VHOST_USER_GET_VRING_BASE, &state, sizeof(state), &reply,
 				      sizeof(reply)),
 			 sizeof(reply));
 	assert_int_equal(reply.index, i);
@@ -427,10 +432,13 @@ static uint16_t get_base(struct frontend *fe, unsigned i)
 /* The stop of a driver that another back end had; what was negotiated with it counts on. */
 static void realize_midsession(struct frontend *fe)
 {
-	fe->protocol = PF_MQ | PF_REPLY_ACK | PF_CONFIG;
-	fe->offered = F_INDIRECT | F_EVENT_IDX | F_PROTOCOL_FEATURES | F_VERSION_1;
+	fe->protocol = BIT_ULL(VHOST_USER_PROTOCOL_F_MQ) |
+		       BIT_ULL(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+		       BIT_ULL(VHOST_USER_PROTOCOL_F_CONFIG);
+	fe->offered = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+		      BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES) | BIT_ULL(VIRTIO_F_VERSION_1);
 	for (unsigned i = 0; i < RINGS; i++)
-		tell_state(fe, VHOST_SET_VRING_ENABLE, i, 0);
+		tell_state(fe, VHOST_USER_SET_VRING_ENABLE, i, 0);
 	for (unsigned i = 0; i < RINGS; i++)
 		get_base(fe, i);
 }
@@ -449,10 +457,10 @@ static void choose_features(struct frontend *fe)
 {
 	bool asks = fe->play.kind == FRONTEND_QEMU_10 || fe->play.kind == FRONTEND_UML;
 
-	fe->features =
-		F_VERSION_1 | F_PROTOCOL_FEATURES | (fe->play.want & (asks ? fe->offered : ~0ULL));
+	fe->features = BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES) |
+		       (fe->play.want & (asks ? fe->offered : ~0ULL));
 	if (!asks)
-		fe->features |= F_RING_RESET;
+		fe->features |= BIT_ULL(VIRTIO_F_RING_RESET);
 }
 
 static void make_eventfds(struct frontend_ring *ring)
@@ -468,10 +476,10 @@ static void start_ring_qemu(struct frontend *fe, unsigned i)
 	struct frontend_ring *ring = &fe->ring[i];
 
 	make_eventfds(ring);
-	tell_state(fe, VHOST_SET_VRING_NUM, i, ring->vring.num);
-	tell_state(fe, VHOST_SET_VRING_BASE, i, ring->base);
+	tell_state(fe, VHOST_USER_SET_VRING_NUM, i, ring->vring.num);
+	tell_state(fe, VHOST_USER_SET_VRING_BASE, i, ring->base);
 	tell_addr(fe, i);
-	tell_fd(fe, VHOST_SET_VRING_KICK, i, ring->kick);
+	tell_fd(fe, VHOST_USER_SET_VRING_KICK, i, ring->kick);
 	if (fe->play.kind == FRONTEND_QEMU_10)
 		tell_masked_call(fe, i);
 }
@@ -481,30 +489,30 @@ static void start_qemu(struct frontend *fe)
 	for (unsigned i = 0; i < RINGS; i++)
 		start_ring_qemu(fe, i);
 	for (unsigned i = 0; i < RINGS; i++)
-		tell_state(fe, VHOST_SET_VRING_ENABLE, i, 1);
+		tell_state(fe, VHOST_USER_SET_VRING_ENABLE, i, 1);
 	for (unsigned i = 0; i < RINGS; i++)
-		tell_fd(fe, VHOST_SET_VRING_CALL, i, fe->ring[i].call);
+		tell_fd(fe, VHOST_USER_SET_VRING_CALL, i, fe->ring[i].call);
 }
 
 static void start_uml(struct frontend *fe)
 {
 	for (unsigned i = 0; i < RINGS; i++) {
 		make_eventfds(&fe->ring[i]);
-		tell_fd(fe, VHOST_SET_VRING_CALL, i, fe->ring[i].call);
-		tell_state(fe, VHOST_SET_VRING_NUM, i, fe->ring[i].vring.num);
-		tell_state(fe, VHOST_SET_VRING_BASE, i, fe->ring[i].base);
+		tell_fd(fe, VHOST_USER_SET_VRING_CALL, i, fe->ring[i].call);
+		tell_state(fe, VHOST_USER_SET_VRING_NUM, i, fe->ring[i].vring.num);
+		tell_state(fe, VHOST_USER_SET_VRING_BASE, i, fe->ring[i].base);
 		tell_addr(fe, i);
 	}
 	for (unsigned i = 0; i < RINGS; i++) {
-		tell_fd(fe, VHOST_SET_VRING_KICK, i, fe->ring[i].kick);
-		tell_state(fe, VHOST_SET_VRING_ENABLE, i, 1);
+		tell_fd(fe, VHOST_USER_SET_VRING_KICK, i, fe->ring[i].kick);
+		tell_state(fe, VHOST_USER_SET_VRING_ENABLE, i, 1);
 	}
 }
 
 void frontend_start(struct frontend *fe)
 {
 	choose_features(fe);
-	tell_u64(fe, VHOST_SET_FEATURES, fe->features);
+	tell_u64(fe, VHOST_USER_SET_FEATURES, fe->features);
 	tell_memory(fe);
 	if (fe->play.kind == FRONTEND_UML)
 		start_uml(fe);
@@ -516,7 +524,7 @@ void frontend_start(struct frontend *fe)
 void frontend_stop(struct frontend *fe)
 {
 	for (unsigned i = 0; i < RINGS; i++)
-		tell_state(fe, VHOST_SET_VRING_ENABLE, i, 0);
+		tell_state(fe, VHOST_USER_SET_VRING_ENABLE, i, 0);
 	for (unsigned i = 0; i < RINGS; i++) {
 		if (fe->play.kind != FRONTEND_UML)
 			fe->ring[i].base = get_base(fe, i);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,85 +17,29 @@
 #include "backend.h"
 #include "core/keyset.h"
 #include "base/util.h"
+#include "vhost/vhost-user.h"
 
 /* --- the wire ---------------------------------------------------------------------------- */
-
-enum vhost_request {
-	VHOST_GET_FEATURES = 1,
-	VHOST_SET_FEATURES,
-	VHOST_SET_OWNER,
-	VHOST_RESET_OWNER,
-	VHOST_SET_MEM_TABLE,
-	VHOST_SET_LOG_BASE,
-	VHOST_SET_LOG_FD,
-	VHOST_SET_VRING_NUM,
-	VHOST_SET_VRING_ADDR,
-	VHOST_SET_VRING_BASE,
-	VHOST_GET_VRING_BASE,
-	VHOST_SET_VRING_KICK,
-	VHOST_SET_VRING_CALL,
-	VHOST_SET_VRING_ERR,
-	VHOST_GET_PROTOCOL_FEATURES,
-	VHOST_SET_PROTOCOL_FEATURES,
-	VHOST_GET_QUEUE_NUM,
-	VHOST_SET_VRING_ENABLE,
-	VHOST_SET_BACKEND_REQ_FD = 21,
-	VHOST_IOTLB_MSG,
-	VHOST_GET_CONFIG = 24,
-	VHOST_SET_CONFIG,
-	VHOST_POSTCOPY_ADVISE = 28,
-	VHOST_GET_INFLIGHT_FD = 31,
-	VHOST_SET_INFLIGHT_FD,
-	VHOST_ADD_MEM_REG = 37,
-	VHOST_REM_MEM_REG,
-};
-
-#define VHOST_VERSION    1U
-#define VHOST_REPLY      4U
-#define VHOST_NEED_REPLY 8U
-#define VHOST_NO_FD      0x100U /* in the u64 of KICK, CALL and ERR */
-
-#define F_LOG_ALL           (1ULL << 26)
-#define F_INDIRECT          (1ULL << 28)
-#define F_EVENT_IDX         (1ULL << 29)
-#define F_PROTOCOL_FEATURES (1ULL << 30)
-#define F_VERSION_1         (1ULL << 32)
-#define F_ACCESS_PLATFORM   (1ULL << 33)
-#define F_RING_PACKED       (1ULL << 34)
-#define F_RING_RESET        (1ULL << 40)
-
-#define PF_MQ        (1ULL << 0)
-#define PF_REPLY_ACK (1ULL << 3)
-#define PF_CONFIG    (1ULL << 9)
 
 #define VHOST_CONFIG_SIZE 136
 #define VHOST_FDS_MAX     253 /* SCM_MAX_FD: more the kernel does not pass */
 
-struct vhost_header {
+struct vhost_user_header {
 	uint32_t request, flags, size;
 };
 
-struct vhost_state {
-	uint32_t index, num;
-};
-
-struct vhost_addr {
-	uint32_t index, flags;
-	uint64_t desc, used, avail, log;
-};
-
-struct vhost_region {
+struct vhost_user_region {
 	uint64_t gpa, size, user, offset;
 };
 
 #define VHOST_REGIONS_MAX 40
 
-struct vhost_memory {
+struct vhost_user_memory {
 	uint32_t n, pad;
-	struct vhost_region region[VHOST_REGIONS_MAX];
+	struct vhost_user_region region[VHOST_REGIONS_MAX];
 };
 
-struct vhost_config {
+struct vhost_user_config {
 	uint32_t offset, size, flags;
 	uint8_t bytes[VHOST_CONFIG_SIZE];
 };
@@ -173,14 +119,14 @@ struct frontend {
 	int memfd;
 	uint8_t *ram; /* the memfd, mapped here; NULL: none */
 	size_t size;
-	struct vhost_memory memory; /* as in SET_MEM_TABLE */
+	struct vhost_user_memory memory; /* as in SET_MEM_TABLE */
 	uint64_t offered, features, protocol;
 	struct frontend_ring ring[RINGS];
 	struct guest guest;
-	uint8_t *slots[2];          /* of events: every second buffer in another region */
-	uint8_t *indirect;          /* the tables */
-	uint8_t *status;            /* the buffers of the status queue */
-	struct vhost_config config; /* what the guest last wrote there */
+	uint8_t *slots[2];               /* of events: every second buffer in another region */
+	uint8_t *indirect;               /* the tables */
+	uint8_t *status;                 /* the buffers of the status queue */
+	struct vhost_user_config config; /* what the guest last wrote there */
 	bool started;
 };
 

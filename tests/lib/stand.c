@@ -19,7 +19,7 @@
 
 static const struct frontend_play honest = { .kind = FRONTEND_QEMU_10,
 					     .num = 64,
-					     .want = F_EVENT_IDX };
+					     .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) };
 
 static void begin(struct stand *stand, unsigned device, struct frontend *fe,
 		  const struct frontend_play *play)

@@ -19,9 +19,11 @@ void vhost_guest_path(const char *name, enum shape_node node, char path[static U
 
 static void connect_device(struct frontend *fe, const char *name, enum shape_node node)
 {
-	static const struct frontend_play linux_guest = { .kind = FRONTEND_QEMU_10,
-							  .num = 64,
-							  .want = F_EVENT_IDX | F_INDIRECT };
+	static const struct frontend_play linux_guest = {
+		.kind = FRONTEND_QEMU_10,
+		.num = 64,
+		.want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC)
+	};
 	char path[USOCK_PATH_MAX];
 
 	vhost_guest_path(name, node, path);

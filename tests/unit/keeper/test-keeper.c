@@ -495,7 +495,8 @@ static void test_strangers_by_turns(void **state)
 /* True where it was served; false where the one before it still was. */
 static bool visit(const char *path)
 {
-	static const struct vhost_header ask = { VHOST_GET_FEATURES, VHOST_VERSION, 0 };
+	static const struct vhost_user_header ask = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION,
+						      0 };
 	autoclose int fd = usock_connect(path, SOCK_STREAM);
 	struct pollfd in = { .fd = fd, .events = POLLIN };
 	char answer[64];
@@ -522,7 +523,7 @@ static void test_front_ends_come_and_go(void **state)
 
 static void test_front_ends_break_the_rules(void **state)
 {
-	static const struct vhost_header wrong = { 99, 7, 4000 };
+	static const struct vhost_user_header wrong = { 99, 7, 4000 };
 	char path[USOCK_PATH_MAX], device[80];
 
 	(void)state;

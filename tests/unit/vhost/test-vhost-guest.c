@@ -26,7 +26,7 @@
 
 static const struct frontend_play linux_guest = { .kind = FRONTEND_QEMU_10,
 						  .num = 64,
-						  .want = F_EVENT_IDX };
+						  .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) };
 static const struct frontend_play old_guest = { .kind = FRONTEND_QEMU_7, .num = 64 };
 
 static void key(struct stand *stand, uint16_t code, int value)
@@ -227,9 +227,10 @@ static void storm_without_buffers(void **state)
 /* What waits is given in the order of the buffers, two by two. */
 static void few_buffers_at_a_time(void **state)
 {
-	static const struct frontend_play two = {
-		.kind = FRONTEND_QEMU_10, .num = 64, .want = F_EVENT_IDX, .buffers = 2
-	};
+	static const struct frontend_play two = { .kind = FRONTEND_QEMU_10,
+						  .num = 64,
+						  .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX),
+						  .buffers = 2 };
 	struct stand *stand = *state;
 	struct frontend *fe = &stand->fe;
 
@@ -317,7 +318,7 @@ static void ring_of_two(void **state)
 {
 	static const struct frontend_play two = { .kind = FRONTEND_QEMU_10,
 						  .num = 2,
-						  .want = F_EVENT_IDX };
+						  .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) };
 	struct stand *stand = *state;
 
 	stand_begin(stand, &two);
@@ -685,9 +686,9 @@ static void found_again_by_one_that_lost_count(void **state)
 
 static void enable(struct frontend *fe, unsigned ring, unsigned on)
 {
-	struct vhost_state state = { ring, on };
+	struct vhost_vring_state state = { ring, on };
 
-	frontend_tell(fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+	frontend_tell(fe, VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
 }
 
 static void disabled_ring_gets_nothing(void **state)
@@ -767,7 +768,7 @@ static void freed_in_the_middle(void **state)
 
 static void set_fd(struct frontend *fe, uint32_t request, unsigned ring, int fd)
 {
-	uint64_t value = ring | (fd < 0 ? VHOST_NO_FD : 0);
+	uint64_t value = ring | (fd < 0 ? VHOST_USER_VRING_NOFD_MASK : 0);
 
 	frontend_tell(fe, request, &value, sizeof(value), &fd, fd >= 0);
 }
@@ -784,7 +785,7 @@ static void call_replaced_while_it_runs(void **state)
 	stand_begin(stand, &linux_guest);
 	old = ring->call;
 	ring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	set_fd(fe, VHOST_SET_VRING_CALL, EVENTQ, ring->call);
+	set_fd(fe, VHOST_USER_SET_VRING_CALL, EVENTQ, ring->call);
 	frontend_sync(fe);
 	assert_int_equal(guest_calls(fe, EVENTQ), 1);
 	(void)!read(old, &calls, sizeof(calls));
@@ -799,12 +800,12 @@ static void no_call_descriptor(void **state)
 	struct frontend *fe = &stand->fe;
 
 	stand_begin(stand, &old_guest);
-	set_fd(fe, VHOST_SET_VRING_CALL, EVENTQ, -1);
+	set_fd(fe, VHOST_USER_SET_VRING_CALL, EVENTQ, -1);
 	frontend_sync(fe);
 	guest_mute(fe, EVENTQ, true);
 	fe->ring[EVENTQ].vring.avail->flags = 0;
 	stand_delivers(stand, DEVICE, fe);
-	set_fd(fe, VHOST_SET_VRING_CALL, EVENTQ, fe->ring[EVENTQ].call);
+	set_fd(fe, VHOST_USER_SET_VRING_CALL, EVENTQ, fe->ring[EVENTQ].call);
 	frontend_sync(fe);
 	guest_calls(fe, EVENTQ);
 	guest_mute(fe, EVENTQ, false);
@@ -821,7 +822,7 @@ static void kick_replaced_while_it_runs(void **state)
 	begin_starved(stand, &linux_guest);
 	close(ring->kick);
 	ring->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	set_fd(fe, VHOST_SET_VRING_KICK, EVENTQ, ring->kick);
+	set_fd(fe, VHOST_USER_SET_VRING_KICK, EVENTQ, ring->kick);
 	frontend_sync(fe);
 	key(stand, KEY_A, 1);
 	backend_sync(&stand->backend);
@@ -839,7 +840,7 @@ static void memory_sent_again_while_it_runs(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		const int memfds[] = { fe->memfd, fe->memfd };
 
-		frontend_tell(fe, VHOST_SET_MEM_TABLE, &fe->memory,
+		frontend_tell(fe, VHOST_USER_SET_MEM_TABLE, &fe->memory,
 			      8 + fe->memory.n * sizeof(fe->memory.region[0]), memfds,
 			      fe->memory.n);
 		stand_delivers(stand, DEVICE, fe);
@@ -935,14 +936,17 @@ static void leds_outlive_a_pause(void **state)
 /* --- everything at once ------------------------------------------------------------------ */
 
 static const struct frontend_play plays[] = {
-	{ .kind = FRONTEND_QEMU_10, .num = 64, .want = F_EVENT_IDX },
+	{ .kind = FRONTEND_QEMU_10, .num = 64, .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) },
 	{ .kind = FRONTEND_QEMU_7,
 	  .num = 64,
-	  .want = F_EVENT_IDX | F_INDIRECT,
+	  .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC),
 	  .layout = GUEST_INDIRECT },
 	{ .kind = FRONTEND_QEMU_7, .num = 16, .layout = GUEST_SPLIT },
 	{ .kind = FRONTEND_QEMU_10, .num = 4 },
-	{ .kind = FRONTEND_MIDSESSION, .num = 256, .want = F_EVENT_IDX, .buffers = 5 },
+	{ .kind = FRONTEND_MIDSESSION,
+	  .num = 256,
+	  .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX),
+	  .buffers = 5 },
 };
 
 /* What may wait without an overflow; what the walk keeps below. */

@@ -42,7 +42,8 @@ struct hostile {
 
 static const struct frontend_play victim = { .kind = FRONTEND_QEMU_7,
 					     .num = 64,
-					     .want = F_EVENT_IDX | F_INDIRECT };
+					     .want = BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+						     BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) };
 
 static void begin(struct stand *stand)
 {
@@ -98,14 +99,15 @@ static void type(struct stand *stand)
 static void lie(struct stand *stand, uint32_t request, const void *payload, size_t size,
 		const int *fds, unsigned n)
 {
-	if (frontend_message(&stand->fe, request, VHOST_NEED_REPLY, payload, size, fds, n))
+	if (frontend_message(&stand->fe, request, VHOST_USER_NEED_REPLY_MASK, payload, size, fds,
+			     n))
 		frontend_expect_refused(&stand->fe);
 	again(stand);
 }
 
 static void lie_state(struct stand *stand, uint32_t request, uint32_t index, uint32_t num)
 {
-	struct vhost_state state = { index, num };
+	struct vhost_vring_state state = { index, num };
 
 	lie(stand, request, &state, sizeof(state), NULL, 0);
 }
@@ -120,22 +122,22 @@ static void say(struct frontend *fe, uint32_t request, const void *payload, size
 /* Waits until all that was said was done: by the answer to a question, or by the end. */
 static void await_said(struct frontend *fe)
 {
-	const struct vhost_config config = { .size = 1 };
-	struct vhost_header header;
+	const struct vhost_user_config config = { .size = 1 };
+	struct vhost_user_header header;
 	uint8_t payload[4096];
 
-	say(fe, VHOST_GET_CONFIG, &config, 13, NULL, 0);
+	say(fe, VHOST_USER_GET_CONFIG, &config, 13, NULL, 0);
 	while (frontend_read(fe, &header, sizeof(header)) && header.size <= sizeof(payload) &&
-	       frontend_read(fe, payload, header.size) && header.request != VHOST_GET_CONFIG)
+	       frontend_read(fe, payload, header.size) && header.request != VHOST_USER_GET_CONFIG)
 		;
 }
 
 static void version_is_checked(struct stand *stand)
 {
 	for (uint32_t version = 0; version < 4; version++) {
-		struct vhost_header header = { VHOST_GET_FEATURES, version, 0 };
+		struct vhost_user_header header = { VHOST_USER_GET_FEATURES, version, 0 };
 
-		if (version == VHOST_VERSION)
+		if (version == VHOST_USER_VERSION)
 			continue;
 		if (frontend_write(&stand->fe, &header, sizeof(header), NULL, 0))
 			frontend_expect_closed(&stand->fe);
@@ -146,7 +148,8 @@ static void version_is_checked(struct stand *stand)
 static void reserved_flags_are_refused(struct stand *stand)
 {
 	for (unsigned bit = 4; bit < 32; bit += 9) {
-		struct vhost_header header = { VHOST_SET_OWNER, VHOST_VERSION | 1U << bit, 0 };
+		struct vhost_user_header header = { VHOST_USER_SET_OWNER,
+						    VHOST_USER_VERSION | 1U << bit, 0 };
 
 		if (frontend_write(&stand->fe, &header, sizeof(header), NULL, 0))
 			frontend_expect_closed(&stand->fe);
@@ -158,7 +161,8 @@ static void answer_that_nobody_asked_for(struct stand *stand)
 {
 	uint64_t value = 0;
 
-	if (frontend_message(&stand->fe, VHOST_GET_FEATURES, VHOST_REPLY, &value, 8, NULL, 0))
+	if (frontend_message(&stand->fe, VHOST_USER_GET_FEATURES, VHOST_USER_REPLY_MASK, &value, 8,
+			     NULL, 0))
 		frontend_expect_closed(&stand->fe);
 }
 
@@ -170,7 +174,8 @@ static void message_size_is_bounded(struct stand *stand)
 
 	memset(payload, 0x5a, sizeof(payload));
 	for (unsigned i = 0; i < ARRAY_SIZE(too_long); i++) {
-		struct vhost_header header = { VHOST_SET_CONFIG, VHOST_VERSION, too_long[i] };
+		struct vhost_user_header header = { VHOST_USER_SET_CONFIG, VHOST_USER_VERSION,
+						    too_long[i] };
 
 		if (frontend_write(&stand->fe, &header, sizeof(header), NULL, 0))
 			send(stand->fe.sock, payload, sizeof(payload), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -183,17 +188,17 @@ static const struct {
 	uint32_t request;
 	size_t size;
 } sizes[] = {
-	{ VHOST_GET_FEATURES, 0 },
-	{ VHOST_SET_FEATURES, 8 },
-	{ VHOST_SET_OWNER, 0 },
-	{ VHOST_SET_VRING_NUM, 8 },
-	{ VHOST_SET_VRING_ADDR, 40 },
-	{ VHOST_SET_VRING_BASE, 8 },
-	{ VHOST_GET_VRING_BASE, 8 },
-	{ VHOST_GET_PROTOCOL_FEATURES, 0 },
-	{ VHOST_SET_PROTOCOL_FEATURES, 8 },
-	{ VHOST_GET_QUEUE_NUM, 0 },
-	{ VHOST_SET_VRING_ENABLE, 8 },
+	{ VHOST_USER_GET_FEATURES, 0 },
+	{ VHOST_USER_SET_FEATURES, 8 },
+	{ VHOST_USER_SET_OWNER, 0 },
+	{ VHOST_USER_SET_VRING_NUM, 8 },
+	{ VHOST_USER_SET_VRING_ADDR, 40 },
+	{ VHOST_USER_SET_VRING_BASE, 8 },
+	{ VHOST_USER_GET_VRING_BASE, 8 },
+	{ VHOST_USER_GET_PROTOCOL_FEATURES, 0 },
+	{ VHOST_USER_SET_PROTOCOL_FEATURES, 8 },
+	{ VHOST_USER_GET_QUEUE_NUM, 0 },
+	{ VHOST_USER_SET_VRING_ENABLE, 8 },
 };
 
 static void payload_is_not_too_short(struct stand *stand)
@@ -238,7 +243,7 @@ static void unknown_request_is_refused(struct stand *stand)
 
 static void half_a_header_is_not_waited_for(struct stand *stand)
 {
-	const struct vhost_header header = { VHOST_GET_FEATURES, VHOST_VERSION, 0 };
+	const struct vhost_user_header header = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0 };
 
 	frontend_write(&stand->fe, &header, 5, NULL, 0);
 	backend_expect_idle(&stand->backend);
@@ -249,9 +254,9 @@ static void half_a_header_is_not_waited_for(struct stand *stand)
 static void half_a_payload_is_not_waited_for(struct stand *stand)
 {
 	const struct {
-		struct vhost_header header;
+		struct vhost_user_header header;
 		uint32_t half;
-	} message = { { VHOST_SET_FEATURES, VHOST_VERSION, 8 }, 0 };
+	} message = { { VHOST_USER_SET_FEATURES, VHOST_USER_VERSION, 8 }, 0 };
 
 	frontend_write(&stand->fe, &message, sizeof(message), NULL, 0);
 	backend_expect_idle(&stand->backend);
@@ -262,7 +267,7 @@ static void half_a_payload_is_not_waited_for(struct stand *stand)
 /* A second for all of a message, and not for each byte: this one would take an hour. */
 static void trickle_is_not_waited_for(struct stand *stand)
 {
-	const struct vhost_header header = { VHOST_SET_CONFIG, VHOST_VERSION, 4096 };
+	const struct vhost_user_header header = { VHOST_USER_SET_CONFIG, VHOST_USER_VERSION, 4096 };
 	struct pollfd closed = { .fd = stand->fe.sock, .events = POLLIN };
 	unsigned sent = 0;
 
@@ -276,7 +281,7 @@ static void trickle_is_not_waited_for(struct stand *stand)
 
 static void half_a_message_and_gone(struct stand *stand)
 {
-	const struct vhost_header header = { VHOST_SET_FEATURES, VHOST_VERSION, 8 };
+	const struct vhost_user_header header = { VHOST_USER_SET_FEATURES, VHOST_USER_VERSION, 8 };
 
 	for (unsigned size = 1; size <= sizeof(header); size++) {
 		frontend_write(&stand->fe, &header, size, NULL, 0);
@@ -288,9 +293,9 @@ static void half_a_message_and_gone(struct stand *stand)
 static void message_in_single_bytes(struct stand *stand)
 {
 	const struct {
-		struct vhost_header header;
-		struct vhost_state state;
-	} message = { { VHOST_GET_VRING_BASE, VHOST_VERSION, 8 }, { EVENTQ, 0 } };
+		struct vhost_user_header header;
+		struct vhost_vring_state state;
+	} message = { { VHOST_USER_GET_VRING_BASE, VHOST_USER_VERSION, 8 }, { EVENTQ, 0 } };
 	uint8_t answer[20];
 
 	for (unsigned i = 0; i < sizeof(message); i++) {
@@ -306,7 +311,7 @@ static void message_in_single_bytes(struct stand *stand)
  */
 static void each_message_has_its_own_time(struct stand *stand)
 {
-	const struct vhost_header message = { VHOST_SET_OWNER, VHOST_VERSION, 0 };
+	const struct vhost_user_header message = { VHOST_USER_SET_OWNER, VHOST_USER_VERSION, 0 };
 	const uint8_t *bytes = (const uint8_t *)&message;
 	uint8_t turned[sizeof(message)];
 	struct pollfd closed = { .fd = stand->fe.sock, .events = POLLIN };
@@ -330,11 +335,12 @@ static void each_message_has_its_own_time(struct stand *stand)
 
 static void messages_in_one_piece(struct stand *stand)
 {
-	struct vhost_header headers[100];
+	struct vhost_user_header headers[100];
 	uint8_t answer[20];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(headers); i++)
-		headers[i] = (struct vhost_header){ VHOST_GET_FEATURES, VHOST_VERSION, 0 };
+		headers[i] = (struct vhost_user_header){ VHOST_USER_GET_FEATURES,
+							 VHOST_USER_VERSION, 0 };
 	assert_true(frontend_write(&stand->fe, headers, sizeof(headers), NULL, 0));
 	for (unsigned i = 0; i < ARRAY_SIZE(headers); i++)
 		assert_true(frontend_read(&stand->fe, answer, sizeof(answer)));
@@ -351,9 +357,9 @@ static void silent_peer(struct stand *stand)
 static void flood(struct stand *stand, uint32_t request, const void *payload, size_t size)
 {
 	struct {
-		struct vhost_header header;
+		struct vhost_user_header header;
 		uint8_t payload[160];
-	} message = { .header = { request, VHOST_VERSION, (uint32_t)size } };
+	} message = { .header = { request, VHOST_USER_VERSION, (uint32_t)size } };
 	ssize_t sent = 0;
 
 	if (size)
@@ -371,23 +377,24 @@ static void flood(struct stand *stand, uint32_t request, const void *payload, si
 
 static void peer_that_does_not_read(struct stand *stand)
 {
-	flood(stand, VHOST_GET_FEATURES, NULL, 0);
+	flood(stand, VHOST_USER_GET_FEATURES, NULL, 0);
 }
 
 static void peer_that_does_not_read_its_config(struct stand *stand)
 {
-	const struct vhost_config config = { .size = VHOST_CONFIG_SIZE };
+	const struct vhost_user_config config = { .size = VHOST_CONFIG_SIZE };
 
-	flood(stand, VHOST_GET_CONFIG, &config, sizeof(config));
+	flood(stand, VHOST_USER_GET_CONFIG, &config, sizeof(config));
 }
 
 static void flood_of_messages(struct stand *stand)
 {
-	const uint64_t features = F_VERSION_1 | F_PROTOCOL_FEATURES;
+	const uint64_t features =
+		BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES);
 
 	for (unsigned i = 0; i < 20000; i++) {
-		assert_true(
-			frontend_message(&stand->fe, VHOST_SET_FEATURES, 0, &features, 8, NULL, 0));
+		assert_true(frontend_message(&stand->fe, VHOST_USER_SET_FEATURES, 0, &features, 8,
+					     NULL, 0));
 		if (i % 500 == 0)
 			stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
 	}
@@ -467,43 +474,46 @@ static void random_message(struct frontend *fe, uint64_t *random)
 {
 	const struct frontend_ring *ring = &fe->ring[xorshift(random) % RINGS];
 	uint32_t index = xorshift(random) % 16 ? xorshift(random) % RINGS : xorshift(random);
-	struct vhost_state state = { index, 1U << xorshift(random) % 17 };
-	struct vhost_addr addr = { .index = index,
-				   .desc = frontend_user(fe, ring->vring.desc),
-				   .avail = frontend_user(fe, ring->vring.avail),
-				   .used = frontend_user(fe, ring->vring.used) };
-	uint64_t word = xorshift(random) % 4 ? index & 0xff : (index & 0xff) | VHOST_NO_FD;
+	struct vhost_vring_state state = { index, 1U << xorshift(random) % 17 };
+	struct vhost_vring_addr addr = { .index = index,
+					 .desc_user_addr = frontend_user(fe, ring->vring.desc),
+					 .avail_user_addr = frontend_user(fe, ring->vring.avail),
+					 .used_user_addr = frontend_user(fe, ring->vring.used) };
+	uint64_t word =
+		xorshift(random) % 4 ? index & 0xff : (index & 0xff) | VHOST_USER_VRING_NOFD_MASK;
 	int fds[] = { fe->memfd, fe->memfd }, event = fe->ring[EVENTQ].err;
 	size_t table = 8 + fe->memory.n * sizeof(fe->memory.region[0]);
 
 	switch (xorshift(random) % 12) {
 	case 0:
-		say(fe, VHOST_SET_VRING_NUM, &state, sizeof(state), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_NUM, &state, sizeof(state), NULL, 0);
 		break;
 	case 1:
-		say(fe, VHOST_SET_VRING_BASE, &state, sizeof(state), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_BASE, &state, sizeof(state), NULL, 0);
 		break;
 	case 2:
 	case 3:
 		state.num &= 1;
-		say(fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
 		break;
 	case 4:
 	case 5:
-		say(fe, VHOST_SET_MEM_TABLE, &fe->memory, table, fds, fe->memory.n);
+		say(fe, VHOST_USER_SET_MEM_TABLE, &fe->memory, table, fds, fe->memory.n);
 		break;
 	case 6:
-		say(fe, VHOST_GET_VRING_BASE, &state, sizeof(state), NULL, 0);
+		say(fe, VHOST_USER_GET_VRING_BASE, &state, sizeof(state), NULL, 0);
 		break;
 	case 7:
 	case 8:
-		say(fe, VHOST_SET_VRING_KICK, &word, sizeof(word), &event, !(word & VHOST_NO_FD));
+		say(fe, VHOST_USER_SET_VRING_KICK, &word, sizeof(word), &event,
+		    !(word & VHOST_USER_VRING_NOFD_MASK));
 		break;
 	case 9:
-		say(fe, VHOST_SET_VRING_CALL, &word, sizeof(word), &event, !(word & VHOST_NO_FD));
+		say(fe, VHOST_USER_SET_VRING_CALL, &word, sizeof(word), &event,
+		    !(word & VHOST_USER_VRING_NOFD_MASK));
 		break;
 	default:
-		say(fe, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 		break;
 	}
 }
@@ -562,32 +572,32 @@ static void more_fds_than_there_is_room_for(struct stand *stand)
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
 		for (unsigned k = 0; k < ARRAY_SIZE(fds); k++)
 			fds[k] = stand->fe.memfd;
-		lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, counts[i]);
+		lie(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, counts[i]);
 	}
 }
 
 /* As many as there is room for would do; one more came, and the kernel has cut it off. */
 static void fds_that_were_cut_off(struct stand *stand)
 {
-	struct vhost_memory memory = { .n = 8 };
+	struct vhost_user_memory memory = { .n = 8 };
 	int fds[9];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = stand->fe.memfd;
 	for (unsigned i = 0; i < memory.n; i++)
-		memory.region[i] = (struct vhost_region){ i * 4096UL, 4096, i * 8192UL, 0 };
-	assert_true(
-		frontend_message(&stand->fe, VHOST_SET_MEM_TABLE, 0, &memory, 8 + 8 * 32, fds, 8));
+		memory.region[i] = (struct vhost_user_region){ i * 4096UL, 4096, i * 8192UL, 0 };
+	assert_true(frontend_message(&stand->fe, VHOST_USER_SET_MEM_TABLE, 0, &memory, 8 + 8 * 32,
+				     fds, 8));
 	frontend_sync(&stand->fe);
-	lie(stand, VHOST_SET_MEM_TABLE, &memory, 8 + 8 * 32, fds, 9);
+	lie(stand, VHOST_USER_SET_MEM_TABLE, &memory, 8 + 8 * 32, fds, 9);
 }
 
 static void fds_with_every_byte(struct stand *stand)
 {
 	const struct {
-		struct vhost_header header;
+		struct vhost_user_header header;
 		uint64_t value;
-	} message = { { VHOST_SET_VRING_CALL, VHOST_VERSION, 8 }, 0 };
+	} message = { { VHOST_USER_SET_VRING_CALL, VHOST_USER_VERSION, 8 }, 0 };
 
 	for (unsigned round = 0; round < 20; round++) {
 		int fds[] = { stand->fe.memfd, stand->fe.memfd };
@@ -604,8 +614,8 @@ static void fds_with_every_byte(struct stand *stand)
 
 static void missing_fd_is_refused(struct stand *stand)
 {
-	static const uint32_t requests[] = { VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
-					     VHOST_SET_VRING_ERR };
+	static const uint32_t requests[] = { VHOST_USER_SET_VRING_KICK, VHOST_USER_SET_VRING_CALL,
+					     VHOST_USER_SET_VRING_ERR };
 	const uint64_t ring = EVENTQ;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(requests); i++)
@@ -614,9 +624,9 @@ static void missing_fd_is_refused(struct stand *stand)
 
 static void fd_and_no_fd_at_once(struct stand *stand)
 {
-	const uint64_t word = EVENTQ | VHOST_NO_FD;
+	const uint64_t word = EVENTQ | VHOST_USER_VRING_NOFD_MASK;
 
-	lie(stand, VHOST_SET_VRING_CALL, &word, sizeof(word), &stand->fe.memfd, 1);
+	lie(stand, VHOST_USER_SET_VRING_CALL, &word, sizeof(word), &stand->fe.memfd, 1);
 }
 
 static void repeated(struct stand *stand, uint32_t request)
@@ -633,17 +643,17 @@ static void repeated(struct stand *stand, uint32_t request)
 
 static void kick_repeated_leaks_nothing(struct stand *stand)
 {
-	repeated(stand, VHOST_SET_VRING_KICK);
+	repeated(stand, VHOST_USER_SET_VRING_KICK);
 }
 
 static void call_repeated_leaks_nothing(struct stand *stand)
 {
-	repeated(stand, VHOST_SET_VRING_CALL);
+	repeated(stand, VHOST_USER_SET_VRING_CALL);
 }
 
 static void err_repeated_leaks_nothing(struct stand *stand)
 {
-	repeated(stand, VHOST_SET_VRING_ERR);
+	repeated(stand, VHOST_USER_SET_VRING_ERR);
 }
 
 /* Something of every kind that is no eventfd; one end of what has two is gone. */
@@ -698,7 +708,7 @@ static bool can_signal(unsigned kind)
 static void expect_acknowledged(struct frontend *fe)
 {
 	struct {
-		struct vhost_header header;
+		struct vhost_user_header header;
 		uint32_t status[2];
 	} answer;
 
@@ -712,7 +722,8 @@ static void set_odd(struct stand *stand, uint32_t request, unsigned kind)
 	const uint64_t ring = EVENTQ;
 
 	assert_true(fd >= 0);
-	frontend_message(&stand->fe, request, VHOST_NEED_REPLY, &ring, sizeof(ring), &fd, 1);
+	frontend_message(&stand->fe, request, VHOST_USER_NEED_REPLY_MASK, &ring, sizeof(ring), &fd,
+			 1);
 	if (can_signal(kind))
 		expect_acknowledged(&stand->fe);
 	else
@@ -727,13 +738,13 @@ static void set_odd(struct stand *stand, uint32_t request, unsigned kind)
 static void kick_of_any_kind(struct stand *stand)
 {
 	for (unsigned kind = 0; kind < ODD_FDS; kind++)
-		set_odd(stand, VHOST_SET_VRING_KICK, kind);
+		set_odd(stand, VHOST_USER_SET_VRING_KICK, kind);
 }
 
 static void call_of_any_kind(struct stand *stand)
 {
 	for (unsigned kind = 0; kind < ODD_FDS; kind++)
-		set_odd(stand, VHOST_SET_VRING_CALL, kind);
+		set_odd(stand, VHOST_USER_SET_VRING_CALL, kind);
 }
 
 /* A ring that breaks tells through it. */
@@ -743,7 +754,8 @@ static void err_of_any_kind(struct stand *stand)
 		autoclose int fd = odd_fd(kind);
 		const uint64_t ring = EVENTQ;
 
-		frontend_message(&stand->fe, VHOST_SET_VRING_ERR, 0, &ring, sizeof(ring), &fd, 1);
+		frontend_message(&stand->fe, VHOST_USER_SET_VRING_ERR, 0, &ring, sizeof(ring), &fd,
+				 1);
 		stand->fe.ring[EVENTQ].vring.avail->idx = 0x7000;
 		type(stand);
 		backend_sync(&stand->backend);
@@ -785,7 +797,7 @@ static void stuck_memory_is_not_waited_for(struct stand *stand)
 {
 	static const unsigned counts[] = { 2, 8, 200 };
 
-	hand_over_stuck(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, counts,
+	hand_over_stuck(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, counts,
 			ARRAY_SIZE(counts));
 }
 
@@ -794,7 +806,7 @@ static void stuck_kick_call_and_err_are_not_waited_for(struct stand *stand)
 	static const unsigned one = 1;
 	const uint64_t ring = EVENTQ;
 
-	for (uint32_t r = VHOST_SET_VRING_KICK; r <= VHOST_SET_VRING_ERR; r++)
+	for (uint32_t r = VHOST_USER_SET_VRING_KICK; r <= VHOST_USER_SET_VRING_ERR; r++)
 		hand_over_stuck(stand, r, &ring, sizeof(ring), &one, 1);
 }
 
@@ -802,9 +814,9 @@ static void stuck_kick_call_and_err_are_not_waited_for(struct stand *stand)
 static void stuck_and_unexpected_is_not_waited_for(struct stand *stand)
 {
 	static const unsigned one = 1;
-	const uint64_t features = F_VERSION_1;
+	const uint64_t features = BIT_ULL(VIRTIO_F_VERSION_1);
 
-	hand_over_stuck(stand, VHOST_SET_FEATURES, &features, sizeof(features), &one, 1);
+	hand_over_stuck(stand, VHOST_USER_SET_FEATURES, &features, sizeof(features), &one, 1);
 	hand_over_stuck(stand, 100, NULL, 0, &one, 1);
 }
 
@@ -816,7 +828,8 @@ static void stuck_err_is_not_waited_for(struct stand *stand)
 
 	if (!stuck_make(&stuck, STUCK_PIPE))
 		skip();
-	frontend_message(&stand->fe, VHOST_SET_VRING_ERR, 0, &ring, sizeof(ring), &stuck.fd, 1);
+	frontend_message(&stand->fe, VHOST_USER_SET_VRING_ERR, 0, &ring, sizeof(ring), &stuck.fd,
+			 1);
 	stand->fe.ring[EVENTQ].vring.avail->idx = 0x7000;
 	type(stand);
 	backend_await_up(&stand->backend, DEVICE, false);
@@ -839,7 +852,7 @@ static void settle(struct stand *stand)
  */
 static void stuck_and_unread_is_not_waited_for(struct stand *stand)
 {
-	const struct vhost_header wrong = { VHOST_SET_OWNER, 7, 0 };
+	const struct vhost_user_header wrong = { VHOST_USER_SET_OWNER, 7, 0 };
 
 	for (unsigned kind = STUCK_SOCKET; kind < STUCK_KINDS; kind++) {
 		struct stuck stuck;
@@ -981,7 +994,7 @@ static void kick_semaphore_keeps_nobody_busy(struct stand *stand)
 	const uint64_t most = UINT64_MAX - 1, ring = EVENTQ;
 
 	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
-	frontend_message(&stand->fe, VHOST_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
+	frontend_message(&stand->fe, VHOST_USER_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
 	await_said(&stand->fe);
 	backend_expect_idle(&stand->backend);
 }
@@ -994,7 +1007,7 @@ static void kick_timer_keeps_nobody_busy(struct stand *stand)
 	const uint64_t ring = EVENTQ;
 
 	assert_int_equal(timerfd_settime(fd, 0, &always, NULL), 0);
-	frontend_message(&stand->fe, VHOST_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
+	frontend_message(&stand->fe, VHOST_USER_SET_VRING_KICK, 0, &ring, sizeof(ring), &fd, 1);
 	await_said(&stand->fe);
 	backend_expect_idle(&stand->backend);
 }
@@ -1020,36 +1033,36 @@ static void queue_index_is_bounded(struct stand *stand, uint32_t request)
 
 static void queue_index_of_num_is_bounded(struct stand *stand)
 {
-	queue_index_is_bounded(stand, VHOST_SET_VRING_NUM);
+	queue_index_is_bounded(stand, VHOST_USER_SET_VRING_NUM);
 }
 
 static void queue_index_of_base_is_bounded(struct stand *stand)
 {
-	queue_index_is_bounded(stand, VHOST_SET_VRING_BASE);
+	queue_index_is_bounded(stand, VHOST_USER_SET_VRING_BASE);
 }
 
 static void queue_index_of_get_base_is_bounded(struct stand *stand)
 {
-	queue_index_is_bounded(stand, VHOST_GET_VRING_BASE);
+	queue_index_is_bounded(stand, VHOST_USER_GET_VRING_BASE);
 }
 
 static void queue_index_of_enable_is_bounded(struct stand *stand)
 {
-	queue_index_is_bounded(stand, VHOST_SET_VRING_ENABLE);
+	queue_index_is_bounded(stand, VHOST_USER_SET_VRING_ENABLE);
 }
 
 static void queue_index_of_addr_is_bounded(struct stand *stand)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(bad_indices); i++) {
-		struct vhost_addr addr = { .index = bad_indices[i] };
+		struct vhost_vring_addr addr = { .index = bad_indices[i] };
 
-		lie(stand, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+		lie(stand, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 	}
 }
 
 static void queue_index_of_eventfds_is_bounded(struct stand *stand)
 {
-	for (uint32_t r = VHOST_SET_VRING_KICK; r <= VHOST_SET_VRING_ERR; r++) {
+	for (uint32_t r = VHOST_USER_SET_VRING_KICK; r <= VHOST_USER_SET_VRING_ERR; r++) {
 		for (unsigned i = 0; i < 3; i++) {
 			autoclose int fd = eventfd(0, EFD_CLOEXEC);
 			uint64_t ring = bad_indices[i];
@@ -1064,33 +1077,35 @@ static void queue_size_is_a_power_of_two(struct stand *stand)
 	static const uint32_t nums[] = { 0, 3, 5, 100, 32769, 65536, 0x10040, 0x80000000, ~0U };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(nums); i++)
-		lie_state(stand, VHOST_SET_VRING_NUM, EVENTQ, nums[i]);
+		lie_state(stand, VHOST_USER_SET_VRING_NUM, EVENTQ, nums[i]);
 }
 
 static void queue_size_stays_while_it_runs(struct stand *stand)
 {
-	lie_state(stand, VHOST_SET_VRING_NUM, EVENTQ, 32768);
-	lie_state(stand, VHOST_SET_VRING_NUM, STATUSQ, 2);
+	lie_state(stand, VHOST_USER_SET_VRING_NUM, EVENTQ, 32768);
+	lie_state(stand, VHOST_USER_SET_VRING_NUM, STATUSQ, 2);
 }
 
 /* The start of QEMU 7.2 with one thing that is a lie; it may be refused at any point. */
 struct start {
 	uint64_t features;
-	struct vhost_addr addr[RINGS];
+	struct vhost_vring_addr addr[RINGS];
 	uint32_t num, base;
 	bool no_memory, no_kick, no_enable;
 };
 
 static struct start honest_start(const struct frontend *fe)
 {
-	struct start start = { .features = F_VERSION_1 | F_PROTOCOL_FEATURES, .num = fe->play.num };
+	struct start start = { .features = BIT_ULL(VIRTIO_F_VERSION_1) |
+					   BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES),
+			       .num = fe->play.num };
 
 	for (unsigned i = 0; i < RINGS; i++)
-		start.addr[i] = (struct vhost_addr){
+		start.addr[i] = (struct vhost_vring_addr){
 			.index = i,
-			.desc = frontend_user(fe, fe->ring[i].vring.desc),
-			.avail = frontend_user(fe, fe->ring[i].vring.avail),
-			.used = frontend_user(fe, fe->ring[i].vring.used),
+			.desc_user_addr = frontend_user(fe, fe->ring[i].vring.desc),
+			.avail_user_addr = frontend_user(fe, fe->ring[i].vring.avail),
+			.used_user_addr = frontend_user(fe, fe->ring[i].vring.used),
 		};
 	return start;
 }
@@ -1099,37 +1114,40 @@ static struct start honest_start(const struct frontend *fe)
 static void addresses_stay_while_it_runs(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
-	struct vhost_addr addr = start.addr[STATUSQ];
+	struct vhost_vring_addr addr = start.addr[STATUSQ];
 
 	addr.index = EVENTQ;
-	lie(stand, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
+	lie(stand, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 }
 
 static void base_stays_while_it_runs(struct stand *stand)
 {
-	lie_state(stand, VHOST_SET_VRING_BASE, EVENTQ, 7);
+	lie_state(stand, VHOST_USER_SET_VRING_BASE, EVENTQ, 7);
 }
 
 static void start_lying(struct frontend *fe, const struct start *start)
 {
 	const int fds[] = { fe->memfd, fe->memfd };
 
-	say(fe, VHOST_SET_FEATURES, &start->features, 8, NULL, 0);
+	say(fe, VHOST_USER_SET_FEATURES, &start->features, 8, NULL, 0);
 	if (!start->no_memory)
-		say(fe, VHOST_SET_MEM_TABLE, &fe->memory, 8 + fe->memory.n * 32, fds, fe->memory.n);
+		say(fe, VHOST_USER_SET_MEM_TABLE, &fe->memory, 8 + fe->memory.n * 32, fds,
+		    fe->memory.n);
 	for (uint32_t i = 0; i < RINGS; i++) {
-		struct vhost_state num = { i, start->num }, base = { i, start->base };
-		struct vhost_state enable = { i, 1 };
+		struct vhost_vring_state num = { i, start->num }, base = { i, start->base };
+		struct vhost_vring_state enable = { i, 1 };
 		uint64_t word = i;
 
 		fe->ring[i].kick = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-		say(fe, VHOST_SET_VRING_NUM, &num, sizeof(num), NULL, 0);
-		say(fe, VHOST_SET_VRING_BASE, &base, sizeof(base), NULL, 0);
-		say(fe, VHOST_SET_VRING_ADDR, &start->addr[i], sizeof(start->addr[i]), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_NUM, &num, sizeof(num), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_BASE, &base, sizeof(base), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_ADDR, &start->addr[i], sizeof(start->addr[i]), NULL,
+		    0);
 		if (!start->no_kick)
-			say(fe, VHOST_SET_VRING_KICK, &word, sizeof(word), &fe->ring[i].kick, 1);
+			say(fe, VHOST_USER_SET_VRING_KICK, &word, sizeof(word), &fe->ring[i].kick,
+			    1);
 		if (!start->no_enable)
-			say(fe, VHOST_SET_VRING_ENABLE, &enable, sizeof(enable), NULL, 0);
+			say(fe, VHOST_USER_SET_VRING_ENABLE, &enable, sizeof(enable), NULL, 0);
 	}
 }
 
@@ -1156,7 +1174,7 @@ static void start_without_protocol_features(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
 
-	start.features = F_VERSION_1;
+	start.features = BIT_ULL(VIRTIO_F_VERSION_1);
 	start.no_enable = true;
 	start_lying(&stand->fe, &start);
 	await_said(&stand->fe);
@@ -1167,7 +1185,7 @@ static void packed_ring_is_refused(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
 
-	start.features |= F_RING_PACKED;
+	start.features |= BIT_ULL(VIRTIO_F_RING_PACKED);
 	never_up(stand, &start);
 }
 
@@ -1175,7 +1193,7 @@ static void iommu_is_refused(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
 
-	start.features |= F_ACCESS_PLATFORM;
+	start.features |= BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
 	never_up(stand, &start);
 }
 
@@ -1184,8 +1202,9 @@ static void bad_address(struct stand *stand, uint64_t address)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		struct start start = honest_start(&stand->fe);
-		uint64_t *const field[] = { &start.addr[EVENTQ].desc, &start.addr[EVENTQ].avail,
-					    &start.addr[EVENTQ].used };
+		__u64 *const field[] = { &start.addr[EVENTQ].desc_user_addr,
+					 &start.addr[EVENTQ].avail_user_addr,
+					 &start.addr[EVENTQ].used_user_addr };
 
 		*field[i] = address;
 		never_up(stand, &start);
@@ -1194,7 +1213,7 @@ static void bad_address(struct stand *stand, uint64_t address)
 
 static void ring_addresses_are_mapped(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 
 	bad_address(stand, 0);
 	bad_address(stand, region[0].user - 4096);
@@ -1206,7 +1225,7 @@ static void ring_addresses_are_mapped(struct stand *stand)
 
 static void ring_is_mapped_to_its_end(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 
 	bad_address(stand, region[0].user + region[0].size - 16);
 	bad_address(stand, region[1].user + region[1].size - 128);
@@ -1224,13 +1243,13 @@ static void ring_addresses_are_aligned(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
 
-	start.addr[EVENTQ].desc += 8;
+	start.addr[EVENTQ].desc_user_addr += 8;
 	never_up(stand, &start);
 	start = honest_start(&stand->fe);
-	start.addr[EVENTQ].avail += 1;
+	start.addr[EVENTQ].avail_user_addr += 1;
 	never_up(stand, &start);
 	start = honest_start(&stand->fe);
-	start.addr[EVENTQ].used += 2;
+	start.addr[EVENTQ].used_user_addr += 2;
 	never_up(stand, &start);
 }
 
@@ -1279,16 +1298,19 @@ static void rings_upon_each_other(struct stand *stand)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		struct start start = honest_start(&stand->fe);
-		struct vhost_addr *addr = &start.addr[EVENTQ];
+		struct vhost_vring_addr *addr = &start.addr[EVENTQ];
 
 		if (i == 0)
-			addr->avail = addr->used = addr->desc;
+			addr->avail_user_addr = addr->used_user_addr = addr->desc_user_addr;
 		else if (i == 1)
-			addr->used = addr->desc + 16;
+			addr->used_user_addr = addr->desc_user_addr + 16;
 		else
-			start.addr[STATUSQ] =
-				(struct vhost_addr){ STATUSQ,    0,           addr->desc,
-						     addr->used, addr->avail, 0 };
+			start.addr[STATUSQ] = (struct vhost_vring_addr){ STATUSQ,
+									 0,
+									 addr->desc_user_addr,
+									 addr->used_user_addr,
+									 addr->avail_user_addr,
+									 0 };
 		start_lying(&stand->fe, &start);
 		await_said(&stand->fe);
 		for (unsigned k = 0; k < 64; k++) {
@@ -1316,9 +1338,9 @@ static void started_twice(struct stand *stand)
 static void stopped_twice(struct stand *stand)
 {
 	for (unsigned i = 0; i < 2 * RINGS; i++) {
-		struct vhost_state state = { i % RINGS, 0 }, reply;
+		struct vhost_vring_state state = { i % RINGS, 0 }, reply;
 
-		frontend_ask(&stand->fe, VHOST_GET_VRING_BASE, &state, sizeof(state), &reply,
+		frontend_ask(&stand->fe, VHOST_USER_GET_VRING_BASE, &state, sizeof(state), &reply,
 			     sizeof(reply));
 	}
 	assert_false(backend_state(&stand->backend, DEVICE).up);
@@ -1340,14 +1362,14 @@ static void leaves_in_the_middle(struct stand *stand)
 
 /* --- the memory table -------------------------------------------------------------------- */
 
-static void lie_memory(struct stand *stand, const struct vhost_memory *memory, unsigned n_fds)
+static void lie_memory(struct stand *stand, const struct vhost_user_memory *memory, unsigned n_fds)
 {
 	unsigned n = memory->n < VHOST_REGIONS_MAX ? memory->n : 2;
 	int fds[VHOST_REGIONS_MAX];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = stand->fe.memfd;
-	lie(stand, VHOST_SET_MEM_TABLE, memory, 8 + n * sizeof(memory->region[0]), fds, n_fds);
+	lie(stand, VHOST_USER_SET_MEM_TABLE, memory, 8 + n * sizeof(memory->region[0]), fds, n_fds);
 }
 
 static void region_count_is_bounded(struct stand *stand)
@@ -1355,7 +1377,7 @@ static void region_count_is_bounded(struct stand *stand)
 	static const uint32_t counts[] = { 0, 9, 33, 0x10002, 0x80000002, 0xffffffff };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
-		struct vhost_memory memory = stand->fe.memory;
+		struct vhost_user_memory memory = stand->fe.memory;
 
 		memory.n = counts[i];
 		lie_memory(stand, &memory, counts[i] < 34 ? counts[i] : 8);
@@ -1367,10 +1389,10 @@ static void region_count_fits_the_payload(struct stand *stand)
 	const int fds[] = { stand->fe.memfd, stand->fe.memfd };
 
 	/* The rest still stands where the message before it has left it. */
-	frontend_tell(&stand->fe, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, 2);
-	lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 32, fds, 2);
+	frontend_tell(&stand->fe, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, 2);
+	lie(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 32, fds, 2);
 	for (size_t size = 0; size < 8; size += 4)
-		lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, size, NULL, 0);
+		lie(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, size, NULL, 0);
 }
 
 static void region_count_is_the_fd_count(struct stand *stand)
@@ -1383,7 +1405,7 @@ static void region_count_is_the_fd_count(struct stand *stand)
 /* One field of the second region is this. */
 static void bad_region(struct stand *stand, size_t field, uint64_t value)
 {
-	struct vhost_memory memory = stand->fe.memory;
+	struct vhost_user_memory memory = stand->fe.memory;
 
 	memcpy((uint8_t *)&memory.region[1] + field, &value, sizeof(value));
 	lie_memory(stand, &memory, 2);
@@ -1391,43 +1413,43 @@ static void bad_region(struct stand *stand, size_t field, uint64_t value)
 
 static void region_is_not_empty(struct stand *stand)
 {
-	bad_region(stand, offsetof(struct vhost_region, size), 0);
+	bad_region(stand, offsetof(struct vhost_user_region, size), 0);
 }
 
 static void region_size_does_not_overflow(struct stand *stand)
 {
-	bad_region(stand, offsetof(struct vhost_region, size), UINT64_MAX);
-	bad_region(stand, offsetof(struct vhost_region, size), UINT64_MAX - 4095);
-	bad_region(stand, offsetof(struct vhost_region, size), 1ULL << 63);
+	bad_region(stand, offsetof(struct vhost_user_region, size), UINT64_MAX);
+	bad_region(stand, offsetof(struct vhost_user_region, size), UINT64_MAX - 4095);
+	bad_region(stand, offsetof(struct vhost_user_region, size), 1ULL << 63);
 }
 
 static void region_is_within_its_file(struct stand *stand)
 {
-	const struct vhost_region *region = &stand->fe.memory.region[1];
+	const struct vhost_user_region *region = &stand->fe.memory.region[1];
 
-	bad_region(stand, offsetof(struct vhost_region, size), region->size + 4096);
-	bad_region(stand, offsetof(struct vhost_region, size), 1ULL << 40);
-	bad_region(stand, offsetof(struct vhost_region, offset), region->offset + 4096);
+	bad_region(stand, offsetof(struct vhost_user_region, size), region->size + 4096);
+	bad_region(stand, offsetof(struct vhost_user_region, size), 1ULL << 40);
+	bad_region(stand, offsetof(struct vhost_user_region, offset), region->offset + 4096);
 }
 
 static void region_offset_does_not_overflow(struct stand *stand)
 {
-	bad_region(stand, offsetof(struct vhost_region, offset), UINT64_MAX - 4095);
-	bad_region(stand, offsetof(struct vhost_region, offset), 1ULL << 63);
+	bad_region(stand, offsetof(struct vhost_user_region, offset), UINT64_MAX - 4095);
+	bad_region(stand, offsetof(struct vhost_user_region, offset), 1ULL << 63);
 }
 
 static void region_addresses_do_not_overflow(struct stand *stand)
 {
-	bad_region(stand, offsetof(struct vhost_region, gpa), UINT64_MAX - 4095);
-	bad_region(stand, offsetof(struct vhost_region, user), UINT64_MAX - 4095);
+	bad_region(stand, offsetof(struct vhost_user_region, gpa), UINT64_MAX - 4095);
+	bad_region(stand, offsetof(struct vhost_user_region, user), UINT64_MAX - 4095);
 }
 
 static void regions_do_not_overlap(struct stand *stand)
 {
-	const struct vhost_region *first = &stand->fe.memory.region[0];
+	const struct vhost_user_region *first = &stand->fe.memory.region[0];
 
-	bad_region(stand, offsetof(struct vhost_region, gpa), first->gpa + first->size - 4096);
-	bad_region(stand, offsetof(struct vhost_region, user), first->user + 4096);
+	bad_region(stand, offsetof(struct vhost_user_region, gpa), first->gpa + first->size - 4096);
+	bad_region(stand, offsetof(struct vhost_user_region, user), first->user + 4096);
 }
 
 static void region_is_memory(struct stand *stand)
@@ -1436,7 +1458,7 @@ static void region_is_memory(struct stand *stand)
 		autoclose int fd = odd_fd(kind);
 		const int fds[] = { stand->fe.memfd, fd };
 
-		lie(stand, VHOST_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, 2);
+		lie(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, fds, 2);
 	}
 }
 
@@ -1446,7 +1468,7 @@ static void region_total_is_bounded(struct stand *stand)
 	const uint64_t tera = 1ULL << 40;
 
 	for (uint64_t size = 3 * tera; size <= 48 * tera; size *= 16) {
-		const struct vhost_memory memory = {
+		const struct vhost_user_memory memory = {
 			.n = 2,
 			.region = { { 0, size, 64 * tera, 0 }, { 64 * tera, size, 0, 0 } },
 		};
@@ -1454,7 +1476,7 @@ static void region_total_is_bounded(struct stand *stand)
 		const int fds[] = { fd, fd };
 
 		assert_int_equal(ftruncate(fd, (off_t)size), 0);
-		lie(stand, VHOST_SET_MEM_TABLE, &memory, 8 + 2 * 32, fds, 2);
+		lie(stand, VHOST_USER_SET_MEM_TABLE, &memory, 8 + 2 * 32, fds, 2);
 	}
 }
 
@@ -1464,11 +1486,11 @@ static void memory_cut_before_it_is_sent(struct stand *stand)
 	lie_memory(stand, &stand->fe.memory, 2);
 }
 
-static void tell_table(struct frontend *fe, const struct vhost_memory *memory)
+static void tell_table(struct frontend *fe, const struct vhost_user_memory *memory)
 {
 	const int fds[] = { fe->memfd, fe->memfd };
 
-	say(fe, VHOST_SET_MEM_TABLE, memory, 8 + memory->n * 32UL, fds, memory->n);
+	say(fe, VHOST_USER_SET_MEM_TABLE, memory, 8 + memory->n * 32UL, fds, memory->n);
 }
 
 /* A ring that was stopped waits for its next kick descriptor, whatever else is said meanwhile. */
@@ -1478,16 +1500,17 @@ static void stopped_ring_stays_so(struct stand *stand)
 	const uint64_t features = fe->features;
 
 	for (uint32_t i = 0; i < RINGS; i++) {
-		struct vhost_state state = { i, 0 }, base;
+		struct vhost_vring_state state = { i, 0 }, base;
 
-		frontend_ask(fe, VHOST_GET_VRING_BASE, &state, sizeof(state), &base, sizeof(base));
+		frontend_ask(fe, VHOST_USER_GET_VRING_BASE, &state, sizeof(state), &base,
+			     sizeof(base));
 	}
 	tell_table(fe, &fe->memory);
-	say(fe, VHOST_SET_FEATURES, &features, sizeof(features), NULL, 0);
+	say(fe, VHOST_USER_SET_FEATURES, &features, sizeof(features), NULL, 0);
 	for (uint32_t i = 0; i < RINGS; i++) {
-		struct vhost_state state = { i, 1 };
+		struct vhost_vring_state state = { i, 1 };
 
-		say(fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+		say(fe, VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
 	}
 	await_said(fe);
 	type(stand);
@@ -1510,7 +1533,7 @@ static void memory_repeated_leaks_nothing(struct stand *stand)
 /* Pointers into what was mapped before are void, and so are rings that lie nowhere any more. */
 static void rings_go_with_their_memory(struct stand *stand)
 {
-	struct vhost_memory memory = stand->fe.memory;
+	struct vhost_user_memory memory = stand->fe.memory;
 
 	memory.n = 1;
 	tell_table(&stand->fe, &memory);
@@ -1522,7 +1545,7 @@ static void rings_go_with_their_memory(struct stand *stand)
 
 static void buffers_go_with_their_memory(struct stand *stand)
 {
-	struct vhost_memory memory = stand->fe.memory;
+	struct vhost_user_memory memory = stand->fe.memory;
 
 	memory.region[0] = memory.region[1];
 	memory.n = 1;
@@ -1550,23 +1573,23 @@ static void refused_again_and_again(struct stand *stand, uint32_t request, size_
 
 static void get_inflight_repeated(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_GET_INFLIGHT_FD, 24, 0);
+	refused_again_and_again(stand, VHOST_USER_GET_INFLIGHT_FD, 24, 0);
 }
 
 static void set_inflight_leaks_nothing(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_SET_INFLIGHT_FD, 24, 2);
+	refused_again_and_again(stand, VHOST_USER_SET_INFLIGHT_FD, 24, 2);
 }
 
 static void log_is_refused(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_SET_LOG_BASE, 16, 1);
-	refused_again_and_again(stand, VHOST_SET_LOG_FD, 0, 1);
+	refused_again_and_again(stand, VHOST_USER_SET_LOG_BASE, 16, 1);
+	refused_again_and_again(stand, VHOST_USER_SET_LOG_FD, 0, 1);
 }
 
 static void iotlb_is_refused(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_IOTLB_MSG, 40, 0);
+	refused_again_and_again(stand, VHOST_USER_IOTLB_MSG, 40, 0);
 }
 
 static void postcopy_is_refused(struct stand *stand)
@@ -1577,13 +1600,13 @@ static void postcopy_is_refused(struct stand *stand)
 
 static void backend_channel_is_refused(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_SET_BACKEND_REQ_FD, 0, 1);
+	refused_again_and_again(stand, VHOST_USER_SET_BACKEND_REQ_FD, 0, 1);
 }
 
 static void memory_slots_are_refused(struct stand *stand)
 {
-	refused_again_and_again(stand, VHOST_ADD_MEM_REG, 40, 1);
-	refused_again_and_again(stand, VHOST_REM_MEM_REG, 40, 1);
+	refused_again_and_again(stand, VHOST_USER_ADD_MEM_REG, 40, 1);
+	refused_again_and_again(stand, VHOST_USER_REM_MEM_REG, 40, 1);
 }
 
 static void crypto_sessions_are_refused(struct stand *stand)
@@ -1597,14 +1620,15 @@ static void crypto_sessions_are_refused(struct stand *stand)
 static void lie_config(struct stand *stand, uint32_t request, uint32_t offset, uint32_t size,
 		       size_t bytes)
 {
-	const struct vhost_config config = { .offset = offset, .size = size };
+	const struct vhost_user_config config = { .offset = offset, .size = size };
 
 	lie(stand, request, &config, 12 + bytes, NULL, 0);
 }
 
 static void config_offset_is_bounded(struct stand *stand)
 {
-	for (uint32_t request = VHOST_GET_CONFIG; request <= VHOST_SET_CONFIG; request++) {
+	for (uint32_t request = VHOST_USER_GET_CONFIG; request <= VHOST_USER_SET_CONFIG;
+	     request++) {
 		lie_config(stand, request, 136, 1, 1);
 		lie_config(stand, request, 135, 2, 2);
 		lie_config(stand, request, 1, 136, 136);
@@ -1616,12 +1640,13 @@ static void config_offset_is_bounded(struct stand *stand)
 
 static void config_size_fits_the_payload(struct stand *stand)
 {
-	for (uint32_t request = VHOST_GET_CONFIG; request <= VHOST_SET_CONFIG; request++) {
+	for (uint32_t request = VHOST_USER_GET_CONFIG; request <= VHOST_USER_SET_CONFIG;
+	     request++) {
 		lie_config(stand, request, 0, 136, 4);
 		lie_config(stand, request, 0, 0xffffffff, 136);
 		lie_config(stand, request, 0, 0xfffffff4, 0);
 	}
-	lie(stand, VHOST_SET_CONFIG, NULL, 0, NULL, 0);
+	lie(stand, VHOST_USER_SET_CONFIG, NULL, 0, NULL, 0);
 }
 
 /* guest_config looks at every byte: nothing of the process comes with it. */
@@ -1636,13 +1661,13 @@ static void config_of_any_selection(struct stand *stand)
 
 static void config_is_only_read(struct stand *stand)
 {
-	struct vhost_config config = { .size = VHOST_CONFIG_SIZE };
+	struct vhost_user_config config = { .size = VHOST_CONFIG_SIZE };
 
 	memset(config.bytes, 0xff, sizeof(config.bytes));
 	for (uint32_t offset = 2; offset < VHOST_CONFIG_SIZE; offset += 7) {
 		config.offset = offset;
 		config.size = VHOST_CONFIG_SIZE - offset;
-		say(&stand->fe, VHOST_SET_CONFIG, &config, 12 + config.size, NULL, 0);
+		say(&stand->fe, VHOST_USER_SET_CONFIG, &config, 12 + config.size, NULL, 0);
 	}
 	await_said(&stand->fe);
 	guest_probe(&stand->fe, &backend_model);
@@ -1809,7 +1834,7 @@ static void buffer_is_long_enough(struct stand *stand)
 
 static void buffer_is_mapped(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 	const uint64_t addresses[] = { 0,
 				       region[0].gpa - 8,
 				       region[0].gpa + region[0].size,
@@ -1828,7 +1853,7 @@ static void buffer_is_mapped(struct stand *stand)
 
 static void buffer_is_mapped_to_its_end(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 
 	for (unsigned left = 1; left < 8; left++) {
 		struct vring_desc desc = honest_desc(stand);
@@ -1928,7 +1953,7 @@ static void indirect_does_not_loop(struct stand *stand)
 
 static void indirect_table_is_mapped(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 	const uint64_t addresses[] = { 0, region[0].gpa + region[0].size - 8,
 				       region[0].gpa + region[0].size, 0xfffffffffffffff8 };
 
@@ -2069,13 +2094,13 @@ static void memory_cut_and_grown_again(struct stand *stand)
 
 static void memory_cut_before_a_message(struct stand *stand)
 {
-	struct vhost_state state = { EVENTQ, 0 };
+	struct vhost_vring_state state = { EVENTQ, 0 };
 
 	assert_int_equal(ftruncate(stand->fe.memfd, 0), 0);
-	say(&stand->fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+	say(&stand->fe, VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
 	state.num = 1;
-	say(&stand->fe, VHOST_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
-	say(&stand->fe, VHOST_GET_VRING_BASE, &state, sizeof(state), NULL, 0);
+	say(&stand->fe, VHOST_USER_SET_VRING_ENABLE, &state, sizeof(state), NULL, 0);
+	say(&stand->fe, VHOST_USER_GET_VRING_BASE, &state, sizeof(state), NULL, 0);
 	await_said(&stand->fe);
 	guest_kick_anyway(&stand->fe, STATUSQ);
 	type(stand);
@@ -2202,7 +2227,7 @@ static void broken_status_queue_is_told(struct stand *stand)
 
 static void status_is_mapped(struct stand *stand)
 {
-	const struct vhost_region *region = stand->fe.memory.region;
+	const struct vhost_user_region *region = stand->fe.memory.region;
 	const uint64_t addresses[] = { 0, region[0].gpa + region[0].size - 4, ~0ULL - 4 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++) {

@@ -71,7 +71,7 @@ static void play(struct stand *stand, const struct frontend_play *play)
 static bool has_indirect(const struct stand *stand, enum frontend_kind kind)
 {
 	return kind == FRONTEND_QEMU_7 || kind == FRONTEND_MIDSESSION ||
-	       (stand->neighbour.offered & F_INDIRECT);
+	       (stand->neighbour.offered & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC));
 }
 
 static void session(void **state)
@@ -90,9 +90,9 @@ static void session(void **state)
 		if (layout == GUEST_INDIRECT && !has_indirect(stand, session->kind))
 			continue;
 		if (layout == GUEST_INDIRECT)
-			how.want = F_INDIRECT;
+			how.want = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
 		play(stand, &how);
-		how.want |= F_EVENT_IDX;
+		how.want |= BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 		play(stand, &how);
 	}
 	stand_survived(stand);
