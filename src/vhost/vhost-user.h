@@ -1,7 +1,7 @@
 /*
  * The numbers of the vhost-user protocol, under the names of its specification (QEMU's
- * docs/interop/vhost-user.rst) and, where that only describes a bit, of QEMU's libvhost-user. The Linux headers
- * have those of virtio, but not these. Owns nothing.
+ * docs/interop/vhost-user.rst) and, where that only describes a bit, of QEMU's libvhost-user. The
+ * Linux headers have the numbers of virtio, but not these. Owns nothing.
  */
 #pragma once
 
@@ -36,17 +36,17 @@ enum vhost_user_request {
 	VHOST_USER_REM_MEM_REG = 38,
 };
 
-/* "Header": request, flags and size, 32 bits each, and what stands in the flags. */
+/* "Header": request, flags and size, 32 bits each; the bits of flags. */
 #define VHOST_USER_HDR_SIZE        12
 #define VHOST_USER_VERSION         (1u << 0)
 #define VHOST_USER_REPLY_MASK      (1u << 2)
 #define VHOST_USER_NEED_REPLY_MASK (1u << 3)
 
-/* The payload of SET_VRING_KICK, SET_VRING_CALL and SET_VRING_ERR: the ring, and whether no descriptor comes. */
+/* The payload of VHOST_USER_SET_VRING_KICK, _CALL and _ERR: the ring, and whether no descriptor comes. */
 #define VHOST_USER_VRING_IDX_MASK  0xffu
 #define VHOST_USER_VRING_NOFD_MASK (1u << 8)
 
-/* "Virtio device config space": offset, size and flags stand before its bytes, which are so many at most. */
+/* "Virtio device config space": offset, size and flags, then at most so many bytes. */
 #define VHOST_USER_CONFIG_HDR_SIZE 12
 #define VHOST_USER_MAX_CONFIG_SIZE 256
 

@@ -186,7 +186,7 @@ static int set_features(struct vhost *vhost)
 		    "the guest wants features 0x%llx, which were not offered; is packed=on or "
 		    "iommu_platform=on set for its device?",
 		    (unsigned long long)wrong);
-	/* Without the bit no SET_VRING_ENABLE will come. */
+	/* Without the bit no VHOST_USER_SET_VRING_ENABLE will come. */
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
 		if (!(vhost->features & BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES)))
 			vhost->ring[i].enabled = true;

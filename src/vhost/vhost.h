@@ -50,8 +50,8 @@ struct vhost_ring {
 	struct virtq vq;
 	struct watch kick; /* its descriptor is owned where it stands in a loop */
 	int kick_fd, call_fd, err_fd;
-	bool kicked;  /* SET_VRING_KICK came, and no GET_VRING_BASE since */
-	bool enabled; /* SET_VRING_ENABLE */
+	bool kicked;  /* VHOST_USER_SET_VRING_KICK came, and no VHOST_USER_GET_VRING_BASE since */
+	bool enabled; /* VHOST_USER_SET_VRING_ENABLE */
 	bool running;
 	bool broken;   /* not started again before the front end stops it */
 	int last_stop; /* where it stopped, 0 to 65535; -1: not yet */

@@ -287,7 +287,7 @@ bool virtq_wait(struct virtq *virtq, unsigned want)
 
 void virtq_quiet(struct virtq *virtq)
 {
-	/* With EVENT_IDX an index that the driver has passed is quiet by itself. */
+	/* With VIRTIO_RING_F_EVENT_IDX an index that the driver has passed is quiet by itself. */
 	if (!virtq->broken && !virtq->event_idx)
 		store(&virtq->used->flags, htole16(VRING_USED_F_NO_NOTIFY));
 }

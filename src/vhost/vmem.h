@@ -1,5 +1,5 @@
 /*
- * The guest's memory as the front end shares it (vhost-user, SET_MEM_TABLE): up to eight pieces of
+ * The guest's memory as the front end shares it (VHOST_USER_SET_MEM_TABLE): up to eight pieces of
  * files, mapped here, found by either of the two addresses that the protocol uses. Owns the mappings,
  * not the descriptors. Whatever a front end sends is refused or safe: a piece that it takes away
  * later reads as zeros.
@@ -15,11 +15,11 @@
 #define VMEM_REGIONS_MAX 8
 #define VMEM_TOTAL_MAX   (UINT64_C(1) << 42) /* bytes in all regions: 4 TiB */
 
-/* A region in SET_MEM_TABLE's layout. */
+/* A region in VHOST_USER_SET_MEM_TABLE's layout. */
 struct vmem_area {
 	uint64_t guest;  /* guest physical address: what descriptors hold */
 	uint64_t size;   /* bytes */
-	uint64_t user;   /* address in the front end: what SET_VRING_ADDR holds */
+	uint64_t user;   /* address in the front end: what VHOST_USER_SET_VRING_ADDR holds */
 	uint64_t offset; /* into the file */
 };
 

@@ -75,7 +75,7 @@ enum { EVENTQ, STATUSQ, RINGS };
 struct frontend_ring {
 	struct vring vring;   /* in the guest's memory; its num is what the driver believes */
 	int kick, call, err;  /* -1: not made, or QEMU has closed it */
-	uint16_t base;        /* for SET_VRING_BASE */
+	uint16_t base;        /* for VHOST_USER_SET_VRING_BASE */
 	uint16_t avail, used; /* the driver's own indices */
 	uint16_t kicked;      /* 'avail' when it was last asked whether to kick */
 	unsigned kicks;       /* that the device wanted */
@@ -119,7 +119,7 @@ struct frontend {
 	int memfd;
 	uint8_t *ram; /* the memfd, mapped here; NULL: none */
 	size_t size;
-	struct vhost_user_memory memory; /* as in SET_MEM_TABLE */
+	struct vhost_user_memory memory; /* as in VHOST_USER_SET_MEM_TABLE */
 	uint64_t offered, features, protocol;
 	struct frontend_ring ring[RINGS];
 	struct guest guest;

@@ -1169,7 +1169,7 @@ static void the_honest_start_is_one(struct stand *stand)
 	assert_true(backend_state(&stand->backend, DEVICE).up);
 }
 
-/* Without PROTOCOL_FEATURES there is no SET_VRING_ENABLE: a ring starts with its kick. */
+/* Without VHOST_USER_F_PROTOCOL_FEATURES nothing is enabled: a ring starts with its kick. */
 static void start_without_protocol_features(struct stand *stand)
 {
 	struct start start = honest_start(&stand->fe);
