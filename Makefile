@@ -119,8 +119,8 @@ install: all
 	install -D -m 644 conf/evswitch.conf $(DESTDIR)$(DOCDIR)/evswitch.conf
 	install -D -m 644 conf/65-evswitch.rules $(DESTDIR)$(UDEVDIR)/65-evswitch.rules
 	install -D -m 644 conf/evswitch-uinput.conf $(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf
-	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service >$(BUILD)/evswitch.service
-	install -D -m 644 $(BUILD)/evswitch.service $(DESTDIR)$(UNITDIR)/evswitch.service
+	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/evswitch.service
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \

@@ -27,9 +27,15 @@ check() { # NAME COMMAND...
 installed() { (cd "$dir/root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); }
 holds() { diff <(printf '%s\n' "$@" | LC_ALL=C sort -k 2) <(installed); }
 has_no() { ! grep -rE "$1" "$dir/root/etc" "$dir/root$2"; }
+# What stands in the build, and when each file was written.
+build_state() { find "$build" -printf '%p %T@ %u\n' | LC_ALL=C sort; }
 man_page() { mandoc -T lint -W error "$1"; }
 
+"${make[@]}" all >"$dir/out" 2>&1
+build_state >"$dir/before"
 check 'install' "${make[@]}" install DESTDIR="$dir/root"
+# Or what root has written there stands in the way of the user's next build.
+check 'nothing is written into the build' diff "$dir/before" <(build_state)
 check 'what is there' holds \
 	'644 etc/modules-load.d/evswitch-uinput.conf' \
 	'644 etc/systemd/user/evswitch.service' \
