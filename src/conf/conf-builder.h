@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "conf/conf-check.h"
-#include "conf/conf-messages.h"
+#include "conf/conf-report.h"
 #include "conf/conf.h"
 
 /* BROKEN: the header was wrong, so nothing is known of the lines below it. */

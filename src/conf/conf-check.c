@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/conf-messages.h"
+#include "conf/conf-report.h"
 
 #define ACTIONS_MAX (3 + CONF_GUESTS_MAX)
 
@@ -73,13 +73,20 @@ static void check_pair(struct check *check, const struct action *a, const struct
 	const struct action *early = a->line < b->line ? a : b, *late = early == a ? b : a;
 
 	if (a_in_b && b_in_a)
-		conf_report(check->report, late->line, SAME_CHORD, late->label, early->label);
+		conf_report(check->report, late->line,
+			    "%s and %s are the same keys; give each keys of its own", late->label,
+			    early->label);
 	else if (a->chord != &check->conf->panic)
 		return;
 	else if (a_in_b)
-		conf_report(check->report, late->line, HOLDS_PANIC, b->label, a->label);
+		conf_report(check->report, late->line,
+			    "%s contains the keys of %s, which would act in its place; choose "
+			    "other keys",
+			    b->label, a->label);
 	else if (b_in_a)
-		conf_report(check->report, late->line, WITHIN_PANIC, b->label, a->label);
+		conf_report(check->report, late->line,
+			    "%s is part of %s and would act before it; choose other keys", b->label,
+			    a->label);
 }
 
 /* The key would reach the host as well, or no longer, whichever came first: neither was meant. */
@@ -89,8 +96,10 @@ static void check_always(struct check *check, const struct action *action, unsig
 	unsigned line = action->line > always_line ? action->line : always_line;
 
 	if (action->chord->n == 1 && keyset_has(&check->conf->always, code))
-		conf_report(check->report, line, ALWAYS_HOTKEY, action->label,
-			    keys_name(code).text);
+		conf_report(check->report, line,
+			    "%s is the key '%s' alone, which 'always' gives to the host; remove it "
+			    "from one of the two",
+			    action->label, keys_name(code).text);
 }
 
 static void check_chords(struct check *check, const struct conf_origin *origin)
@@ -98,7 +107,9 @@ static void check_chords(struct check *check, const struct conf_origin *origin)
 	const struct chord *panic = &check->conf->panic;
 
 	if (panic->n == 1)
-		conf_report(check->report, origin->panic, SHORT_PANIC,
+		conf_report(check->report, origin->panic,
+			    "'panic' is the one key %s, which would be pressed by accident; give "
+			    "at least 2 keys",
 			    keys_name(panic->code[0]).text);
 	for (unsigned i = 0; i < check->n; i++) {
 		check_always(check, &check->action[i], origin->always);
@@ -130,8 +141,10 @@ static void check_device(const struct conf *conf, unsigned index, struct conf_re
 
 		if (!same_match(device, other))
 			continue;
-		conf_report(report, device->line, SAME_DEVICE, device->name, other->name,
-			    other->line);
+		conf_report(
+			report, device->line,
+			"[device %s] matches the same as [device %s] at line %u; keep one of them",
+			device->name, other->name, other->line);
 		return;
 	}
 }

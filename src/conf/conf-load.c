@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/conf-messages.h"
+#include "conf/conf-report.h"
 #include "conf/conf.h"
 #include "base/util.h"
 
@@ -22,11 +22,12 @@ static int check_file(int fd, struct conf_report *report)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	if (S_ISDIR(status.st_mode)) {
-		conf_report(report, 0, IS_DIRECTORY);
+		conf_report(report, 0, "is a directory; name the configuration file in it");
 		return -EISDIR;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		conf_report(report, 0, NOT_REGULAR);
+		conf_report(report, 0,
+			    "is not a regular file; FIFOs, sockets and devices are not read");
 		return -ENOTSUP;
 	}
 	return 0;
@@ -45,7 +46,9 @@ static int read_all(int fd, char *buf, size_t *size, struct conf_report *report)
 		else if (errno != EINTR)
 			return -errno;
 	}
-	conf_report(report, 0, FILE_TOO_BIG, CONF_FILE_MAX);
+	conf_report(report, 0,
+		    "is larger than %d bytes; a configuration of evswitch is much smaller",
+		    CONF_FILE_MAX);
 	return -EFBIG;
 }
 
@@ -71,7 +74,8 @@ int conf_load(const char *file, const struct conf_channel *const *channels, conf
 	if (!failed)
 		return conf_parse(file, buf, size, channels, error, ctx, out);
 	if (report.n == 0)
-		conf_report(&report, 0, CANNOT_READ, strerror(-failed));
+		conf_report(&report, 0, "cannot be read: %s; -c FILE names another configuration",
+			    strerror(-failed));
 	conf_report_end(&report, error, ctx);
 	return failed;
 }

@@ -46,11 +46,15 @@ static void end_section(struct conf_builder *builder)
 	if (count_found(builder) != builder->found_before)
 		return;
 	if (builder->section == DEVICE && conf_device_is_blank(device))
-		conf_report(&builder->report, builder->section_line, NOTHING_TO_MATCH,
+		conf_report(&builder->report, builder->section_line,
+			    "[device %s] does not say which device it is; give path, name, id, "
+			    "phys or uniq",
 			    device->name);
 	if (builder->section == GUEST && guest->via->needs_qmp && !guest->qmp)
-		conf_report(&builder->report, builder->section_line, VIA_QMP_WHERE, guest->name,
-			    guest->via->name);
+		conf_report(&builder->report, builder->section_line,
+			    "[guest %s] has via = %s and does not say where the monitor is; add "
+			    "'qmp = /PATH/OF/SOCKET'",
+			    guest->name, guest->via->name);
 }
 
 /* Reports what is wrong with a device's or guest's name. */
@@ -60,30 +64,42 @@ static bool is_good_name(struct conf_builder *builder, const struct kind *kind, 
 	unsigned line = builder->section_line;
 
 	if (!name[0])
-		conf_report(report, line, MISSING_NAME, kind->word, kind->word);
+		conf_report(report, line, "[%s] without a name; write [%s NAME]", kind->word,
+			    kind->word);
 	else if (name[strspn(name, NAME_CHARS)])
-		conf_report(report, line, BAD_NAME, log_str(name).text);
+		conf_report(report, line,
+			    "bad name '%s'; letters A-Z a-z, digits and . _ - are allowed",
+			    log_str(name).text);
 	else if (strlen(name) > CONF_NAME_MAX)
-		conf_report(report, line, LONG_NAME, log_str(name).text, strlen(name),
-			    CONF_NAME_MAX);
+		conf_report(report, line, "the name '%s' has %zu characters; %d are allowed",
+			    log_str(name).text, strlen(name), CONF_NAME_MAX);
 	else if (kind->section == GUEST && (!strcmp(name, "host") || !strcmp(name, "next")))
-		conf_report(report, line, RESERVED_NAME, name);
+		conf_report(report, line,
+			    "a guest cannot be named '%s', which is reserved; choose another name",
+			    name);
 	else
 		return true;
 	return false;
 }
 
-/* [evswitch] and [host] may stand there once. */
+static void report_twice(struct conf_builder *builder, unsigned first_line)
+{
+	conf_report(&builder->report, builder->section_line,
+		    "[%s] again, it began at line %u; put all its settings there", builder->title,
+		    first_line);
+}
+
+/* [evswitch] and [host] may appear once. */
 static void begin_single(struct conf_builder *builder, const struct kind *kind, const char *name)
 {
 	unsigned *line = kind->section == HOST ? &builder->host_line : &builder->evswitch_line;
 
 	if (name[0])
-		conf_report(&builder->report, builder->section_line, UNWANTED_NAME, kind->word,
+		conf_report(&builder->report, builder->section_line,
+			    "[%s] with a name '%s'; there is only one: write [%s]", kind->word,
 			    log_str(name).text, kind->word);
 	else if (*line > 0)
-		conf_report(&builder->report, builder->section_line, SECTION_TWICE, kind->word,
-			    *line);
+		report_twice(builder, *line);
 	else
 		*line = builder->section_line;
 }
@@ -96,12 +112,12 @@ static struct conf_device *place_device(struct conf_builder *builder, const char
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		if (strcmp(conf->devices[i].name, name) != 0)
 			continue;
-		conf_report(&builder->report, builder->section_line, SECTION_TWICE, builder->title,
-			    conf->devices[i].line);
+		report_twice(builder, conf->devices[i].line);
 		return NULL;
 	}
 	if (conf->n_devices == CONF_DEVICES_MAX) {
-		conf_report(&builder->report, builder->section_line, TOO_MANY_DEVICES,
+		conf_report(&builder->report, builder->section_line,
+			    "more than %d [device] sections; one section may match several nodes",
 			    CONF_DEVICES_MAX);
 		return NULL;
 	}
@@ -131,12 +147,12 @@ static struct conf_guest *place_guest(struct conf_builder *builder, const char *
 	for (unsigned i = 0; i < conf->n_guests; i++) {
 		if (strcmp(conf->guests[i].name, name) != 0)
 			continue;
-		conf_report(&builder->report, builder->section_line, SECTION_TWICE, builder->title,
-			    conf->guests[i].line);
+		report_twice(builder, conf->guests[i].line);
 		return NULL;
 	}
 	if (conf->n_guests == CONF_GUESTS_MAX) {
-		conf_report(&builder->report, builder->section_line, TOO_MANY_GUESTS,
+		conf_report(&builder->report, builder->section_line,
+			    "more than %d [guest] sections; remove those not in use",
 			    CONF_GUESTS_MAX);
 		return NULL;
 	}
@@ -179,11 +195,13 @@ static void report_unknown_section(struct conf_builder *builder, const char *tit
 		words[i] = kinds[i].word;
 	near = conf_hint_word(word, words, ARRAY_SIZE(words));
 	if (near)
-		conf_report(&builder->report, builder->section_line, UNKNOWN_SECTION_NEAR,
-			    log_str(title).text, near,
+		conf_report(&builder->report, builder->section_line,
+			    "unknown section [%s]; did you mean [%s%s]?", log_str(title).text, near,
 			    find_kind(near, strlen(near))->named ? " NAME" : "");
 	else
-		conf_report(&builder->report, builder->section_line, UNKNOWN_SECTION,
+		conf_report(&builder->report, builder->section_line,
+			    "unknown section [%s]; the sections are [evswitch], [device NAME], "
+			    "[host] and [guest NAME]",
 			    log_str(title).text);
 }
 
@@ -232,7 +250,10 @@ static void on_pair(void *ctx, unsigned line, const char *name, const char *valu
 
 	builder->line = line;
 	if (builder->section == SECTION_NONE)
-		conf_report(&builder->report, line, NO_SECTION, log_str(name).text);
+		conf_report(&builder->report, line,
+			    "'%s' before any section; put it below [evswitch], [device NAME], "
+			    "[host] or [guest NAME]",
+			    log_str(name).text);
 	else if (builder->section != SECTION_BROKEN)
 		conf_setting(builder, name, value, cut);
 }
@@ -248,7 +269,9 @@ static void find_start(struct conf_builder *builder)
 	if (guest)
 		conf->start = 1 + (unsigned)(guest - conf->guests);
 	else if (!builder->guest_refused)
-		conf_report(&builder->report, builder->start_line, UNKNOWN_START,
+		conf_report(&builder->report, builder->start_line,
+			    "'start' names '%s', but no [guest] has that name; write host, or the "
+			    "name of a [guest] in this file",
 			    log_str(builder->start).text);
 }
 
@@ -263,7 +286,9 @@ static int build(struct conf_builder *builder, const char *text, size_t size)
 		return error;
 	end_section(builder);
 	if (!builder->device_seen)
-		conf_report(&builder->report, 1, NO_DEVICE);
+		conf_report(&builder->report, 1,
+			    "no [device NAME] section, so there is nothing to switch; add one with "
+			    "'path = /dev/input/by-id/...'");
 	find_start(builder);
 	conf_check(builder->conf, &builder->origin, &builder->report);
 	return 0;

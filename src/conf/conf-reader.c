@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/conf-messages.h"
+#include "conf/conf-report.h"
 #include "base/log.h"
 
 #define BLANKS " \t"
@@ -81,11 +81,16 @@ static bool is_text(struct reader *reader, const char *line, size_t size)
 	for (; at < end; at += length) {
 		length = utf8_length(at, (size_t)(end - at));
 		if (length == 0)
-			conf_report(report, reader->line, INVALID_UTF8, *at);
+			conf_report(report, reader->line,
+				    "byte \\x%02x is not valid UTF-8; save the file as UTF-8", *at);
 		else if ((*at < 0x20 && *at != '\t') || *at == 0x7f)
-			conf_report(report, reader->line, CONTROL_BYTE, *at);
+			conf_report(report, reader->line,
+				    "control character \\x%02x; only text and tabs are allowed",
+				    *at);
 		else if (length == strlen(BOM) && memcmp(at, BOM, length) == 0)
-			conf_report(report, reader->line, STRAY_BOM);
+			conf_report(report, reader->line,
+				    "a byte order mark within the file; only its start may have "
+				    "one: remove this invisible character");
 		else
 			continue;
 		return false;
@@ -111,7 +116,10 @@ static bool take_line(struct reader *reader)
 		size--;
 
 	if (size > CONF_LINE_MAX) {
-		conf_report(reader->to->report, reader->line, LINE_TOO_LONG, size, CONF_LINE_MAX);
+		conf_report(
+			reader->to->report, reader->line,
+			"the line has %zu bytes; %d are allowed: move a long command into a script",
+			size, CONF_LINE_MAX);
 		return true;
 	}
 	if (!is_text(reader, start, size))
@@ -133,14 +141,18 @@ static void read_header(struct reader *reader)
 	char *after = strchr(title, ']');
 
 	if (!after) {
-		conf_report(to->report, reader->line, NO_BRACKET, log_str(reader->text).text);
+		conf_report(to->report, reader->line,
+			    "']' is missing in '%s'; write [SECTION] or [SECTION NAME]",
+			    log_str(reader->text).text);
 		to->section(to->ctx, reader->line, NULL);
 		return;
 	}
 	*after++ = '\0';
 	after = conf_trim(after);
 	if (*after && *after != ';')
-		conf_report(to->report, reader->line, AFTER_BRACKET, log_str(after).text);
+		conf_report(to->report, reader->line,
+			    "'%s' after ']'; only a comment after ';' may follow a section header",
+			    log_str(after).text);
 	to->section(to->ctx, reader->line, conf_trim(title));
 }
 
@@ -166,12 +178,17 @@ static bool is_pair(struct reader *reader)
 	equals = strchr(reader->text, '=');
 	colon = strchr(reader->text, ':');
 	if (colon && (!equals || colon < equals))
-		conf_report(reader->to->report, reader->line, COLON, log_str(reader->text).text);
+		conf_report(reader->to->report, reader->line,
+			    "':' instead of '=' in '%s'; write 'SETTING = VALUE'",
+			    log_str(reader->text).text);
 	else if (!equals)
-		conf_report(reader->to->report, reader->line, NO_EQUALS,
+		conf_report(reader->to->report, reader->line,
+			    "no '=' in '%s'; a line is 'SETTING = VALUE', '[SECTION]' or a comment "
+			    "after '#'",
 			    log_str(reader->text).text);
 	else if (equals == reader->text)
-		conf_report(reader->to->report, reader->line, NO_SETTING);
+		conf_report(reader->to->report, reader->line,
+			    "no setting before '='; write 'SETTING = VALUE'");
 	else
 		return true;
 	return false;

@@ -38,10 +38,14 @@ static void report_unknown_key(struct conf_builder *builder, const char *name)
 	if (conf_report_wants(&builder->report, builder->line))
 		near = conf_hint_key(name);
 	if (near.text[0])
-		conf_report(&builder->report, builder->line, UNKNOWN_KEY_NEAR, log_str(name).text,
+		conf_report(&builder->report, builder->line,
+			    "no key is called '%s'; did you mean '%s'?", log_str(name).text,
 			    near.text);
 	else
-		conf_report(&builder->report, builder->line, UNKNOWN_KEY, log_str(name).text);
+		conf_report(&builder->report, builder->line,
+			    "no key is called '%s'; names are those of linux/input-event-codes.h, "
+			    "such as leftctrl, f1, btn_side",
+			    log_str(name).text);
 }
 
 /* All of them: the parsers stop at the first. */
@@ -67,14 +71,18 @@ static void report_keys(struct conf_builder *builder, enum keys_error error, con
 	struct conf_report *report = &builder->report;
 
 	if (error == KEYS_EMPTY)
-		conf_report(report, builder->line, EMPTY_KEY, separator, log_str(value).text);
+		conf_report(report, builder->line,
+			    "a key name is missing at one of the '%c' in '%s'; write one name on "
+			    "either side of it",
+			    separator, log_str(value).text);
 	else if (error == KEYS_UNKNOWN)
 		report_unknown_keys(builder, value, separator);
 	else if (error == KEYS_TWICE)
-		conf_report(report, builder->line, KEY_TWICE, log_str(bad->text).text,
-			    log_str(value).text);
+		conf_report(report, builder->line, "'%s' appears twice in '%s'; name each key once",
+			    log_str(bad->text).text, log_str(value).text);
 	else if (error == KEYS_TOO_MANY)
-		conf_report(report, builder->line, TOO_MANY_KEYS, CHORD_MAX);
+		conf_report(report, builder->line, "more than %d keys in one chord; name fewer",
+			    CHORD_MAX);
 }
 
 /* A chord that is wrong becomes empty: then nothing is said of it against others. */
@@ -113,11 +121,13 @@ static void check_place(struct conf_builder *builder, const char *setting, const
 			int max)
 {
 	if (value[0] != '/')
-		conf_report(&builder->report, builder->line, NOT_ABSOLUTE, setting,
-			    log_str(value).text);
+		conf_report(&builder->report, builder->line,
+			    "'%s' is '%s', which is not an absolute path; begin it with '/'",
+			    setting, log_str(value).text);
 	else if (strlen(value) > (size_t)max)
-		conf_report(&builder->report, builder->line, SOCKET_TOO_LONG, setting,
-			    strlen(value), max);
+		conf_report(&builder->report, builder->line,
+			    "'%s' has %zu bytes, which leaves no room for a socket; %d are allowed",
+			    setting, strlen(value), max);
 }
 
 static void set_socket_dir(struct conf_builder *builder, const char *value)
@@ -129,7 +139,9 @@ static void set_socket_dir(struct conf_builder *builder, const char *value)
 static void set_path(struct conf_builder *builder, const char *value)
 {
 	if (value[0] != '/')
-		conf_report(&builder->report, builder->line, RELATIVE_PATH, log_str(value).text);
+		conf_report(&builder->report, builder->line,
+			    "'path' is '%s', which is not an absolute path; write /dev/input/...",
+			    log_str(value).text);
 	set_text(builder, &builder->device->path, value);
 }
 
@@ -156,7 +168,10 @@ static void set_id(struct conf_builder *builder, const char *value)
 	for (int i = 0; good && i < 9; i++)
 		good = i == 4 || isxdigit((unsigned char)value[i]);
 	if (!good) {
-		conf_report(&builder->report, builder->line, BAD_ID, log_str(value).text);
+		conf_report(&builder->report, builder->line,
+			    "'%s' is not a valid id; write vendor:product in 4 hexadecimal digits "
+			    "each, such as 046d:c52b",
+			    log_str(value).text);
 		return;
 	}
 	builder->device->has_id = true;
@@ -190,7 +205,9 @@ static void add_remap(struct conf_builder *builder, char *item)
 	int from_code, to_code;
 
 	if (!to || to == item || !to[1] || strchr(to + 1, ':')) {
-		conf_report(report, builder->line, REMAP_SYNTAX, shown.text);
+		conf_report(report, builder->line,
+			    "'%s' is not a valid remap; write FROM:TO, several as FROM:TO, FROM:TO",
+			    shown.text);
 		return;
 	}
 	*to++ = '\0';
@@ -200,11 +217,14 @@ static void add_remap(struct conf_builder *builder, char *item)
 		return;
 
 	if (from_code == to_code)
-		conf_report(report, builder->line, REMAP_SELF, log_str(conf_trim(item)).text);
+		conf_report(report, builder->line, "'%s' is remapped to itself; remove it",
+			    log_str(conf_trim(item)).text);
 	else if (is_remapped(remap, from_code))
-		conf_report(report, builder->line, REMAP_TWICE, log_str(conf_trim(item)).text);
+		conf_report(report, builder->line, "'%s' is remapped twice; keep one of them",
+			    log_str(conf_trim(item)).text);
 	else if (remap->n == REMAP_MAX)
-		conf_report(report, builder->line, REMAP_TOO_MANY, REMAP_MAX);
+		conf_report(report, builder->line,
+			    "more than %d remaps for one device; remove some", REMAP_MAX);
 	else
 		remap->entry[remap->n++] =
 			(struct remap_entry){ (uint16_t)from_code, (uint16_t)to_code };
@@ -266,7 +286,8 @@ static void set_via(struct conf_builder *builder, const char *value)
 	}
 	for (const struct conf_channel *const *each = builder->channels; *each; each++)
 		add_word(list, (*each)->name);
-	conf_report(&builder->report, builder->line, UNKNOWN_VIA, log_str(value).text, list);
+	conf_report(&builder->report, builder->line, "unknown channel '%s'; 'via' is one of: %s",
+		    log_str(value).text, list);
 }
 
 static void set_os(struct conf_builder *builder, const char *value)
@@ -278,20 +299,28 @@ static void set_os(struct conf_builder *builder, const char *value)
 	else if (strcmp(value, "other") == 0)
 		builder->guest->os = CONF_OS_OTHER;
 	else
-		conf_report(&builder->report, builder->line, UNKNOWN_OS, log_str(value).text);
+		conf_report(&builder->report, builder->line,
+			    "unknown system '%s'; 'os' is one of: windows, linux, other",
+			    log_str(value).text);
 }
 
 static void check_one_way(struct conf_builder *builder)
 {
 	if (builder->guest->libvirt && builder->guest->qmp)
-		conf_report(&builder->report, builder->line, LIBVIRT_AND_QMP);
+		conf_report(&builder->report, builder->line,
+			    "both 'libvirt' and 'qmp' for one guest; keep 'libvirt' where libvirt "
+			    "runs it, else 'qmp'");
 }
 
 /* It becomes a word of virsh's command line and text in XML, so it must be plain in both. */
 static void set_libvirt(struct conf_builder *builder, const char *value)
 {
 	if (value[0] == '-' || value[strspn(value, DOMAIN_CHARS)])
-		conf_report(&builder->report, builder->line, BAD_DOMAIN, log_str(value).text);
+		conf_report(&builder->report, builder->line,
+			    "'%s' is not a valid domain name; letters A-Z a-z, digits and . _ - + "
+			    ": @ are allowed, but no - at the start; give any other domain by its "
+			    "UUID, which virsh domuuid prints",
+			    log_str(value).text);
 	set_text(builder, &builder->guest->libvirt, value);
 	check_one_way(builder);
 }
@@ -352,10 +381,12 @@ static void report_unknown_setting(struct conf_builder *builder, const char *nam
 	}
 	near = conf_hint_word(name, words, n);
 	if (near)
-		conf_report(&builder->report, builder->line, UNKNOWN_SETTING_NEAR,
-			    log_str(name).text, log_str(builder->title).text, near);
+		conf_report(&builder->report, builder->line,
+			    "unknown setting '%s' in [%s]; did you mean '%s'?", log_str(name).text,
+			    log_str(builder->title).text, near);
 	else
-		conf_report(&builder->report, builder->line, UNKNOWN_SETTING, log_str(name).text,
+		conf_report(&builder->report, builder->line,
+			    "unknown setting '%s' in [%s]; it may have: %s", log_str(name).text,
 			    log_str(builder->title).text, list);
 }
 
@@ -367,16 +398,25 @@ static void apply(struct conf_builder *builder, size_t index, const char *value,
 	bool is_command = setting->set == set_on_enter || setting->set == set_on_leave;
 
 	if (before > 0) {
-		conf_report(report, builder->line, SETTING_TWICE, setting->name, before);
+		conf_report(report, builder->line,
+			    "'%s' again, it was given at line %u; keep one of them", setting->name,
+			    before);
 		return;
 	}
 	builder->seen[index] = builder->line;
 	if (is_command && cut)
-		conf_report(report, builder->line, CUT_COMMAND, log_str(value).text);
+		conf_report(report, builder->line,
+			    "the command ends at ' ;', where a comment begins: only '%s' would "
+			    "run; put it in a script, or write ';' without a blank before it",
+			    log_str(value).text);
 	else if (!value[0] && setting->set == set_panic)
-		conf_report(report, builder->line, EMPTY_PANIC);
+		conf_report(
+			report, builder->line,
+			"'panic' cannot be switched off, it is the way out when nothing else "
+			"works; give at least 2 keys, or remove the line for backspace+esc+enter");
 	else if (!value[0])
-		conf_report(report, builder->line, EMPTY_VALUE, setting->name);
+		conf_report(report, builder->line,
+			    "'%s' has no value; give one, or remove the line", setting->name);
 	else
 		setting->set(builder, value);
 }

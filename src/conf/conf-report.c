@@ -1,5 +1,5 @@
 /* Collects what is wrong with a configuration, in the order of its lines, and hands it out. */
-#include "conf/conf-messages.h"
+#include "conf/conf-report.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static struct conf_finding *make_room(struct conf_report *report, unsigned line)
 	return &report->finding[at];
 }
 
-void conf_report_add(struct conf_report *report, unsigned line, const char *format, ...)
+void conf_report(struct conf_report *report, unsigned line, const char *format, ...)
 {
 	struct conf_finding *finding;
 	va_list args;
@@ -89,7 +89,8 @@ int conf_report_end(struct conf_report *report, conf_error_fn error, void *ctx)
 	if (report->more > 0) {
 		struct conf_finding rest = { .line = report->more_line };
 
-		if (asprintf(&rest.text, conf_text_MORE_ERRORS, report->more) < 0)
+		if (asprintf(&rest.text, "%u more errors from here on; fix those above first",
+			     report->more) < 0)
 			rest.text = NULL;
 		hand_out(report, &rest, error, ctx);
 		free(rest.text);
