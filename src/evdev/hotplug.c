@@ -39,7 +39,8 @@ static bool moves_like_a_mouse(struct udev_device *device)
 	return (axes & 3) == 3;
 }
 
-unsigned hotplug_uses(struct udev_device *device)
+/* What udev takes the node for, of enum node_use; also a mouse where it moves like one. */
+static unsigned read_uses(struct udev_device *device)
 {
 	static const struct {
 		const char *property;
@@ -114,7 +115,7 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 	if (!input || !is_event_node(devnode))
 		return;
 	own = match_own(attr(input, "phys"), udev_device_get_syspath(input));
-	if (own != MATCH_FOREIGN) {
+	if (own != MATCH_FOREIGN && hotplug->ops->own) {
 		hotplug->ops->own(hotplug, devnode, done_us(device),
 				  own == MATCH_OWN_GUEST && !is_hidden(device));
 		return;
@@ -128,8 +129,18 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 							  .product = id(input, "id/product"),
 							  .devnum = udev_device_get_devnum(device),
 							  .capabilities = hash_capabilities(input),
-							  .uses = hotplug_uses(device),
+							  .uses = read_uses(device),
+							  .own = own,
 							  .leads_here = leads_here });
+}
+
+static void removed(struct hotplug *hotplug, const char *devnode)
+{
+	if (hotplug->ops->removed && is_event_node(devnode))
+		hotplug->ops->removed(hotplug, devnode);
+	/* a link that several devices share leads to another of them now */
+	if (hotplug->ops->links)
+		hotplug->ops->links(hotplug);
 }
 
 static void hotplug_ready(struct watch *watch, uint32_t events)
@@ -139,11 +150,10 @@ static void hotplug_ready(struct watch *watch, uint32_t events)
 	const char *action = device ? udev_device_get_action(device) : NULL;
 
 	(void)events;
-	/* Removal is seen on the descriptor itself, and earlier. */
 	if (action && strcmp(action, "remove") != 0)
 		tell(hotplug, device);
-	else if (action) /* a link that several devices share leads to another of them now */
-		hotplug->ops->links(hotplug);
+	else if (action)
+		removed(hotplug, udev_device_get_devnode(device));
 	udev_device_unref(device);
 }
 

@@ -16,13 +16,15 @@ struct hotplug;
 struct hotplug_ops {
 	/* A node is there, or its properties changed: may come again for one already known. */
 	void (*added)(struct hotplug *hotplug, const struct node_info *node);
+	/* NULL where nobody asks: a device that is open says so itself, and earlier. */
+	void (*removed)(struct hotplug *hotplug, const char *devnode);
 	/*
 	 * udev is done with a node that has a phys of ours, since 'done_us' (CLOCK_MONOTONIC): one of
 	 * the same name may have been there before. 'exposed': it is a guest's and no rule hides it from
-	 * the desktop.
+	 * the desktop. NULL: those come to 'added' too, where node->own tells.
 	 */
 	void (*own)(struct hotplug *hotplug, const char *devnode, uint64_t done_us, bool exposed);
-	/* Links may lead elsewhere now: hotplug_look is due for every path of interest. */
+	/* Links may lead elsewhere now: hotplug_look is due for every path of interest. NULL: of none. */
 	void (*links)(struct hotplug *hotplug);
 };
 
@@ -49,9 +51,6 @@ int hotplug_scan(struct hotplug *hotplug);
  * something else: 'event' then has the path of the same device's event node, or "".
  */
 int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_PATH_MAX]);
-
-/* What udev takes the node for, of enum node_use; also a mouse where it moves like one. */
-unsigned hotplug_uses(struct udev_device *device);
 
 /* Calls ops for this node if udev is done with it: an announcement can get lost. */
 void hotplug_ask(struct hotplug *hotplug, const char *devnode);

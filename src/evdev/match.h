@@ -6,6 +6,9 @@
 
 struct conf_device;
 
+/* Whether evswitch made the node: a clone on the host, or one for a guest. */
+enum match_own { MATCH_FOREIGN, MATCH_OWN_HOST, MATCH_OWN_GUEST };
+
 /* What is known of an evdev node. The strings are the owner's, untrusted, and never NULL ("": none). */
 struct node_info {
 	const char *devnode; /* "/dev/input/event5" */
@@ -16,6 +19,7 @@ struct node_info {
 	uint64_t devnum;       /* st_rdev */
 	uint64_t capabilities; /* match_hash of what sysfs says it can do */
 	unsigned uses;         /* of enum node_use */
+	enum match_own own;
 	/* Whether this path, as it is now, leads to the node. */
 	bool (*leads_here)(const struct node_info *node, const char *path);
 };
@@ -61,8 +65,6 @@ uint64_t match_hash(uint64_t hash, const char *text);
 /* The phys of evswitch's own devices: "evswitch/host/DEVICE" and "evswitch/GUEST/NODE". */
 #define MATCH_OWN_PHYS      "evswitch/"
 #define MATCH_OWN_HOST_PHYS MATCH_OWN_PHYS "host/"
-
-enum match_own { MATCH_FOREIGN, MATCH_OWN_HOST, MATCH_OWN_GUEST };
 
 /*
  * Whether a device with this phys at this place in /sys is evswitch's own. Told by phys and never by

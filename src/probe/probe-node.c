@@ -33,16 +33,29 @@ static bool leads_here(const struct node_info *info, const char *path)
 	return false;
 }
 
+static void set_info(struct probe_node *node, struct node_info info)
+{
+	info.devnode = node->devnode;
+	info.leads_here = leads_here;
+	info.name = node->name;
+	info.phys = node->phys;
+	info.uniq = node->uniq;
+	node->info = info;
+}
+
 void probe_node_init(struct probe_node *node)
 {
 	*node = (struct probe_node){ .fd = -1 };
-	node->info = (struct node_info){
-		.devnode = node->devnode,
-		.leads_here = leads_here,
-		.name = node->name,
-		.phys = node->phys,
-		.uniq = node->uniq,
-	};
+	set_info(node, (struct node_info){ 0 });
+}
+
+void probe_node_set_info(struct probe_node *node, const struct node_info *info)
+{
+	snprintf(node->devnode, sizeof(node->devnode), "%s", info->devnode);
+	probe_node_set_name(node, info->name);
+	probe_node_set_text(node->phys, info->phys);
+	probe_node_set_text(node->uniq, info->uniq);
+	set_info(node, *info);
 }
 
 void probe_node_set_text(char text[PROBE_TEXT_MAX], const char *value)
@@ -175,27 +188,22 @@ unsigned probe_activity(struct probe_motion *motion, const struct input_event *e
 /* Keys that a mouse has among its buttons do not make it a keyboard. */
 static bool acts_as_keyboard(const struct probe_node *node)
 {
-	if (!(node->uses & NODE_USE_KEYBOARD) && node->uses & NODE_USE_MOUSE)
+	if (!(node->info.uses & NODE_USE_KEYBOARD) && node->info.uses & NODE_USE_MOUSE)
 		return false;
 	if (node->did)
 		return node->did & PROBE_DID_KEY;
-	return node->uses & (NODE_USE_KEYBOARD | NODE_USE_KEYS);
+	return node->info.uses & (NODE_USE_KEYBOARD | NODE_USE_KEYS);
 }
 
 enum probe_kind probe_kind(const struct probe_node *node)
 {
 	if (acts_as_keyboard(node))
-		return node->uses & NODE_USE_KEYS ? PROBE_MEDIA : PROBE_KEYBOARD;
-	if (node->did & PROBE_DID_MOVE_ABS || node->uses & NODE_USE_TABLET)
+		return node->info.uses & NODE_USE_KEYS ? PROBE_MEDIA : PROBE_KEYBOARD;
+	if (node->did & PROBE_DID_MOVE_ABS || node->info.uses & NODE_USE_TABLET)
 		return PROBE_TABLET;
-	if (node->did || node->uses & NODE_USE_MOUSE)
+	if (node->did || node->info.uses & NODE_USE_MOUSE)
 		return PROBE_MOUSE;
 	return PROBE_OTHER;
-}
-
-const char *probe_refusal(const struct probe_node *node)
-{
-	return match_refusal(node->uses | (node->fingers ? NODE_USE_TOUCHPAD : 0));
 }
 
 bool probe_complete(const struct probe_list *list)
@@ -206,7 +214,7 @@ bool probe_complete(const struct probe_list *list)
 		const struct probe_node *node = list->node[i];
 		enum probe_kind kind = probe_kind(node);
 
-		if (!node->did || probe_refusal(node))
+		if (!node->did || match_refusal(node->info.uses))
 			continue;
 		keyboard |= kind == PROBE_KEYBOARD;
 		pointer |= kind == PROBE_MOUSE || kind == PROBE_TABLET;
@@ -287,7 +295,7 @@ static unsigned count_others(const struct probe_list *list, const struct probe_n
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *other = list->node[i];
 
-		if (other != node && !other->gone && !other->own && matches(match, other))
+		if (other != node && !other->gone && !other->info.own && matches(match, other))
 			others++;
 	}
 	return others;
@@ -389,7 +397,7 @@ static void plan_add(const struct probe_list *list, struct probe_plan *plan,
 {
 	struct probe_section *section = &plan->section[plan->n];
 
-	if (node->own || probe_refusal(node) || probe_plan_find(plan, node))
+	if (node->info.own || match_refusal(node->info.uses) || probe_plan_find(plan, node))
 		return;
 	*section = (struct probe_section){ .node = node, .sibling_of = sibling_of };
 	probe_match_choose(list, node, &section->match);

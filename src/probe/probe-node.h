@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "base/loop.h"
 #include "conf/conf.h"
 #include "evdev/match.h"
 
@@ -38,9 +38,7 @@ enum probe_did {
 	PROBE_DID_MOVE_ABS = 1 << 3,
 };
 
-/*
- * evswitch's own devices: its clones on the host tell that it runs, its guests' are of no interest.
- */
+/* What its section is called after. */
 enum probe_kind { PROBE_KEYBOARD, PROBE_MEDIA, PROBE_MOUSE, PROBE_TABLET, PROBE_OTHER };
 
 /*
@@ -61,15 +59,13 @@ struct probe_node {
 	char *links[PROBE_LINKS_MAX + 1]; /* what udev says are its links; owned; NULL at the end */
 	const char *by_id, *by_path;      /* those of 'links' that really lead here, or NULL */
 	uint16_t version;
-	unsigned uses, classes, did;
+	unsigned classes, did;
 	unsigned order; /* 1 for the first that was recognised; 0 = not recognised */
-	enum match_own own;
-	bool fingers; /* libinput counts fingers on it: a touchpad, whatever else it claims to be */
-	bool gone;    /* unplugged after it was recognised */
+	bool gone;      /* unplugged after it was recognised */
 	struct probe_motion motion;
-	int fd;    /* -1 where it could not be opened, or is not to be */
-	int error; /* why: an errno, 0 if it is open */
-	dev_t devnum;
+	struct watch watch; /* of 'fd' */
+	int fd;             /* -1 where it could not be opened, or is not to be */
+	int error;          /* why: an errno, 0 if it is open */
 };
 
 struct probe_list {
@@ -82,6 +78,9 @@ const struct probe_node *probe_recognised(const struct probe_list *list, unsigne
 
 /* Makes 'info' point at the fields and fd -1. probe_node_set_text and its like set the texts. */
 void probe_node_init(struct probe_node *node);
+
+/* Takes over what is known of a node, also of one that was known already. */
+void probe_node_set_info(struct probe_node *node, const struct node_info *info);
 
 /*
  * Sets one of the texts; blanks at the ends are dropped from the name, as matching drops them too.
@@ -107,9 +106,6 @@ enum probe_kind probe_kind(const struct probe_node *node);
 
 /* "keyboard", "mouse" and so on: what its section is called. */
 const char *probe_kind_name(enum probe_kind kind);
-
-/* Why this device cannot be given to a guest at all, or NULL where it can. */
-const char *probe_refusal(const struct probe_node *node);
 
 /*
  * Whether both a keyboard and a mouse were used, on the real nodes or on evswitch's clones of them.

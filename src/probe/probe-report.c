@@ -47,7 +47,7 @@ static void write_words(FILE *out, unsigned bits, const struct word *words, unsi
 
 void probe_report_recognised(FILE *out, const struct probe_node *node)
 {
-	const char *refusal = probe_refusal(node);
+	const char *refusal = match_refusal(node->info.uses);
 
 	fprintf(out, "  %s: %s \"%s\"%s%s\n",
 		refusal ? "not for evswitch" : probe_kind_name(probe_kind(node)), node->devnode,
@@ -57,7 +57,7 @@ void probe_report_recognised(FILE *out, const struct probe_node *node)
 /* What to do about another node of a recognised device. */
 static const char *advice(const struct probe_node *node, const struct probe_node *sibling)
 {
-	const char *refusal = probe_refusal(sibling);
+	const char *refusal = match_refusal(sibling->info.uses);
 
 	if (sibling->order)
 		return "recognised too";
@@ -87,13 +87,13 @@ static void explain_siblings(FILE *out, const struct probe_list *list,
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *other = list->node[i];
 
-		if (other->own || other->gone || !probe_siblings(node, other))
+		if (other->info.own || other->gone || !probe_siblings(node, other))
 			continue;
 		if (!any)
 			fputs("  other nodes of the same device:\n", out);
 		any = true;
 		fprintf(out, "    %s \"%s\" (", other->devnode, log_str(other->name).text);
-		write_words(out, other->uses, use_words, ARRAY_SIZE(use_words),
+		write_words(out, other->info.uses, use_words, ARRAY_SIZE(use_words),
 			    "nothing to type or point with");
 		fprintf(out, "): %s\n", advice(node, other));
 	}
@@ -112,7 +112,7 @@ static void explain_match(FILE *out, const struct probe_match *match)
 static void explain(FILE *out, const struct probe_list *list, const struct probe_plan *plan,
 		    const struct probe_node *node)
 {
-	const char *refusal = probe_refusal(node);
+	const char *refusal = match_refusal(node->info.uses);
 	const struct probe_section *section = refusal ? NULL : probe_plan_find(plan, node);
 	const char *note = section ? probe_match_note(node, &section->match) : NULL;
 
@@ -282,7 +282,7 @@ static void put_node(struct json *json, struct json_object *object, const struct
 		     const struct probe_plan *plan)
 {
 	const struct probe_section *section =
-		probe_refusal(node) ? NULL : probe_plan_find(plan, node);
+		match_refusal(node->info.uses) ? NULL : probe_plan_find(plan, node);
 	char text[SECTION_MAX];
 
 	put_text(json, object, "node", node->devnode);
@@ -294,8 +294,9 @@ static void put_node(struct json *json, struct json_object *object, const struct
 	put(json, object, "id", json_id(json, node));
 	put(json, object, "class",
 	    json_words(json, node->classes, class_words, ARRAY_SIZE(class_words)));
-	put(json, object, "use", json_words(json, node->uses, use_words, ARRAY_SIZE(use_words)));
-	put_text(json, object, "refused", probe_refusal(node));
+	put(json, object, "use",
+	    json_words(json, node->info.uses, use_words, ARRAY_SIZE(use_words)));
+	put_text(json, object, "refused", match_refusal(node->info.uses));
 	if (!section) {
 		put_text(json, object, "device", NULL);
 		put_text(json, object, "match", NULL);
@@ -337,7 +338,7 @@ static struct json_object *json_device(struct json *json, const struct probe_lis
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *other = list->node[i];
 
-		if (!other->own && !other->gone && probe_siblings(node, other))
+		if (!other->info.own && !other->gone && probe_siblings(node, other))
 			append(json, siblings, json_sibling(json, node, other, plan));
 	}
 	put(json, object, "siblings", siblings);

@@ -1,5 +1,5 @@
 /*
- * libudev, libevdev and libinput behind --probe. Nodes are only ever read; libinput opens those
+ * Hotplug, libevdev and libinput behind --probe. Nodes are only ever read; libinput opens those
  * that were recognised once more, for the moment of the question.
  */
 #include "probe/probe-scan.h"
@@ -7,47 +7,50 @@
 #include <fcntl.h>
 #include <libevdev/libevdev.h>
 #include <libinput.h>
-#include <libudev.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "evdev/hotplug.h"
 #include "base/log.h"
 #include "base/util.h"
 
-#define BY_ID   "/dev/input/by-id/"
-#define BY_PATH "/dev/input/by-path/"
+#define BY_ID      "/dev/input/by-id/"
+#define BY_PATH    "/dev/input/by-path/"
+#define EVENTS_MAX 64
 
-static void close_node(struct probe_node *node)
+/* Not to be read any more: its device was unplugged. */
+static void lose(struct probe_node *node)
 {
+	watch_stop(&node->watch);
 	close_fd(&node->fd);
+	node->error = ENODEV;
+}
+
+static void free_node(struct probe_node *node)
+{
+	lose(node);
 	for (char **link = node->links; *link; link++)
 		free(*link);
 	free(node);
 }
 
-/* The link may have gone to another node of the same name since udev wrote its record. */
-static bool leads_to(const char *link, dev_t devnum)
+/*
+ * Of several links of one kind the first by name, so that the answer is always the same. A link may
+ * have gone to another node of the same name since udev wrote its record.
+ */
+static void prefer(const char **chosen, const char *link, const char *dir,
+		   const struct node_info *info)
 {
-	struct stat st;
-
-	return stat(link, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == devnum;
-}
-
-/* Of several links of one kind the first by name, so that the answer is always the same. */
-static void prefer(const char **chosen, const char *link, const char *dir, dev_t devnum)
-{
-	if (strncmp(link, dir, strlen(dir)) != 0 || !leads_to(link, devnum))
+	if (strncmp(link, dir, strlen(dir)) != 0 || !info->leads_here(info, link))
 		return;
 	if (!*chosen || strcmp(link, *chosen) < 0)
 		*chosen = link;
 }
 
-static int read_links(struct probe_node *node, struct udev_device *device)
+static int read_links(struct probe_node *node, struct udev_device *device,
+		      const struct node_info *info)
 {
 	struct udev_list_entry *entry;
 	unsigned n = 0;
@@ -62,34 +65,11 @@ static int read_links(struct probe_node *node, struct udev_device *device)
 		node->links[n] = strdup(udev_list_entry_get_name(entry));
 		if (!node->links[n])
 			return -ENOMEM;
-		prefer(&node->by_id, node->links[n], BY_ID, node->devnum);
-		prefer(&node->by_path, node->links[n], BY_PATH, node->devnum);
+		prefer(&node->by_id, node->links[n], BY_ID, info);
+		prefer(&node->by_path, node->links[n], BY_PATH, info);
 		n++;
 	}
 	return 0;
-}
-
-static uint16_t read_hex(struct udev_device *input, const char *attribute)
-{
-	const char *value = udev_device_get_sysattr_value(input, attribute);
-
-	return value ? (uint16_t)strtoul(value, NULL, 16) : 0;
-}
-
-/* What sysfs says, which needs no permission on the node. */
-static void read_identity(struct probe_node *node, struct udev_device *device)
-{
-	struct udev_device *input = udev_device_get_parent(device);
-
-	if (!input)
-		return;
-	probe_node_set_name(node, udev_device_get_sysattr_value(input, "name"));
-	probe_node_set_text(node->phys, udev_device_get_sysattr_value(input, "phys"));
-	probe_node_set_text(node->uniq, udev_device_get_sysattr_value(input, "uniq"));
-	node->info.bustype = read_hex(input, "id/bustype");
-	node->info.vendor = read_hex(input, "id/vendor");
-	node->info.product = read_hex(input, "id/product");
-	node->version = read_hex(input, "id/version");
 }
 
 static void read_group(struct probe_node *node, struct udev_device *device)
@@ -111,19 +91,14 @@ static void read_group(struct probe_node *node, struct udev_device *device)
 	probe_node_set_group(node, &origin);
 }
 
-/* What only the opened node tells: exact texts, for sysfs drops newlines, and the ranges of its
- * axes. */
-static int read_evdev(struct probe_node *node)
+/* How far its absolute axes go, unless it is an accelerometer, which moves by itself. */
+static int read_ranges(struct probe_node *node)
 {
 	struct libevdev *evdev;
 	int error = libevdev_new_from_fd(node->fd, &evdev);
 
 	if (error)
 		return error;
-	probe_node_set_name(node, libevdev_get_name(evdev));
-	probe_node_set_text(node->phys, libevdev_get_phys(evdev));
-	probe_node_set_text(node->uniq, libevdev_get_uniq(evdev));
-	/* an accelerometer moves by itself */
 	for (unsigned i = 0; i < 2 && !libevdev_has_property(evdev, INPUT_PROP_ACCELEROMETER);
 	     i++) {
 		const struct input_absinfo *abs = libevdev_get_abs_info(evdev, ABS_X + i);
@@ -136,17 +111,35 @@ static int read_evdev(struct probe_node *node)
 	return 0;
 }
 
-static void open_node(struct probe_node *node)
+static void node_ready(struct watch *watch, uint32_t ready)
+{
+	struct probe_node *node = container_of(watch, struct probe_node, watch);
+	struct probe_scan *scan = container_of(watch->loop, struct probe_scan, loop);
+	struct input_event events[EVENTS_MAX];
+	ssize_t size = read(node->fd, events, sizeof(events));
+
+	(void)ready;
+	if (size < 0 && errno != EAGAIN && errno != EINTR)
+		lose(node);
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(events[0]); i++) {
+		unsigned did = probe_activity(&node->motion, &events[i]);
+
+		if (did)
+			scan->fn(scan, node, did);
+	}
+}
+
+static void open_node(struct probe_scan *scan, struct probe_node *node)
 {
 	int error;
 
-	node->error = 0;
 	node->fd = open(node->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	error = node->fd < 0 ? -errno : read_evdev(node);
+	error = node->fd < 0 ? -errno : read_ranges(node);
 	if (!error)
-		return;
+		error = watch_start(&node->watch, &scan->loop, node->fd, EPOLLIN, node_ready);
+	if (error)
+		close_fd(&node->fd);
 	node->error = -error;
-	close_fd(&node->fd);
 }
 
 static struct probe_node *find_node(const struct probe_list *list, const char *devnode)
@@ -167,7 +160,7 @@ static void list_remove(struct probe_list *list, struct probe_node *node)
 		return;
 	list->n--;
 	memmove(&list->node[i], &list->node[i + 1], (list->n - i) * sizeof(list->node[0]));
-	close_node(node);
+	free_node(node);
 }
 
 /* "event10" after "event9". */
@@ -187,91 +180,75 @@ static void list_insert(struct probe_list *list, struct probe_node *node)
 	list->n++;
 }
 
-static int read_udev(struct probe_node *node, struct udev_device *device)
+static int read_node(struct probe_scan *scan, struct probe_node *node, const struct node_info *info)
 {
+	struct udev_device *device =
+		udev_device_new_from_devnum(scan->hotplug.udev, 'c', info->devnum);
+	const char *version;
 	int error;
 
-	node->devnum = udev_device_get_devnum(device);
-	node->uses = hotplug_uses(device);
-	error = read_links(node, device);
-	if (error)
-		return error;
-	read_identity(node, device);
+	if (!device)
+		return -errno;
+	probe_node_set_info(node, info);
+	/* The parent is owned by the device. */
+	version = udev_device_get_sysattr_value(udev_device_get_parent(device), "id/version");
+	node->version = version ? (uint16_t)strtoul(version, NULL, 16) : 0;
+	error = read_links(node, device, info);
 	read_group(node, device);
-	node->own = match_own(node->phys, udev_device_get_syspath(device));
-	return 0;
+	udev_device_unref(device);
+	return error;
 }
 
-static int add_device(struct probe_scan *scan, struct udev_device *device)
+static int add_node(struct probe_scan *scan, const struct node_info *info)
 {
-	const char *devnode = udev_device_get_devnode(device);
-	struct probe_node *node;
+	struct probe_node *node = find_node(&scan->list, info->devnode);
 	int error;
 
-	if (!devnode || strncmp(devnode, "/dev/input/event", strlen("/dev/input/event")) != 0)
-		return 0;
-	node = find_node(&scan->list, devnode);
 	if (node)
-		return read_udev(node, device);
-	if (scan->list.n == PROBE_NODES_MAX) {
-		log_warn("%s: passed over, as there are more than %d input devices", devnode,
-			 PROBE_NODES_MAX);
-		return 0;
-	}
+		return read_node(scan, node, info);
+	if (scan->list.n == PROBE_NODES_MAX)
+		return -E2BIG;
 	node = malloc(sizeof(*node));
 	if (!node)
 		return -ENOMEM;
 	probe_node_init(node);
-	snprintf(node->devnode, sizeof(node->devnode), "%s", devnode);
-	error = read_udev(node, device);
+	error = read_node(scan, node, info);
 	if (error) {
-		close_node(node);
+		free_node(node);
 		return error;
 	}
-	if (node->own != MATCH_OWN_GUEST)
-		open_node(node);
+	if (info->own != MATCH_OWN_GUEST)
+		open_node(scan, node);
 	list_insert(&scan->list, node);
 	return 0;
 }
 
-void probe_scan_lost(struct probe_node *node)
+static void node_added(struct hotplug *hotplug, const struct node_info *info)
 {
-	close_fd(&node->fd);
-	node->error = ENODEV;
+	struct probe_scan *scan = container_of(hotplug, struct probe_scan, hotplug);
+	int error = add_node(scan, info);
+
+	if (error == -E2BIG)
+		log_warn("%s: skipped, as there are more than %d input devices", info->devnode,
+			 PROBE_NODES_MAX);
+	else if (error && error != -ENODEV && error != -ENOENT)
+		log_warn("%s: skipped: %s", info->devnode, strerror(-error));
 }
 
-static void remove_device(struct probe_scan *scan, struct udev_device *device)
+static void node_removed(struct hotplug *hotplug, const char *devnode)
 {
-	const char *devnode = udev_device_get_devnode(device);
-	struct probe_node *node = devnode ? find_node(&scan->list, devnode) : NULL;
+	struct probe_scan *scan = container_of(hotplug, struct probe_scan, hotplug);
+	struct probe_node *node = find_node(&scan->list, devnode);
 
 	if (!node)
 		return;
-	probe_scan_lost(node);
+	lose(node);
 	node->gone = true;
 	if (!node->order)
 		list_remove(&scan->list, node);
 }
 
-int probe_scan_fd(const struct probe_scan *scan)
-{
-	return udev_monitor_get_fd(scan->monitor);
-}
-
-void probe_scan_update(struct probe_scan *scan)
-{
-	struct udev_device *device;
-
-	while ((device = udev_monitor_receive_device(scan->monitor))) {
-		const char *action = udev_device_get_action(device);
-
-		if (action && strcmp(action, "remove") == 0)
-			remove_device(scan, device);
-		else if (add_device(scan, device))
-			log_warn("a new device was passed over: no memory");
-		udev_device_unref(device);
-	}
-}
+static const struct hotplug_ops hotplug_ops = { .added = node_added, .removed = node_removed };
 
 void probe_scan_retry(struct probe_scan *scan)
 {
@@ -279,7 +256,7 @@ void probe_scan_retry(struct probe_scan *scan)
 		struct probe_node *node = scan->list.node[i];
 
 		if (node->error && node->error != ENODEV && !node->gone)
-			open_node(node);
+			open_node(scan, node);
 	}
 }
 
@@ -336,7 +313,6 @@ static void classify(struct probe_scan *scan, struct probe_node *node)
 	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
 		if (libinput_device_has_capability(device, known[i].capability))
 			node->classes |= known[i].class;
-	node->fingers = libinput_device_config_tap_get_finger_count(device) > 0;
 	libinput_path_remove_device(device);
 }
 
@@ -371,74 +347,23 @@ void probe_scan_recognise(struct probe_scan *scan, struct probe_node *node)
 	for (unsigned i = 0; i < scan->list.n; i++) {
 		struct probe_node *other = scan->list.node[i];
 
-		if (!other->own && !other->gone && !other->classes && probe_siblings(node, other))
+		if (!other->info.own && !other->gone && !other->classes &&
+		    probe_siblings(node, other))
 			classify(scan, other);
 	}
 }
 
-/* The monitor comes first, so that nothing plugged in between is missed. */
-static int start_monitor(struct probe_scan *scan)
+int probe_scan_open(struct probe_scan *scan, probe_scan_fn fn)
 {
 	int error;
 
-	scan->monitor = udev_monitor_new_from_netlink(scan->udev, "udev");
-	if (!scan->monitor)
-		return -ENOMEM;
-	error = udev_monitor_filter_add_match_subsystem_devtype(scan->monitor, "input", NULL);
-	if (error < 0)
+	*scan = (struct probe_scan){ .fn = fn };
+	error = loop_init(&scan->loop);
+	if (error)
 		return error;
-	return udev_monitor_enable_receiving(scan->monitor);
-}
-
-static int add_listed(struct probe_scan *scan, struct udev_enumerate *devices)
-{
-	struct udev_list_entry *entry;
-	int error;
-
-	error = udev_enumerate_add_match_subsystem(devices, "input");
-	if (error >= 0)
-		error = udev_enumerate_add_match_sysname(devices, "event*");
-	if (error >= 0)
-		error = udev_enumerate_scan_devices(devices);
-	if (error < 0)
-		return error;
-	error = 0;
-	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(devices))
-	{
-		const char *syspath = udev_list_entry_get_name(entry);
-		struct udev_device *device = udev_device_new_from_syspath(scan->udev, syspath);
-
-		if (!device)
-			continue; /* unplugged just now */
-		if (!error)
-			error = add_device(scan, device);
-		udev_device_unref(device);
-	}
-	return error;
-}
-
-static int enumerate(struct probe_scan *scan)
-{
-	struct udev_enumerate *devices = udev_enumerate_new(scan->udev);
-	int error;
-
-	if (!devices)
-		return -ENOMEM;
-	error = add_listed(scan, devices);
-	udev_enumerate_unref(devices);
-	return error;
-}
-
-int probe_scan_open(struct probe_scan *scan)
-{
-	int error;
-
-	*scan = (struct probe_scan){ .udev = udev_new() };
-	if (!scan->udev)
-		return -ENOMEM;
-	error = start_monitor(scan);
+	error = hotplug_init(&scan->hotplug, &scan->loop, &hotplug_ops);
 	if (!error)
-		error = enumerate(scan);
+		error = hotplug_scan(&scan->hotplug);
 	if (error) {
 		probe_scan_close(scan);
 		return error;
@@ -452,13 +377,10 @@ int probe_scan_open(struct probe_scan *scan)
 void probe_scan_close(struct probe_scan *scan)
 {
 	for (unsigned i = 0; i < scan->list.n; i++)
-		close_node(scan->list.node[i]);
+		free_node(scan->list.node[i]);
 	scan->list.n = 0;
 	if (scan->libinput)
 		libinput_unref(scan->libinput);
-	if (scan->monitor)
-		udev_monitor_unref(scan->monitor);
-	if (scan->udev)
-		udev_unref(scan->udev);
-	*scan = (struct probe_scan){ 0 };
+	hotplug_fini(&scan->hotplug);
+	loop_fini(&scan->loop);
 }

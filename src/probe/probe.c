@@ -1,21 +1,17 @@
 /*
  * evswitch --probe: asks for a key and a movement, watches all nodes until it knows, and reports.
- * Owns the scan and the state of the terminal, which does not show what is typed meanwhile.
+ * Owns the scan, its timers, and the state of the terminal, which does not show what is typed
+ * meanwhile.
  */
 #include "probe/probe.h"
 
 #include <errno.h>
-#include <linux/input.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "evdev/access.h"
@@ -24,9 +20,8 @@
 #include "probe/probe-scan.h"
 #include "base/util.h"
 
-#define GRACE_MS   3000 /* after a keyboard and a mouse: time for a second one */
-#define RETRY_MS   1000
-#define EVENTS_MAX 64
+#define GRACE_MS 3000 /* after a keyboard and a mouse: time for a second one */
+#define RETRY_MS 1000
 
 /* ---- the terminal ---- */
 
@@ -72,7 +67,7 @@ static struct access survey(const struct probe_list *list)
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *node = list->node[i];
 
-		if (node->own)
+		if (node->info.own)
 			continue;
 		access.present++;
 		access.readable += node->fd >= 0;
@@ -92,7 +87,7 @@ static void warn_unreadable(const struct probe_list *list, const struct access *
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *node = list->node[i];
 
-		if (node->own || node->fd >= 0)
+		if (node->info.own || node->fd >= 0)
 			continue;
 		if (++named > 4) {
 			fputs(" ...", stderr);
@@ -106,10 +101,17 @@ static void warn_unreadable(const struct probe_list *list, const struct access *
 }
 
 /* EX_OK where there is something to watch. */
-static int check_access(const struct probe_list *list)
+static int check_access(const struct probe_scan *scan)
 {
+	const struct probe_list *list = &scan->list;
 	struct access access = survey(list);
 
+	if (scan->hotplug.undone)
+		log_warn("udev has not announced %u of the input devices, so nothing on them is "
+			 "seen (is udev running? systemctl status systemd-udevd)",
+			 scan->hotplug.undone);
+	if (access.present == 0 && scan->hotplug.undone)
+		return EX_UNAVAILABLE;
 	if (access.present == access.missing) {
 		log_error("there are no input devices here: %s",
 			  access.missing
@@ -135,29 +137,24 @@ static int check_access(const struct probe_list *list)
 
 /* ---- watching ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+struct session {
+	struct probe_scan scan;
+	struct timer end, grace, retry;
+	struct signals signals;
+	bool complete, over;
+};
 
 static void say_held(const struct probe_node *own)
 {
 	log_error("evswitch is running and holds this device (%s): stop it first: "
 		  "systemctl --user stop evswitch",
-		  log_str(own->phys + strlen("evswitch/host/")).text);
+		  log_str(own->phys + strlen(MATCH_OWN_HOST_PHYS)).text);
 }
 
-static void activity(struct probe_scan *scan, struct probe_node *node, unsigned did)
+/* What a node did for the first time says what it is. */
+static void first_activity(struct probe_scan *scan, struct probe_node *node)
 {
-	bool first = did && !node->did;
-
-	node->did |= did;
-	if (!first)
-		return;
-	if (node->own) {
+	if (node->info.own) {
 		say_held(node);
 		return;
 	}
@@ -165,113 +162,87 @@ static void activity(struct probe_scan *scan, struct probe_node *node, unsigned 
 	probe_report_recognised(stderr, node);
 }
 
-static void read_node(struct probe_scan *scan, struct probe_node *node)
+static void activity(struct probe_scan *scan, struct probe_node *node, unsigned did)
 {
-	struct input_event events[EVENTS_MAX];
-	ssize_t size = read(node->fd, events, sizeof(events));
+	struct session *session = container_of(scan, struct session, scan);
+	bool first = !node->did;
 
-	if (size < 0 && errno != EAGAIN && errno != EINTR)
-		probe_scan_lost(node);
-	for (ssize_t i = 0; i < size / (ssize_t)sizeof(events[0]); i++)
-		activity(scan, node, probe_activity(&node->motion, &events[i]));
+	node->did |= did;
+	if (first)
+		first_activity(scan, node);
+	if (session->complete || !probe_complete(&scan->list))
+		return;
+	session->complete = true;
+	timer_arm(&session->grace, GRACE_MS, 0);
 }
 
-#define POLL_MAX (PROBE_NODES_MAX + 2)
-
-struct polled {
-	unsigned n; /* of nodes; the signals and the monitor come after them */
-	struct probe_node *node[PROBE_NODES_MAX];
-	struct pollfd fd[POLL_MAX];
-};
-
-static void poll_fill(struct polled *polled, const struct probe_scan *scan, int signals)
+static void time_is_up(struct timer *timer)
 {
-	polled->n = 0;
-	for (unsigned i = 0; i < scan->list.n; i++) {
-		struct probe_node *node = scan->list.node[i];
-
-		if (node->fd < 0)
-			continue;
-		polled->node[polled->n] = node;
-		polled->fd[polled->n++] = (struct pollfd){ .fd = node->fd, .events = POLLIN };
-	}
-	polled->fd[polled->n] = (struct pollfd){ .fd = signals, .events = POLLIN };
-	polled->fd[polled->n + 1] = (struct pollfd){ .fd = probe_scan_fd(scan), .events = POLLIN };
+	container_of(timer->watch.loop, struct session, scan.loop)->over = true;
 }
 
-/* Waits once and takes in what came. 1 = a signal asks for the end, 0, or -errno. */
-static int watch_once(struct probe_scan *scan, int signals, int timeout_ms)
+static void retry_due(struct timer *timer)
 {
-	struct polled polled;
-
-	poll_fill(&polled, scan, signals);
-	if (poll(polled.fd, polled.n + 2, timeout_ms) < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (unsigned i = 0; i < polled.n; i++)
-		if (polled.fd[i].revents)
-			read_node(scan, polled.node[i]);
-	/* after the nodes, for it may free some of them */
-	if (polled.fd[polled.n + 1].revents)
-		probe_scan_update(scan);
-	return polled.fd[polled.n].revents != 0;
+	probe_scan_retry(&container_of(timer, struct session, retry)->scan);
 }
 
-static int watch(struct probe_scan *scan, int signals, unsigned seconds)
+static void signalled(struct signals *signals, int signo)
 {
-	int64_t now = now_ms(), end = now + (int64_t)seconds * 1000, retry = now + RETRY_MS;
-	bool complete = false;
-	int result = 0;
-
-	while (result == 0 && now < end) {
-		int64_t wait = (retry < end ? retry : end) - now;
-
-		result = watch_once(scan, signals, wait > 0 ? (int)wait : 0);
-		now = now_ms();
-		if (now >= retry) {
-			probe_scan_retry(scan);
-			retry = now + RETRY_MS;
-		}
-		if (complete || !probe_complete(&scan->list))
-			continue;
-		complete = true;
-		if (now + GRACE_MS < end)
-			end = now + GRACE_MS;
-	}
-	return result < 0 ? result : 0;
+	(void)signo;
+	container_of(signals, struct session, signals)->over = true;
 }
 
-static void block_signals(sigset_t *ours, sigset_t *saved)
+static int start_timers(struct session *session, unsigned seconds)
 {
-	sigemptyset(ours);
-	sigaddset(ours, SIGINT);
-	sigaddset(ours, SIGTERM);
-	sigaddset(ours, SIGHUP);
-	sigaddset(ours, SIGQUIT);
-	sigprocmask(SIG_BLOCK, ours, saved);
+	struct loop *loop = &session->scan.loop;
+	int error = timer_init(&session->end, loop, time_is_up);
+
+	if (!error)
+		error = timer_init(&session->grace, loop, time_is_up);
+	if (!error)
+		error = timer_init(&session->retry, loop, retry_due);
+	if (error)
+		return error;
+	timer_arm(&session->end, seconds * 1000, 0);
+	timer_arm(&session->retry, RETRY_MS, RETRY_MS);
+	return 0;
+}
+
+static int watch(struct session *session, unsigned seconds)
+{
+	struct terminal terminal;
+	int error = start_timers(session, seconds);
+
+	if (error)
+		return error;
+	fprintf(stderr, "Press a key on the keyboard, then move the mouse (%u s; Ctrl+C ends).\n",
+		seconds);
+	terminal_quiet(&terminal);
+	while (!error && !session->over)
+		error = loop_turn(&session->scan.loop, -1);
+	terminal_restore(&terminal);
+	return error;
 }
 
 /* The signals that came during the watch are used up by it: none is left to strike afterwards. */
-static int watch_with_signals(struct probe_scan *scan, unsigned seconds)
+static int watch_with_signals(struct session *session, unsigned seconds)
 {
+	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, 0 };
 	static const struct timespec at_once;
-	struct terminal terminal;
-	sigset_t ours, saved;
-	int result;
+	sigset_t saved, used;
+	int error;
 
-	block_signals(&ours, &saved);
-	autoclose int signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (signals < 0) {
-		result = -errno;
-		sigprocmask(SIG_SETMASK, &saved, NULL);
-		return result;
-	}
-	terminal_quiet(&terminal);
-	result = watch(scan, signals, seconds);
-	terminal_restore(&terminal);
-	while (sigtimedwait(&ours, NULL, &at_once) > 0)
+	sigprocmask(SIG_BLOCK, NULL, &saved);
+	error = signals_init(&session->signals, &session->scan.loop, ours, signalled);
+	if (!error)
+		error = watch(session, seconds);
+	sigemptyset(&used);
+	for (const int *signo = ours; *signo; signo++)
+		sigaddset(&used, *signo);
+	while (sigtimedwait(&used, NULL, &at_once) > 0)
 		;
 	sigprocmask(SIG_SETMASK, &saved, NULL);
-	return result;
+	return error;
 }
 
 /* ---- the result ---- */
@@ -280,7 +251,7 @@ static int watch_with_signals(struct probe_scan *scan, unsigned seconds)
 static const struct probe_node *find_own(const struct probe_list *list, bool used)
 {
 	for (unsigned i = 0; i < list->n; i++)
-		if (list->node[i]->own == MATCH_OWN_HOST && (!used || list->node[i]->did))
+		if (list->node[i]->info.own == MATCH_OWN_HOST && (!used || list->node[i]->did))
 			return list->node[i];
 	return NULL;
 }
@@ -319,40 +290,41 @@ static int report(const struct probe_list *list, bool json)
 	return fflush(stdout) ? -errno : 0;
 }
 
-static int probe(struct probe_scan *scan, const struct probe_options *options)
+static int probe(struct session *session, const struct probe_options *options)
 {
-	unsigned seconds = options->seconds ? options->seconds : PROBE_SECONDS_DEFAULT;
-	int status = check_access(&scan->list);
+	const struct probe_list *list = &session->scan.list;
+	int status = check_access(&session->scan);
 	int error = 0;
 
-	if (status == EX_OK) {
-		fprintf(stderr,
-			"Press a key on the keyboard, then move the mouse (%u s; Ctrl+C ends).\n",
-			seconds);
-		error = watch_with_signals(scan, seconds);
-	}
+	if (status == EX_OK)
+		error = watch_with_signals(session, options->seconds ? options->seconds
+								     : PROBE_SECONDS_DEFAULT);
 	if (!error && (status == EX_OK || options->json))
-		error = report(&scan->list, options->json);
+		error = report(list, options->json);
 	if (error) {
 		log_error("cannot probe: %s", strerror(-error));
 		return ferror(stdout) ? EX_IOERR : EX_SOFTWARE;
 	}
-	if (status == EX_OK && scan->list.recognised == 0)
-		return explain_nothing(&scan->list);
+	if (status == EX_OK && list->recognised == 0)
+		return explain_nothing(list);
 	return status;
 }
 
 int probe_run(const struct probe_options *options)
 {
-	struct probe_scan scan;
-	int error = probe_scan_open(&scan);
+	struct session session = { 0 };
+	int error = probe_scan_open(&session.scan, activity);
 	int status;
 
 	if (error) {
 		log_error("cannot look for input devices: %s", strerror(-error));
 		return EX_SOFTWARE;
 	}
-	status = probe(&scan, options);
-	probe_scan_close(&scan);
+	status = probe(&session, options);
+	signals_fini(&session.signals);
+	timer_fini(&session.end);
+	timer_fini(&session.grace);
+	timer_fini(&session.retry);
+	probe_scan_close(&session.scan);
 	return status;
 }

@@ -357,5 +357,32 @@ status=0
 wait "$daemon" || status=$?
 check 'it took the configuration' is "$status" 0
 
+echo '# a section exactly where evswitch takes the device'
+declare -A act=([keyboard]='tap KEY_A' [keys]='tap KEY_MUTE' [mouse]='tap BTN_LEFT' [tablet]=drag
+	[touchpad]='tap BTN_TOUCH' [gamepad]='tap BTN_SOUTH')
+for kind in "${!act[@]}"; do
+	hand "$kind" "kind-$kind" "usb-kind-$kind/input0" "Kind $kind"
+	printf '[device %s]\nphys = usb-kind-%s/input0\n' "$kind" "$kind"
+done >"$dir/kinds.conf"
+settle
+begin "$evswitch" --probe --seconds 600 --json
+for kind in "${!act[@]}"; do
+	read -r verb key <<<"${act[$kind]}"
+	hand "$verb" "kind-$kind" $key
+done
+interrupt
+"$evswitch" -c "$dir/kinds.conf" --try 600 >"$dir/log" 2>&1 &
+daemon=$!
+all_decided() { (($(grep -cE 'is grabbed|left alone' "$dir/log") == ${#act[@]})); }
+until_true all_decided
+kill -TERM "$daemon"
+wait "$daemon" || true
+has_section() { json ".devices[] | select(.phys == \"usb-kind-$1/input0\") | .section != null"; }
+takes() { grep -q "^.*device $1: .*is grabbed" "$dir/log" && echo true || echo false; }
+for kind in "${!act[@]}"; do
+	check "$kind" is "$(has_section "$kind")" "$(takes "$kind")"
+done
+check 'four are taken' is "$(grep -c 'is grabbed' "$dir/log")" 4
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

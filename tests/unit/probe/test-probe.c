@@ -31,7 +31,7 @@ static struct probe_node *add(struct probe_list *list, const char *name, uint16_
 	node->info.bustype = bus;
 	node->info.vendor = 0x46d;
 	node->info.product = 0xc52b;
-	node->uses = uses;
+	node->info.uses = uses;
 	list->node[list->n++] = node;
 	return node;
 }
@@ -235,7 +235,7 @@ static void test_kinds(void **state)
 	struct probe_node *node = add(*state, "n", BUS_USB, 0);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		node->uses = cases[i].uses;
+		node->info.uses = cases[i].uses;
 		node->did = cases[i].did;
 		assert_int_equal(probe_kind(node), cases[i].kind);
 	}
@@ -245,16 +245,37 @@ static void test_refusals(void **state)
 {
 	struct probe_node *node = add(*state, "n", BUS_USB, NODE_USE_MOUSE);
 
-	assert_null(probe_refusal(node));
-	node->fingers = true;
-	assert_non_null(strstr(probe_refusal(node), "touchpads cannot be switched"));
-	node->fingers = false;
-	node->uses = NODE_USE_TOUCHPAD;
-	assert_non_null(strstr(probe_refusal(node), "touchpads cannot be switched"));
-	node->uses = NODE_USE_JOYSTICK;
-	assert_non_null(probe_refusal(node));
-	node->uses = NODE_USE_JOYSTICK | NODE_USE_KEYBOARD;
-	assert_null(probe_refusal(node));
+	assert_null(match_refusal(node->info.uses));
+	node->info.uses = NODE_USE_TOUCHPAD;
+	assert_non_null(strstr(match_refusal(node->info.uses), "touchpads cannot be switched"));
+	node->info.uses = NODE_USE_JOYSTICK;
+	assert_non_null(match_refusal(node->info.uses));
+	node->info.uses = NODE_USE_JOYSTICK | NODE_USE_KEYBOARD;
+	assert_null(match_refusal(node->info.uses));
+}
+
+/* Of every kind of node that udev can tell: a section where the daemon takes it, and nowhere else. */
+static void test_a_section_where_the_daemon_takes_it(void **state)
+{
+	struct probe_list *list = *state;
+	unsigned kinds = NODE_USE_SWITCH << 1, refused = 0;
+	struct probe_plan plan;
+
+	for (unsigned uses = 0; uses < kinds; uses++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "kind %u", uses);
+		recognise(list, add(list, name, BUS_USB, uses), PROBE_DID_BUTTON);
+	}
+	probe_plan_make(list, &plan);
+	for (unsigned uses = 0; uses < kinds; uses++) {
+		bool taken = !match_refusal(uses);
+
+		refused += !taken;
+		assert_int_equal(probe_plan_find(&plan, list->node[uses]) != NULL, taken);
+	}
+	assert_int_equal(plan.n, kinds - refused);
+	assert_true(refused > 0 && plan.n > 0);
 }
 
 static void test_complete_needs_both(void **state)
@@ -411,7 +432,7 @@ static void test_twins_are_told_to_be_ambiguous(void **state)
 	probe_match_choose(list, a, &match);
 	assert_non_null(strstr(probe_match_note(a, &match), "matches other nodes too"));
 	/* evswitch's own clone of it is no other node */
-	b->own = MATCH_OWN_HOST;
+	b->info.own = MATCH_OWN_HOST;
 	assert_string_equal(matched(list, a, text), "name=x id=046d:c52b");
 }
 
@@ -645,6 +666,7 @@ int main(void)
 		TEST(test_groups),
 		TEST(test_kinds),
 		TEST(test_refusals),
+		TEST(test_a_section_where_the_daemon_takes_it),
 		TEST(test_complete_needs_both),
 		TEST(test_by_id_is_preferred),
 		TEST(test_a_by_id_link_of_two_is_not_used),
