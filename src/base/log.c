@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 #define LINE_MAX_SIZE 1024
@@ -238,53 +239,35 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *form
 	va_end(args);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at 's' (2 to 4) and its code point, else 0. */
-static unsigned utf8_sequence(const unsigned char *s, uint32_t *point)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : 2;
-
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	*point = s[0] & (0x7fU >> n);
-	for (unsigned i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*point = *point << 6 | (s[i] & 0x3fU);
-	}
-	if (*point < smallest[n] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
-		return 0;
-	return n;
-}
-
-/* C1 controls, line separators and the marks that turn the direction of text around. */
+/* Controls, line separators and the marks that turn the direction of text around. */
 static bool point_misleads(uint32_t point)
 {
-	return (point >= 0x80 && point < 0xa0) || (point >= 0x200b && point <= 0x200f) ||
-	       (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) ||
-	       point == 0x61c || point == 0xfeff;
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+	       (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+	       (point >= 0x2060 && point <= 0x2069) || point == 0x61c || point == 0xfeff;
 }
 
 struct log_str log_str(const char *raw)
 {
 	struct log_str out = { 0 };
-	const unsigned char *s = (const unsigned char *)(raw ? raw : "(none)");
+	const char *at = raw ? raw : "(none)";
 	size_t used = 0;
 
-	while (*s) {
+	while (*at) {
 		uint32_t point = 0;
-		unsigned n = *s >= 0x20 && *s < 0x7f ? 1 : utf8_sequence(s, &point);
+		unsigned n = text_utf8(at, 4, &point);
 		bool escape = n == 0 || point_misleads(point);
 
 		if (used + (escape ? 4 : n) >= sizeof(out.text))
 			break;
 		if (escape) {
-			used += (size_t)snprintf(out.text + used, 5, "\\x%02x", *s++);
+			used += (size_t)snprintf(out.text + used, 5, "\\x%02x",
+						 (unsigned char)*at++);
 			continue;
 		}
-		memcpy(out.text + used, s, n);
+		memcpy(out.text + used, at, n);
 		used += n;
-		s += n;
+		at += n;
 	}
 	return out;
 }

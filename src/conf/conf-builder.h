@@ -12,6 +12,9 @@ enum conf_section { SECTION_NONE, SECTION_BROKEN, EVSWITCH, DEVICE, HOST, GUEST 
 
 #define CONF_SETTINGS_MAX 24
 
+/* Of a device's or guest's name. */
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
 struct conf_builder {
 	struct conf *conf;
 	struct conf_report report;

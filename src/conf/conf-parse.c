@@ -8,9 +8,9 @@
 #include "conf/conf-hint.h"
 #include "conf/conf-reader.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
-#define BLANKS     " \t"
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 static const struct kind {
@@ -207,9 +207,9 @@ static void report_unknown_section(struct conf_builder *builder, const char *tit
 
 static void begin_section(struct conf_builder *builder, const char *title)
 {
-	size_t size = strcspn(title, BLANKS);
+	size_t size = strcspn(title, TEXT_BLANKS);
 	const struct kind *kind = find_kind(title, size);
-	const char *name = title + size + strspn(title + size, BLANKS);
+	const char *name = title + size + strspn(title + size, TEXT_BLANKS);
 
 	if (!kind) {
 		report_unknown_section(builder, title, size);

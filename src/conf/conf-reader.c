@@ -8,9 +8,9 @@
 
 #include "conf/conf-report.h"
 #include "base/log.h"
+#include "base/text.h"
 
-#define BLANKS " \t"
-#define BOM    "\xef\xbb\xbf"
+#define BOM "\xef\xbb\xbf"
 
 /* No setting has a name as long: a longer one can be cut and is still unknown. */
 #define NAME_SIZE 64
@@ -41,53 +41,34 @@ struct reader {
 
 char *conf_trim(char *text)
 {
-	size_t size;
+	size_t size = strlen(text);
+	char *start = text + (text_trim(text, &size) - text);
 
-	text += strspn(text, BLANKS);
-	size = strlen(text);
-	while (size > 0 && strchr(BLANKS, text[size - 1]))
-		text[--size] = '\0';
-	return text;
-}
-
-/* The length of the UTF-8 character at 'at', or 0 if there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-	size_t length = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	unsigned code = at[0] & (0xff >> (length + 1));
-	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-
-	if (length == 1)
-		return 1;
-	if (at[0] < 0xc2 || at[0] > 0xf4 || length > left)
-		return 0;
-	for (size_t i = 1; i < length; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (at[i] & 0x3f);
-	}
-	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return length;
+	start[size] = '\0';
+	return start;
 }
 
 /* Reports the first byte that is no text. A byte order mark is none: inih would pass over it. */
 static bool is_text(struct reader *reader, const char *line, size_t size)
 {
-	const unsigned char *at = (const unsigned char *)line, *end = at + size;
 	struct conf_report *report = reader->to->report;
-	size_t length;
+	const char *end = line + size;
+	unsigned length;
 
-	for (; at < end; at += length) {
-		length = utf8_length(at, (size_t)(end - at));
+	for (; line < end; line += length) {
+		unsigned char byte = (unsigned char)*line;
+		uint32_t point;
+
+		length = text_utf8(line, (size_t)(end - line), &point);
 		if (length == 0)
 			conf_report(report, reader->line,
-				    "byte \\x%02x is not valid UTF-8; save the file as UTF-8", *at);
-		else if ((*at < 0x20 && *at != '\t') || *at == 0x7f)
+				    "byte \\x%02x is not valid UTF-8; save the file as UTF-8",
+				    byte);
+		else if ((point < 0x20 && point != '\t') || point == 0x7f)
 			conf_report(report, reader->line,
 				    "control character \\x%02x; only text and tabs are allowed",
-				    *at);
-		else if (length == strlen(BOM) && memcmp(at, BOM, length) == 0)
+				    byte);
+		else if (point == 0xfeff)
 			conf_report(report, reader->line,
 				    "a byte order mark within the file; only its start may have "
 				    "one: remove this invisible character");
@@ -124,13 +105,9 @@ static bool take_line(struct reader *reader)
 	}
 	if (!is_text(reader, start, size))
 		return true;
-	while (size > 0 && strchr(BLANKS, *start)) {
-		start++;
-		size--;
-	}
+	start = text_trim(start, &size);
 	memcpy(reader->text, start, size);
 	reader->text[size] = '\0';
-	conf_trim(reader->text);
 	return true;
 }
 
@@ -160,7 +137,7 @@ static void read_header(struct reader *reader)
 static bool cut_comment(char *text)
 {
 	for (char *at = text; (at = strchr(at, ';')); at++) {
-		if (at == text || !strchr(BLANKS, at[-1]))
+		if (at == text || !text_is_blank(at[-1]))
 			continue;
 		*at = '\0';
 		conf_trim(text);
@@ -235,7 +212,7 @@ static char *next_line(char *buf, int size, void *stream)
 	}
 	name_size = strcspn(reader->text, "=");
 	reader->rest = reader->text + name_size + 1;
-	reader->rest += strspn(reader->rest, BLANKS);
+	reader->rest += strspn(reader->rest, TEXT_BLANKS);
 	if (name_size >= NAME_SIZE)
 		name_size = NAME_SIZE - 1;
 	return give_piece(reader, buf, room, (int)name_size);

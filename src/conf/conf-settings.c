@@ -11,7 +11,7 @@
 #include "base/util.h"
 
 /* What libvirt takes in a domain's name and no shell or XML reads as more than itself. */
-#define DOMAIN_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@"
+#define DOMAIN_CHARS NAME_CHARS "+:@"
 
 /* Room for a list of words in a message. */
 #define LIST_SIZE 256

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "core/keyset.h"
-
-#define BLANKS " \t"
 
 /* ASCII only and whatever the locale: libevdev's names are ASCII. */
 static char to_upper(char c)
@@ -73,15 +72,12 @@ static struct keys_name name_from(const char *text, size_t length)
 /* The name up to 'separator' or the end, without blanks around it; *text moves behind it. */
 static struct keys_name next_name(const char **text, char separator)
 {
-	const char *start = *text + strspn(*text, BLANKS);
-	const char *end = strchr(start, separator);
+	const char *start = *text, *end = strchr(start, separator);
+	size_t size = end ? (size_t)(end - start) : strlen(start);
 
-	if (!end)
-		end = start + strlen(start);
-	*text = *end ? end + 1 : NULL;
-	while (end > start && strchr(BLANKS, end[-1]))
-		end--;
-	return name_from(start, (size_t)(end - start));
+	*text = end ? end + 1 : NULL;
+	start = text_trim(start, &size);
+	return name_from(start, size);
 }
 
 /* Takes the next name into *code; 'before' are the codes that already came. */

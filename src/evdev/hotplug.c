@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "base/util.h"
 
 #define DEV_INPUT  "/dev/input/"
@@ -101,7 +102,7 @@ static uint64_t done_us(struct udev_device *device)
 /* 'devnode' may be NULL. */
 static bool is_event_node(const char *devnode)
 {
-	return devnode && strncmp(devnode, EVENT_NODE, strlen(EVENT_NODE)) == 0;
+	return devnode && text_starts_with(devnode, EVENT_NODE);
 }
 
 static void tell(struct hotplug *hotplug, struct udev_device *device)
@@ -313,7 +314,7 @@ void hotplug_ask(struct hotplug *hotplug, const char *devnode)
 {
 	struct udev_device *device;
 
-	if (!hotplug->udev || strncmp(devnode, DEV_INPUT, strlen(DEV_INPUT)) != 0)
+	if (!hotplug->udev || !text_starts_with(devnode, DEV_INPUT))
 		return;
 	device = udev_device_new_from_subsystem_sysname(hotplug->udev, "input",
 							devnode + strlen(DEV_INPUT));

@@ -4,26 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "conf/conf.h"
-
-#define BLANKS " \t"
 
 /* True where 'wanted' is not asked for, or equals 'actual' without the blanks around either. */
 static bool same_text(const char *wanted, const char *actual,
 		      int (*compare)(const char *, const char *, size_t))
 {
-	size_t wanted_size, actual_size;
+	size_t wanted_size = wanted ? strlen(wanted) : 0, actual_size = strlen(actual);
 
 	if (!wanted)
 		return true;
-	wanted += strspn(wanted, BLANKS);
-	actual += strspn(actual, BLANKS);
-	wanted_size = strlen(wanted);
-	actual_size = strlen(actual);
-	while (wanted_size > 0 && strchr(BLANKS, wanted[wanted_size - 1]))
-		wanted_size--;
-	while (actual_size > 0 && strchr(BLANKS, actual[actual_size - 1]))
-		actual_size--;
+	wanted = text_trim(wanted, &wanted_size);
+	actual = text_trim(actual, &actual_size);
 	return wanted_size == actual_size && compare(wanted, actual, wanted_size) == 0;
 }
 
@@ -89,15 +82,10 @@ unsigned match_likeness(const struct match_traits *a, const struct match_traits 
 	       4U * (a->uniq == b->uniq) + 8U * (a->capabilities == b->capabilities);
 }
 
-static bool starts_with(const char *text, const char *prefix)
-{
-	return text && strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 enum match_own match_own(const char *phys, const char *syspath)
 {
-	if (!starts_with(phys, MATCH_OWN_PHYS) ||
-	    !starts_with(syspath, "/sys/devices/virtual/input/"))
+	if (!phys || !text_starts_with(phys, MATCH_OWN_PHYS) ||
+	    !text_starts_with(syspath, "/sys/devices/virtual/input/"))
 		return MATCH_FOREIGN;
-	return starts_with(phys, MATCH_OWN_HOST_PHYS) ? MATCH_OWN_HOST : MATCH_OWN_GUEST;
+	return text_starts_with(phys, MATCH_OWN_HOST_PHYS) ? MATCH_OWN_HOST : MATCH_OWN_GUEST;
 }

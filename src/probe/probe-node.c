@@ -10,17 +10,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
 #define WINDOW_US    1000000 /* motion counts when it comes together within this time */
 #define TRAVEL_MIN   30 /* counts: less than a finger's breadth on any mouse, more than jitter */
 #define WHEEL_TRAVEL 15 /* what a notch of the wheel is worth: two of them are no accident */
 #define ABS_FRACTION 20 /* of an absolute axis: a twentieth of it */
-
-static bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
 
 /* By what udev says: a link that it gives to two nodes may lead to either tomorrow. */
 static bool leads_here(const struct node_info *info, const char *path)
@@ -63,20 +59,12 @@ void probe_node_set_text(char text[PROBE_TEXT_MAX], const char *value)
 	snprintf(text, PROBE_TEXT_MAX, "%s", value ? value : "");
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 void probe_node_set_name(struct probe_node *node, const char *name)
 {
-	size_t end;
+	size_t size = name ? strlen(name) : 0;
 
-	while (name && is_blank(*name))
-		name++;
-	probe_node_set_text(node->name, name);
-	for (end = strlen(node->name); end > 0 && is_blank(node->name[end - 1]); end--)
-		node->name[end - 1] = '\0';
+	name = size ? text_trim(name, &size) : "";
+	snprintf(node->name, PROBE_TEXT_MAX, "%.*s", (int)size, name);
 }
 
 /* "usb-0000:00:14.0-1/input1" -> its length without "/input1"; 0 where phys tells of no device. */
@@ -240,9 +228,9 @@ static const unsigned char bluetooth_orders[] = {
 /* Whether the configuration can say it: printable, not changed by trimming, and without " ;". */
 static bool can_be_written(const char *value)
 {
-	size_t len = value ? strlen(value) : 0;
+	size_t size = value ? strlen(value) : 0, trimmed = size;
 
-	if (len == 0 || is_blank(value[0]) || is_blank(value[len - 1]))
+	if (size == 0 || (text_trim(value, &trimmed), trimmed != size))
 		return false;
 	if (value[0] == ';' || strstr(value, " ;") || strstr(value, "\t;"))
 		return false;
@@ -323,7 +311,7 @@ void probe_match_choose(const struct probe_list *list, const struct probe_node *
 static bool claims_by_id(const struct probe_node *node)
 {
 	for (char *const *link = node->links; *link; link++)
-		if (starts_with(*link, "/dev/input/by-id/"))
+		if (text_starts_with(*link, "/dev/input/by-id/"))
 			return true;
 	return false;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
 #define BY_ID      "/dev/input/by-id/"
@@ -43,7 +44,7 @@ static void free_node(struct probe_node *node)
 static void prefer(const char **chosen, const char *link, const char *dir,
 		   const struct node_info *info)
 {
-	if (strncmp(link, dir, strlen(dir)) != 0 || !info->leads_here(info, link))
+	if (!text_starts_with(link, dir) || !info->leads_here(info, link))
 		return;
 	if (!*chosen || strcmp(link, *chosen) < 0)
 		*chosen = link;
