@@ -7,6 +7,8 @@
 #include <linux/input.h>
 #include <stdbool.h>
 
+#include "core/keyset.h"
+
 /* Longer than any keyboard's or mouse's frame; the kernel itself cuts at about this length too. */
 #define FRAME_MAX 64
 
@@ -45,4 +47,26 @@ static inline void frame_put(struct frame *frame, const struct input_event *at, 
 static inline void frame_close(struct frame *frame, const struct input_event *at)
 {
 	frame_put(frame, at, EV_SYN, SYN_REPORT, 0);
+}
+
+/*
+ * Makes a whole frame that releases as many of the keys in 'down' as fit, and takes them out of it;
+ * false where none is left.
+ */
+static inline bool frame_release(struct frame *frame, struct keyset *down)
+{
+	static const struct input_event now = { 0 };
+
+	frame->n = 0;
+	frame->resync = false;
+	keyset_for_each (code, down) {
+		if (!frame_has_room(frame))
+			break;
+		keyset_remove(down, code);
+		frame_put(frame, &now, EV_KEY, code, 0);
+	}
+	if (frame->n == 0)
+		return false;
+	frame_close(frame, &now);
+	return true;
 }

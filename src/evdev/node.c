@@ -185,22 +185,14 @@ int node_send(struct node *node, const struct frame *frame)
 
 void node_release_all(const struct node *node)
 {
-	struct input_event now = { 0 };
-	struct frame frame = { 0 };
 	struct keyset down = { 0 };
+	struct frame frame;
 
 	if (node->guard_fd < 0 ||
 	    ioctl(node->guard_fd, EVIOCGKEY(sizeof(down.word)), down.word) < 0)
 		return;
-	keyset_for_each (code, &down) {
-		frame_put(&frame, &now, EV_KEY, code, 0);
-		keyset_remove(&down, code);
-		if (frame_has_room(&frame) && !keyset_empty(&down))
-			continue;
-		frame_close(&frame, &now);
+	while (frame_release(&frame, &down))
 		uinput_send(node->uinput.fd, &frame);
-		frame.n = 0;
-	}
 }
 
 void node_close(struct node *node)

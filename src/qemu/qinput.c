@@ -555,22 +555,11 @@ void qinput_send(struct qinput *qinput, const struct frame *frame)
 
 void qinput_release_all(struct qinput *qinput)
 {
-	static const struct input_event now = { 0 };
 	struct keyset down = qinput->backlog.down;
 	struct frame frame;
 
-	frame.resync = false;
-	while (!keyset_empty(&down)) {
-		frame.n = 0;
-		keyset_for_each (code, &down) {
-			if (!frame_has_room(&frame))
-				break;
-			keyset_remove(&down, code);
-			frame_put(&frame, &now, EV_KEY, code, 0);
-		}
-		frame_close(&frame, &now);
+	while (frame_release(&frame, &down))
 		qinput_send(qinput, &frame);
-	}
 }
 
 /* --- its own life ------------------------------------------------------------------------------ */

@@ -187,18 +187,11 @@ void vinput_send(struct vinput *vinput, const struct frame *frame)
 
 void vinput_release_all(struct vinput *vinput)
 {
-	static const struct input_event now = { 0 };
 	struct keyset down = vinput->backlog.down;
-	struct frame frame = { 0 };
+	struct frame frame;
 
-	keyset_for_each (code, &down) {
-		frame_put(&frame, &now, EV_KEY, code, 0);
-		if (frame_has_room(&frame) && keyset_next(&down, code + 1) < KEY_CNT)
-			continue;
-		frame_close(&frame, &now);
+	while (frame_release(&frame, &down))
 		vinput_send(vinput, &frame);
-		frame.n = 0;
-	}
 }
 
 static void retry(struct timer *timer)
