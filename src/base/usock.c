@@ -17,17 +17,10 @@
 #define BACKLOG    8
 #define LOCK_TRIES 20 /* milliseconds */
 
-/* NULL where there is none of the user's own. */
-static const char *runtime_dir(void)
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-
-	return dir && *dir == '/' ? dir : NULL;
-}
-
 int usock_dir_name(char dir[static USOCK_PATH_MAX])
 {
-	int used = snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", runtime_dir() ?: "/run");
+	int used =
+		snprintf(dir, USOCK_PATH_MAX, "%s/evswitch", env_path("XDG_RUNTIME_DIR") ?: "/run");
 
 	return used < USOCK_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -37,18 +30,24 @@ int usock_dir(char dir[static USOCK_PATH_MAX])
 	int rc = usock_dir_name(dir);
 
 	/* Below /run, a system VM's QEMU has to reach the sockets in it. */
-	if (rc == 0 && mkdir(dir, runtime_dir() ? 0700 : 0711) < 0 && errno != EEXIST)
+	if (rc == 0 && mkdir(dir, env_path("XDG_RUNTIME_DIR") ? 0700 : 0711) < 0 && errno != EEXIST)
 		rc = -errno;
 	return rc;
 }
 
+/* Returns the address's length; "@name" is one in the abstract namespace. */
 static int set_address(struct sockaddr_un *address, const char *path)
 {
+	size_t length = strlen(path);
+
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(address->sun_path))
+	if (length >= sizeof(address->sun_path))
 		return -ENAMETOOLONG;
-	memcpy(address->sun_path, path, strlen(path));
-	return 0;
+	memcpy(address->sun_path, path, length);
+	if (path[0] != '@')
+		return sizeof(*address);
+	address->sun_path[0] = '\0';
+	return (int)(offsetof(struct sockaddr_un, sun_path) + length);
 }
 
 static int open_socket(int type)
@@ -61,30 +60,35 @@ static int open_socket(int type)
 int usock_connect(const char *path, int type)
 {
 	struct sockaddr_un address;
-	int rc = set_address(&address, path);
-	autoclose int fd = rc < 0 ? rc : open_socket(type);
+	int length = set_address(&address, path);
+	autoclose int fd = length < 0 ? length : open_socket(type);
 
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (connect(fd, (struct sockaddr *)&address, (socklen_t)length) < 0)
 		return -errno;
 	return steal_fd(&fd);
 }
 
-/* The file is made with the mode of its socket: by its path, another one could be changed. */
-static int bind_to(int fd, const struct sockaddr_un *address, mode_t mode)
-{
-	mode_t umasked;
-	int rc;
+/* Where a socket is to be: 'path' whole, and its name in 'dir', a descriptor of a checked directory. */
+struct place {
+	int dir;
+	const char *path, *name;
+};
 
-	if (fchmod(fd, mode) < 0)
+/*
+ * The file is made with the socket's mode less the umask. What that took away is given in the directory
+ * that was checked, where nobody can have put another file in its place; and before anybody can connect.
+ */
+static int bind_to(int fd, const struct place *place, const struct sockaddr_un *address,
+		   mode_t mode)
+{
+	if (fchmod(fd, mode) < 0 ||
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
+	    fchmodat(place->dir, place->name, mode, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    listen(fd, BACKLOG) < 0)
 		return -errno;
-	umasked = umask(0);
-	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-	umask(umasked);
-	if (rc == 0 && listen(fd, BACKLOG) < 0)
-		rc = -errno;
-	return rc;
+	return 0;
 }
 
 /* The file of a socket whose process is gone: connecting to it is refused, as to any other file. */
@@ -96,19 +100,12 @@ static bool is_stale(const char *path, int type)
 	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-static char *directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
-}
-
 /* Others may neither own it nor write to it, unless what is there stays its owner's (/tmp). */
-static int check_directory(const char *dir)
+static int check_directory(int fd, const char *path)
 {
 	struct stat status;
 
-	if (stat(dir, &status) < 0)
+	if (fstat(fd, &status) < 0)
 		return -errno;
 	if ((status.st_uid == geteuid() || status.st_uid == 0) &&
 	    (!(status.st_mode & (S_IWGRP | S_IWOTH)) || status.st_mode & S_ISVTX))
@@ -116,7 +113,7 @@ static int check_directory(const char *dir)
 	log_error(
 		"%s: it belongs to user %u and has mode %04o, so others could replace the sockets "
 		"in it: give it to user %u (chown), with mode 0711 (chmod)",
-		log_str(dir).text, (unsigned)status.st_uid, status.st_mode & 07777, geteuid());
+		log_str(path).text, (unsigned)status.st_uid, status.st_mode & 07777, geteuid());
 	return -EPERM;
 }
 
@@ -124,9 +121,9 @@ static int check_directory(const char *dir)
  * One after the other in a directory: what is bound and does not listen yet looks stale. Nobody holds it
  * for long but who means harm; then, and where the directory cannot be read, it goes without.
  */
-static int lock_directory(const char *dir)
+static int lock_directory(int dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (int tries = 0; fd >= 0 && tries < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0;
 	     tries++)
@@ -134,29 +131,46 @@ static int lock_directory(const char *dir)
 	return fd;
 }
 
-static int listen_at(int fd, const char *path, int type, mode_t mode)
+static int listen_at(int fd, const struct place *place, int type, mode_t mode)
 {
 	struct sockaddr_un address;
-	int rc = set_address(&address, path);
+	int rc = set_address(&address, place->path);
 
-	if (rc == 0)
-		rc = bind_to(fd, &address, mode);
-	if (rc == -EADDRINUSE && is_stale(path, type) && unlink(path) == 0)
-		rc = bind_to(fd, &address, mode);
+	if (rc < 0)
+		return rc;
+	rc = bind_to(fd, place, &address, mode);
+	if (rc == -EADDRINUSE && is_stale(place->path, type) && unlink(place->path) == 0)
+		rc = bind_to(fd, place, &address, mode);
 	return rc;
+}
+
+/* Opens the directory of place->path, and checks it. */
+static int find_directory(struct place *place)
+{
+	const char *slash = strrchr(place->path, '/');
+	autofree char *dir =
+		slash ? strndup(place->path, (size_t)(slash + 1 - place->path)) : strdup(".");
+
+	if (!dir)
+		return -ENOMEM;
+	place->name = slash ? slash + 1 : place->path;
+	place->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return place->dir < 0 ? -errno : check_directory(place->dir, dir);
 }
 
 int usock_listen(const char *path, int type, mode_t mode)
 {
-	autofree char *dir = directory_of(path);
+	struct place place = { .dir = -1, .path = path };
 	autoclose int fd = open_socket(type);
-	int lock, rc = dir ? check_directory(dir) : -ENOMEM;
+	int rc = fd < 0 ? fd : find_directory(&place);
 
-	if (fd < 0 || rc < 0)
-		return fd < 0 ? fd : rc;
-	lock = lock_directory(dir);
-	rc = listen_at(fd, path, type, mode);
-	close_fd(&lock);
+	if (rc == 0) {
+		int lock = lock_directory(place.dir);
+
+		rc = listen_at(fd, &place, type, mode);
+		close_fd(&lock);
+	}
+	close_fd(&place.dir);
 	return rc < 0 ? rc : steal_fd(&fd);
 }
 

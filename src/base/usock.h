@@ -30,7 +30,7 @@ int usock_dir(char dir[static USOCK_PATH_MAX]);
 int usock_listen(const char *path, int type, mode_t mode);
 
 /*
- * Connects without waiting. Returns a non-blocking descriptor; -ENOENT or -ECONNREFUSED where nobody
+ * Connects without waiting; "@name" is an abstract address (unix(7)). Returns a non-blocking descriptor; -ENOENT or -ECONNREFUSED where nobody
  * listens, -EAGAIN where too many wait already.
  */
 int usock_connect(const char *path, int type);

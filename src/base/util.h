@@ -21,6 +21,14 @@ static inline uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* A variable of the environment that holds an absolute path; NULL where it does not. */
+static inline const char *env_path(const char *name)
+{
+	const char *path = getenv(name);
+
+	return path && path[0] == '/' ? path : NULL;
+}
+
 /* Takes a value out of its owner: the variable no longer owns it and its clean-up does nothing. */
 static inline int steal_fd(int *fd)
 {

@@ -83,11 +83,11 @@ int conf_load(const char *file, const struct conf_channel *const *channels, conf
 /* A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification). */
 static int user_path(char *buf, size_t size)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *config = env_path("XDG_CONFIG_HOME"), *home = env_path("HOME");
 
-	if (config && config[0] == '/')
+	if (config)
 		return snprintf(buf, size, "%s/" BELOW_DIR, config);
-	if (home && home[0] == '/')
+	if (home)
 		return snprintf(buf, size, "%s/.config/" BELOW_DIR, home);
 	return -1;
 }

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "base/util.h"
 
-#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 static const struct kind {
 	const char *word;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +81,30 @@ static void test_connect(void **state)
 	close(server);
 	close(client);
 	close(listener);
+}
+
+/* As systemd in a container names its notification socket. */
+static void test_abstract(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), client;
+	socklen_t size = sizeof(sa_family_t);
+	char name[sizeof(address.sun_path)] = "", text[8] = "";
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	size = sizeof(address);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	memcpy(name, address.sun_path, size - sizeof(sa_family_t));
+	name[0] = '@';
+	client = usock_connect(name, SOCK_DGRAM);
+	assert_true(client >= 0);
+	assert_int_equal(write(client, "ready", 5), 5);
+	assert_int_equal(read(listener, text, sizeof(text)), 5);
+	assert_string_equal(text, "ready");
+	close(client);
+	close(listener);
+	assert_int_equal(usock_connect(name, SOCK_DGRAM), -ECONNREFUSED);
 }
 
 static void test_nobody_listens(void **state)
@@ -577,6 +602,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_connect),
+		TEST(test_abstract),
 		TEST(test_nobody_listens),
 		TEST(test_stale_gives_way),
 		TEST(test_one_of_many),
