@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "base/util.h"
 
-
 static const struct kind {
 	const char *word;
 	enum conf_section section;
