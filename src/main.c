@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "qemu/guest-xml.h"
 #include "keeper/keeper-message.h"
 #include "keeper/keeper.h"

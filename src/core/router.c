@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hot.h"
+
 enum { AT_HOST, AT_GUEST };
 
 static void add_chord(struct keyset *codes, const struct chord *chord)
@@ -13,14 +15,12 @@ static void add_chord(struct keyset *codes, const struct chord *chord)
 		keyset_add(codes, chord->code[i]);
 }
 
-void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
-		 const struct chord *panic, const struct keyset *always, unsigned n_targets)
+void router_init(struct router *router, const struct hotkeys *hotkeys, const struct chord *panic,
+		 const struct keyset *always, unsigned n_targets)
 {
-	*router = (struct router){ .ops = ops,
-				   .hotkeys = hotkeys,
-				   .panic = panic,
-				   .always = always,
-				   .n_targets = n_targets };
+	*router = (struct router){
+		.hotkeys = hotkeys, .panic = panic, .always = always, .n_targets = n_targets
+	};
 	add_chord(&router->in_panic, panic);
 	for (unsigned i = 0; i < hotkeys->n; i++)
 		add_chord(&router->in_a_hotkey, &hotkeys->entry[i].chord);
@@ -29,11 +29,6 @@ void router_init(struct router *router, const struct router_ops *ops, const stru
 /*
  * The targets are two places: the host, and whichever guest has the focus. No other has keys down.
  */
-static unsigned place_target(const struct router *router, unsigned place)
-{
-	return place == AT_HOST ? ROUTER_HOST : router->focus;
-}
-
 static struct keyset *held_at(struct router_device *device, unsigned place)
 {
 	return place == AT_HOST ? &device->at_host : &device->at_guest;
@@ -50,23 +45,30 @@ static unsigned place_of(const struct router *router, unsigned d)
 	return router->device[d].pinned ? AT_HOST : focus_place(router);
 }
 
-static void flush(struct router *router, unsigned d, unsigned place, const struct input_event *at)
+static const struct frame *close_frame(struct router *router, unsigned place)
 {
 	struct frame *out = &router->out[place];
 
 	if (out->n == 0)
-		return;
-	frame_close(out, at);
-	router->ops->send(router, place_target(router, place), d, out);
-	out->n = 0;
+		return NULL;
+	frame_close(out, router->work.at);
+	return out;
 }
 
-/* A frame that ran full is cut where the kernel cuts: by a SYN_REPORT between two events. */
-static void put(struct router *router, unsigned d, unsigned place, const struct input_event *ev,
-		unsigned code)
+/* What was made goes out with this step. False where that is nothing. */
+static bool hand_out(struct router *router, unsigned d, struct route *route)
 {
-	if (!frame_has_room(&router->out[place]))
-		flush(router, d, place, ev);
+	route->host = close_frame(router, AT_HOST);
+	route->guest = close_frame(router, AT_GUEST);
+	route->target = router->focus;
+	route->device = d;
+	router->work.handed = route->host || route->guest;
+	return router->work.handed;
+}
+
+/* There is room: a frame that is routed makes no longer one, and what makes more asks before. */
+static void put(struct router *router, unsigned place, const struct input_event *ev, unsigned code)
+{
 	frame_put(&router->out[place], ev, ev->type, code, ev->value);
 }
 
@@ -92,7 +94,7 @@ static void press_at(struct router *router, unsigned d, unsigned place,
 
 	keyset_add(held_at(device, place), ev->code);
 	if (!was_down)
-		put(router, d, place, ev, code);
+		put(router, place, ev, code);
 }
 
 static void release_at(struct router *router, unsigned d, unsigned place,
@@ -103,27 +105,31 @@ static void release_at(struct router *router, unsigned d, unsigned place,
 
 	keyset_remove(held_at(device, place), ev->code);
 	if (!is_down_at(router, d, place, code))
-		put(router, d, place, ev, code);
+		put(router, place, ev, code);
 }
 
-/* Releases what device d holds at the place; 'keep' (codes after the remap) may be NULL. */
-static void release_held(struct router *router, unsigned d, unsigned place,
-			 const struct keyset *keep, const struct input_event *at)
+/*
+ * Puts releases of what device d holds at the place, as many as fit; 'keep' (codes after the remap) may
+ * be NULL.
+ */
+static void put_releases(struct router *router, unsigned d, unsigned place,
+			 const struct keyset *keep)
 {
 	struct router_device *device = &router->device[d];
 	struct keyset *held = held_at(device, place);
 
 	keyset_for_each (raw, held) {
-		struct input_event up = *at;
+		struct input_event up = *router->work.at;
 
 		if (keep && keyset_has(keep, remap_code(device->remap, raw)))
 			continue;
+		if (!frame_has_room(&router->out[place]))
+			return;
 		up.type = EV_KEY;
 		up.code = (uint16_t)raw;
 		up.value = 0;
 		release_at(router, d, place, &up);
 	}
-	flush(router, d, place, at);
 }
 
 const uint16_t router_menu_keys[ROUTER_MENU_KEYS] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
@@ -141,86 +147,134 @@ static bool opens_menu(struct router *router, unsigned d, unsigned place, const 
 	       !is_down_at(router, d, place, KEY_RIGHTCTRL);
 }
 
-/*
- * Alt or Meta that comes up with no other key in between opens a menu, in Windows and on most
- * desktops. A tap of Ctrl, which by itself does nothing, comes between.
- */
-static void keep_menu_shut(struct router *router, unsigned d, unsigned place,
-			   const struct keyset *keep, const struct input_event *at)
-{
-	struct input_event ctrl = *at;
-
-	if (!opens_menu(router, d, place, keep))
-		return;
-	ctrl.type = EV_KEY;
-	for (ctrl.value = 1; ctrl.value >= 0; ctrl.value--) {
-		put(router, d, place, &ctrl, KEY_LEFTCTRL);
-		flush(router, d, place, at);
-	}
-}
-
 static bool leaves_host(const struct router_device *device)
 {
 	return device->present && !device->pinned;
 }
 
-/* All that a switch takes away from the place; a guest has one port for all devices. */
-static void leave_place(struct router *router, unsigned place, const struct keyset *keep,
-			const struct input_event *at)
+/* What stays down where the focus leaves it. */
+static const struct keyset *kept_at(const struct router *router, unsigned place)
 {
+	return place == AT_HOST ? router->always : NULL;
+}
+
+static void begin_stage(struct router *router, enum router_stage stage)
+{
+	router->work.stage = stage;
+	router->work.cursor = 0;
+}
+
+/*
+ * Alt or Meta that comes up with no other key in between opens a menu, in Windows and on most
+ * desktops. A tap of Ctrl, which by itself does nothing, comes between: a frame for each half of it.
+ * A guest has one port for all devices.
+ */
+static enum router_step shut_menus(struct router *router, struct route *route)
+{
+	struct router_work *work = &router->work;
+	unsigned place = focus_place(router);
 	unsigned ports = place == AT_HOST ? router->n_devices : 1;
 
-	for (unsigned d = 0; d < ports; d++)
-		if (place == AT_GUEST || leaves_host(&router->device[d]))
-			keep_menu_shut(router, d, place, keep, at);
-	for (unsigned d = 0; d < router->n_devices; d++)
-		if (leaves_host(&router->device[d]))
-			release_held(router, d, place, keep, at);
+	for (; work->cursor < ports; work->cursor++) {
+		unsigned d = work->cursor;
+		struct input_event ctrl = *work->at;
+
+		if (place == AT_HOST && !leaves_host(&router->device[d]))
+			continue;
+		if (!work->tapped && !opens_menu(router, d, place, kept_at(router, place)))
+			continue;
+		work->tapped = !work->tapped;
+		work->cursor += !work->tapped;
+		ctrl.type = EV_KEY;
+		ctrl.value = work->tapped;
+		put(router, place, &ctrl, KEY_LEFTCTRL);
+		hand_out(router, d, route);
+		return ROUTER_SEND;
+	}
+	begin_stage(router, STAGE_RELEASE);
+	return ROUTER_DONE;
+}
+
+/* All that a switch takes away from where the focus was. */
+static enum router_step release_left(struct router *router, struct route *route)
+{
+	struct router_work *work = &router->work;
+	unsigned place = focus_place(router);
+
+	for (; work->cursor < router->n_devices; work->cursor++) {
+		if (!leaves_host(&router->device[work->cursor]))
+			continue;
+		put_releases(router, work->cursor, place, kept_at(router, place));
+		if (hand_out(router, work->cursor, route))
+			return ROUTER_SEND;
+	}
+	begin_stage(router, STAGE_FOCUS);
+	return ROUTER_DONE;
 }
 
 static void give_focus(struct router *router, unsigned to)
 {
-	unsigned from = router->focus;
-
 	router->focus = to;
 	router->awaited = false;
 	router->deaf = false;
-	router->ops->focused(router, from, to);
 }
 
-/* 'at' lends its time to the releases; device d is the one whose frame is in hand. */
-static void move_focus(struct router *router, unsigned d, unsigned to, const struct input_event *at)
+static enum router_step move_focus(struct router *router, struct route *route)
 {
-	unsigned place = focus_place(router);
-
-	flush(router, d, AT_HOST, at);
-	flush(router, d, AT_GUEST, at);
-	leave_place(router, place, place == AT_HOST ? router->always : NULL, at);
-	give_focus(router, to);
+	route->from = router->focus;
+	route->target = router->work.to;
+	give_focus(router, router->work.to);
+	router->work.moves = false;
+	begin_stage(router, router->work.panics ? STAGE_PANIC : STAGE_ROUTE);
+	return ROUTER_FOCUSED;
 }
 
-static int try_target(struct router *router, unsigned d, unsigned to, const struct input_event *at)
+static void begin_move(struct router *router)
 {
-	int rc = to == ROUTER_HOST ? 0 : router->ops->enter(router, to);
-
-	if (rc == 0)
-		move_focus(router, d, to, at);
-	return rc;
+	router->work.moves = true;
+	begin_stage(router, STAGE_FLUSH);
 }
 
-static int switch_to(struct router *router, unsigned d, unsigned target,
-		     const struct input_event *at)
+static enum router_step ask(struct router *router, struct route *route)
 {
-	if (target == router->focus) {
-		router->deaf = false;
-		return 0;
+	route->target = router->work.to;
+	if (route->target != ROUTER_HOST)
+		return ROUTER_ENTER;
+	begin_move(router);
+	return ROUTER_DONE;
+}
+
+void router_entered(struct router *router, int rc)
+{
+	struct router_work *work = &router->work;
+
+	if (rc == 0) {
+		begin_move(router);
+	} else if (work->others > 0) {
+		work->others--;
+		work->to = (work->to + 1) % router->n_targets;
+	} else {
+		work->rc = work->next ? -ENODEV : rc;
+		work->stage = STAGE_ROUTE;
 	}
-	if (target != ROUTER_NEXT)
-		return target < router->n_targets ? try_target(router, d, target, at) : -EINVAL;
-	for (unsigned i = 1; i < router->n_targets; i++)
-		if (try_target(router, d, (router->focus + i) % router->n_targets, at) == 0)
-			return 0;
-	return -ENODEV;
+}
+
+/* With the frame in hand, or without one. */
+OFF_PATH static void begin_switch(struct router *router, unsigned target)
+{
+	struct router_work *work = &router->work;
+
+	work->next = target == ROUTER_NEXT;
+	work->others = work->next ? router->n_targets - 2 : 0;
+	if (target == router->focus)
+		router->deaf = false;
+	else if (work->next && router->n_targets < 2)
+		work->rc = -ENODEV;
+	else if (!work->next && target >= router->n_targets)
+		work->rc = -EINVAL;
+	else
+		work->stage = STAGE_ENTER;
+	work->to = work->next ? (router->focus + 1) % router->n_targets : target;
 }
 
 static bool panic_completed(const struct router *router, unsigned code)
@@ -239,24 +293,43 @@ static int64_t time_us(struct timeval time)
 	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
 }
 
-/* To the host whatever the state, and everything up there too: the user may be fighting a stuck
- * key. */
-static void panic(struct router *router, unsigned d, const struct input_event *ev)
+/* To the host whatever the state, and everything up there too: the user may be fighting a stuck key. */
+OFF_PATH static void begin_panic(struct router *router, const struct input_event *ev)
 {
 	int64_t last = time_us(router->panicked_at);
 	int64_t since = time_us(ev->time) - last;
-	bool again = last != 0 && since >= 0 && since <= ROUTER_PANIC_AGAIN_US;
 
+	router->work.again = last != 0 && since >= 0 && since <= ROUTER_PANIC_AGAIN_US;
 	router->panicked_at = ev->time;
 	router->decided = true;
 	router->deaf = false;
-	if (router->focus != ROUTER_HOST)
-		move_focus(router, d, ROUTER_HOST, ev);
-	flush(router, d, AT_HOST, ev);
-	for (unsigned i = 0; i < router->n_devices; i++)
-		if (router->device[i].present)
-			release_held(router, i, AT_HOST, NULL, ev);
-	router->ops->panicked(router, again);
+	router->work.panics = true;
+	router->work.moves = router->focus != ROUTER_HOST;
+	router->work.to = ROUTER_HOST;
+	begin_stage(router, STAGE_FLUSH);
+}
+
+static enum router_step release_panic(struct router *router, struct route *route)
+{
+	struct router_work *work = &router->work;
+
+	for (; work->cursor < router->n_devices; work->cursor++) {
+		if (!router->device[work->cursor].present)
+			continue;
+		put_releases(router, work->cursor, AT_HOST, NULL);
+		if (hand_out(router, work->cursor, route))
+			return ROUTER_SEND;
+	}
+	begin_stage(router, STAGE_PANICKED);
+	return ROUTER_DONE;
+}
+
+static enum router_step end_panic(struct router *router, struct route *route)
+{
+	route->again = router->work.again;
+	router->work.panics = false;
+	begin_stage(router, STAGE_ROUTE);
+	return ROUTER_PANICKED;
 }
 
 static int hotkey_completed(const struct router *router, unsigned code)
@@ -285,13 +358,13 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 		return;
 	keyset_add(&device->raw, ev->code);
 	if (panic_completed(router, ev->code)) {
-		panic(router, d, ev);
+		begin_panic(router, ev);
 		return;
 	}
 	action = resync ? -1 : hotkey_completed(router, code);
 	router->decided |= action >= 0;
 	if (action >= 0)
-		switch_to(router, d, (unsigned)action, ev);
+		begin_switch(router, (unsigned)action);
 	else if (device->pinned || keyset_has(router->always, code))
 		press_at(router, d, AT_HOST, ev);
 	else if (!router->deaf && !router->awaited)
@@ -315,7 +388,7 @@ static void repeat(struct router *router, unsigned d, const struct input_event *
 	const struct router_device *device = &router->device[d];
 
 	if (keyset_has(&device->at_guest, ev->code))
-		put(router, d, AT_GUEST, ev, remap_code(device->remap, ev->code));
+		put(router, AT_GUEST, ev, remap_code(device->remap, ev->code));
 }
 
 static void route_key(struct router *router, unsigned d, const struct input_event *ev, bool resync)
@@ -340,7 +413,7 @@ static bool is_scan_code(const struct input_event *ev)
 }
 
 /* Every event tells the time; one that was queued before the loss tells an earlier one. */
-static void listen_for_quiet(struct router *router, const struct input_event *ev)
+OFF_PATH static void listen_for_quiet(struct router *router, const struct input_event *ev)
 {
 	int64_t quiet = time_us(ev->time) - router->quiet_since_us;
 	bool idle = router_idle(router);
@@ -361,35 +434,184 @@ static void route_other(struct router *router, unsigned d, const struct input_ev
 	unsigned place;
 
 	if (ev->type == EV_SW) { /* lids and jacks are the host's hardware */
-		put(router, d, AT_HOST, ev, ev->code);
+		put(router, AT_HOST, ev, ev->code);
 		return;
 	}
 	place = place_of(router, d);
 	if (takes_motion(router, place) && !is_scan_code(ev))
-		put(router, d, place, ev, ev->code);
+		put(router, place, ev, ev->code);
 }
 
-void router_frame(struct router *router, unsigned d, const struct frame *frame)
+/* Until an event begins what has to be done before the next one, or to the end. */
+static void route_events(struct router *router, struct route *route)
 {
+	struct router_work *work = &router->work;
+	const struct frame *frame = work->frame;
 	const struct input_event *last = &frame->ev[frame->n - 1];
 
-	for (const struct input_event *ev = frame->ev; ev < last; ev++) {
+	for (const struct input_event *ev = work->ev; ev < last; ev++) {
 		if (router->deaf)
 			listen_for_quiet(router, ev);
 		if (ev->type == EV_KEY)
-			route_key(router, d, ev, frame->resync);
+			route_key(router, work->device, ev, frame->resync);
 		else
-			route_other(router, d, ev);
+			route_other(router, work->device, ev);
+		if (work->stage == STAGE_ROUTE)
+			continue;
+		work->at = ev;
+		work->ev = ev + 1;
+		return;
 	}
-	flush(router, d, AT_HOST, last);
-	flush(router, d, AT_GUEST, last);
+	work->at = last;
+	work->frame = NULL;
+	work->rc = 0; /* nobody asked for the hotkeys in it */
+	work->stage = STAGE_IDLE;
+	hand_out(router, work->device, route);
 }
 
-int router_switch(struct router *router, unsigned target)
+static enum router_step route_rest(struct router *router, struct route *route)
 {
-	static const struct input_event now = { 0 };
+	if (router->work.frame)
+		route_events(router, route);
+	else
+		router->work.stage = STAGE_IDLE;
+	return ROUTER_DONE;
+}
 
-	return switch_to(router, 0, target, &now);
+static enum router_step flush(struct router *router, struct route *route)
+{
+	bool moves = router->work.moves;
+
+	begin_stage(router, moves ? STAGE_SHUT_MENUS : STAGE_PANIC);
+	return hand_out(router, router->work.device, route) ? ROUTER_SEND : ROUTER_DONE;
+}
+
+static enum router_step release_removed(struct router *router, struct route *route)
+{
+	struct router_work *work = &router->work;
+	struct router_device *device = &router->device[work->device];
+	unsigned place = work->stage == STAGE_REMOVE_HOST ? AT_HOST : AT_GUEST;
+
+	put_releases(router, work->device, place, NULL);
+	if (hand_out(router, work->device, route))
+		return ROUTER_SEND;
+	if (place == AT_HOST) {
+		work->stage = STAGE_REMOVE_GUEST;
+		return ROUTER_DONE;
+	}
+	device->present = false;
+	device->raw = (struct keyset){ 0 };
+	work->stage = STAGE_IDLE;
+	return ROUTER_DONE;
+}
+
+/* ROUTER_DONE where the next stage has to be looked at. */
+static enum router_step do_stage(struct router *router, struct route *route)
+{
+	switch (router->work.stage) {
+	case STAGE_ROUTE:
+		return route_rest(router, route);
+	case STAGE_ENTER:
+		return ask(router, route);
+	case STAGE_FLUSH:
+		return flush(router, route);
+	case STAGE_SHUT_MENUS:
+		return shut_menus(router, route);
+	case STAGE_RELEASE:
+		return release_left(router, route);
+	case STAGE_FOCUS:
+		return move_focus(router, route);
+	case STAGE_PANIC:
+		return release_panic(router, route);
+	case STAGE_PANICKED:
+		return end_panic(router, route);
+	default:
+		return release_removed(router, route);
+	}
+}
+
+static void begin_step(struct router *router, struct route *route)
+{
+	if (router->work.handed)
+		router->out[AT_HOST].n = router->out[AT_GUEST].n = 0;
+	router->work.handed = false;
+	*route = (struct route){ 0 };
+}
+
+/* Until there is something to say, or nothing left to do. */
+OFF_PATH static enum router_step do_stages(struct router *router, struct route *route)
+{
+	while (router->work.stage != STAGE_IDLE) {
+		enum router_step step = do_stage(router, route);
+
+		if (step != ROUTER_DONE)
+			return step;
+	}
+	route->rc = router->work.rc;
+	return ROUTER_DONE;
+}
+
+enum router_step router_next(struct router *router, struct route *route)
+{
+	begin_step(router, route);
+	return do_stages(router, route);
+}
+
+static bool is_motion(const struct frame *frame)
+{
+	for (unsigned i = 0; i < frame->n - 1; i++)
+		if (frame->ev[i].type != EV_REL)
+			return false;
+	return frame->n > 1;
+}
+
+/* It goes on as it is. */
+static void pass_motion(struct router *router, unsigned d, const struct frame *frame,
+			struct route *route)
+{
+	unsigned place = place_of(router, d);
+
+	if (place == AT_HOST)
+		route->host = frame;
+	else if (takes_motion(router, place))
+		route->guest = frame;
+	route->device = d;
+	route->target = router->focus;
+}
+
+enum router_step router_frame(struct router *router, unsigned d, const struct frame *frame,
+			      struct route *route)
+{
+	struct router_work *work = &router->work;
+
+	begin_step(router, route);
+	if (!router->deaf && is_motion(frame)) {
+		pass_motion(router, d, frame, route);
+		return ROUTER_DONE;
+	}
+	work->stage = STAGE_ROUTE;
+	work->device = d;
+	work->frame = frame;
+	work->ev = frame->ev;
+	route_events(router, route);
+	return work->stage == STAGE_IDLE ? ROUTER_DONE : do_stages(router, route);
+}
+
+/* Without a frame. */
+static void begin(struct router *router, enum router_stage stage, unsigned d)
+{
+	static const struct input_event undated;
+
+	router->work = (struct router_work){
+		.stage = stage, .device = d, .at = &undated, .handed = router->work.handed
+	};
+}
+
+enum router_step router_switch(struct router *router, unsigned target, struct route *route)
+{
+	begin(router, STAGE_ROUTE, 0);
+	begin_switch(router, target);
+	return router_next(router, route);
 }
 
 void router_add_device(struct router *router, unsigned d, const struct remap *remap)
@@ -404,16 +626,10 @@ void router_pin_device(struct router *router, unsigned d)
 	router->device[d].pinned = true;
 }
 
-void router_remove_device(struct router *router, unsigned d)
+enum router_step router_remove_device(struct router *router, unsigned d, struct route *route)
 {
-	static const struct input_event now = { 0 };
-
-	if (!router->device[d].present)
-		return;
-	release_held(router, d, AT_HOST, NULL, &now);
-	release_held(router, d, AT_GUEST, NULL, &now);
-	router->device[d].present = false;
-	router->device[d].raw = (struct keyset){ 0 };
+	begin(router, router->device[d].present ? STAGE_REMOVE_HOST : STAGE_IDLE, d);
+	return router_next(router, route);
 }
 
 static void forget_guest(struct router *router)
@@ -423,14 +639,15 @@ static void forget_guest(struct router *router)
 	router->out[AT_GUEST].n = 0;
 }
 
-void router_target_down(struct router *router, unsigned target, int64_t now_us)
+bool router_target_down(struct router *router, unsigned target, int64_t now_us)
 {
 	if (target == ROUTER_HOST || target != router->focus)
-		return;
+		return false;
 	forget_guest(router);
 	give_focus(router, ROUTER_HOST);
 	router->deaf = true;
 	router->quiet_since_us = now_us;
+	return true;
 }
 
 void router_target_reset(struct router *router, unsigned target, bool ready)

@@ -1,12 +1,17 @@
 /*
  * Decides where every event goes: panic chord, remap, hotkeys, focus, and who holds what down. Pure:
- * no descriptor, no clock (time is the events' own), no allocation. One frame of one device goes in,
- * frames for targets come out through the callbacks; several devices share the targets.
+ * no descriptor, no clock (time is the events' own), no allocation, no callback.
+ *
+ * One frame of one device goes in, and what follows from it comes out step by step: frames for targets,
+ * a question, and what has happened. The first step is the result of router_frame, the others are had by
+ * router_next until ROUTER_DONE, which nearly always is the first. The same holds for every function here
+ * that returns a step; none of them may be called before the one before is done. Several devices share the
+ * targets.
  *
  * Target 0 is the host: there each device has a port of its own (its clone), so what two devices hold
  * never mixes. A guest has one port for all devices: a key is down there while any of them holds it.
  *
- * What holds at the end of every call, and what the random walk checks:
+ * What holds at every ROUTER_DONE, and what the random walk checks:
  *  I1  What is down on a port is what the router believes is down there.
  *  I2  Nothing but an 'always' key, or what a pinned device holds, is down on a target without focus.
  *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync. (The tap
@@ -55,21 +60,24 @@
 #define ROUTER_MENU_KEYS 4
 extern const uint16_t router_menu_keys[ROUTER_MENU_KEYS];
 
-struct router;
+enum router_step {
+	ROUTER_DONE,  /* nothing is left to do but to send the frames */
+	ROUTER_SEND,  /* the frames are to be sent first */
+	ROUTER_ENTER, /* can 'target' have the focus? router_entered answers */
+	ROUTER_FOCUSED, /* 'target' has the focus; 'from' has nothing down any more but what I2 leaves */
+	ROUTER_PANICKED /* the panic chord: the host has the focus. 'again': the second within 2 s */
+};
 
-struct router_ops {
+struct route {
 	/*
-	 * A whole frame for a target; 'device' is the port where the target is the host, the origin
-	 * otherwise. Hot: must not block, allocate or call the router.
+	 * With ROUTER_DONE and ROUTER_SEND: a whole frame for the host, where 'device' is its port, and one
+	 * for the guest 'target', from the same device; NULL for none. Valid until the next step.
 	 */
-	void (*send)(struct router *router, unsigned target, unsigned device,
-		     const struct frame *frame);
-	/* Asks whether the target can have the focus: 0, or -errno and the focus stays where it is. */
-	int (*enter)(struct router *router, unsigned target);
-	/* The focus moved. 'from' has nothing down any more but what I2 leaves there. */
-	void (*focused)(struct router *router, unsigned from, unsigned to);
-	/* The panic chord was completed; the host has the focus. 'again': the second within 2 s. */
-	void (*panicked)(struct router *router, bool again);
+	const struct frame *host, *guest;
+	unsigned device;
+	unsigned target, from;
+	bool again;
+	int rc; /* with ROUTER_DONE: of router_switch, 0 for all else */
 };
 
 struct router_device {
@@ -81,8 +89,36 @@ struct router_device {
 	struct keyset at_guest;    /* the part of raw whose press the focused guest got */
 };
 
+/* Internal: what router_next does next, from the last to the first of a switch. */
+enum router_stage {
+	STAGE_IDLE,
+	STAGE_ROUTE, /* the events of the frame in hand */
+	STAGE_ENTER, /* waits for the answer */
+	STAGE_FLUSH, /* what was made so far goes out before what follows, and at the frame's end */
+	STAGE_SHUT_MENUS, /* the focus moves: what it leaves is released */
+	STAGE_RELEASE,
+	STAGE_FOCUS,
+	STAGE_PANIC, /* what the host has down is released */
+	STAGE_PANICKED,
+	STAGE_REMOVE_HOST, /* what a device held that is gone */
+	STAGE_REMOVE_GUEST
+};
+
+struct router_work {
+	enum router_stage stage;
+	const struct frame *frame;    /* in hand; NULL: none */
+	const struct input_event *ev; /* the next one in it */
+	const struct input_event *at; /* lends its time to what is made */
+	unsigned device;              /* that the frame is from */
+	unsigned to, others;          /* where the focus may go, and how many more can be asked */
+	unsigned cursor;              /* the device that is at turn to be released */
+	bool tapped;                  /* its Ctrl is down */
+	bool handed;                  /* router.out, by the last step */
+	bool moves, panics, again, next; /* the focus; the panic chord; ROUTER_NEXT */
+	int rc;
+};
+
 struct router {
-	const struct router_ops *ops;
 	const struct hotkeys *hotkeys; /* the configuration's */
 	const struct chord *panic;
 	const struct keyset *always; /* codes after the remap */
@@ -97,16 +133,18 @@ struct router {
 	int64_t quiet_since_us; /* while deaf: no key was down, and none moved, since */
 	unsigned n_devices;     /* one above the highest that was ever present */
 	struct router_device device[ROUTER_DEVICES];
-	struct frame out[2]; /* of the frame in hand: for the host, for the focused guest */
+	struct router_work work;
+	struct frame out[2]; /* in the making: for the host, for the focused guest */
 };
 
 /* All pointers must outlive the router. n_targets: 1 to ROUTER_TARGETS, the host among them. */
-void router_init(struct router *router, const struct router_ops *ops, const struct hotkeys *hotkeys,
-		 const struct chord *panic, const struct keyset *always, unsigned n_targets);
+void router_init(struct router *router, const struct hotkeys *hotkeys, const struct chord *panic,
+		 const struct keyset *always, unsigned n_targets);
 
-/* A device appears with nothing down, or is gone: what it held is released wherever it was down. */
+/* A device appears, with nothing down. */
 void router_add_device(struct router *router, unsigned device, const struct remap *remap);
-void router_remove_device(struct router *router, unsigned device);
+/* The device is gone: what it held is released wherever it was down. */
+enum router_step router_remove_device(struct router *router, unsigned device, struct route *route);
 
 /*
  * All that the device sends is the host's from now on, whoever has the focus; hotkeys and the panic
@@ -114,21 +152,28 @@ void router_remove_device(struct router *router, unsigned device);
  */
 void router_pin_device(struct router *router, unsigned device);
 
-/* Hot. One whole frame, SYN_REPORT at its end, of a device that is present. */
-void router_frame(struct router *router, unsigned device, const struct frame *frame);
+/* Hot. One whole frame, SYN_REPORT at its end, of a device that is present; kept until ROUTER_DONE. */
+enum router_step router_frame(struct router *router, unsigned device, const struct frame *frame,
+			      struct route *route);
 
 /*
- * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT): the user's
- * decision. 0 also where it had it already; the error of ops->enter otherwise, or -ENODEV where no other target is up.
+ * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT): the user's decision.
+ * At ROUTER_DONE, route->rc is 0, also where the target had the focus already; or the error that
+ * router_entered was given; -ENODEV where no other target is up, -EINVAL where there is no such target.
  */
-int router_switch(struct router *router, unsigned target);
+enum router_step router_switch(struct router *router, unsigned target, struct route *route);
+
+enum router_step router_next(struct router *router, struct route *route);
+
+/* Between ROUTER_ENTER and router_next: 0, or -errno and the focus does not go there. */
+void router_entered(struct router *router, int rc);
 
 /*
  * The target can take nothing any more. What was down there is forgotten, not released: its sink
- * does that. The focus, if it was there, goes to the host, and I13 holds from 'now_us' on, by the clock
+ * does that. True where it had the focus: that is the host's now, and I13 holds from 'now_us' on, by the clock
  * of the events.
  */
-void router_target_down(struct router *router, unsigned target, int64_t now_us);
+bool router_target_down(struct router *router, unsigned target, int64_t now_us);
 
 /*
  * The target was reset, or takes events again after that ('ready'), and its machine goes on: it has

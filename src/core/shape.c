@@ -1,6 +1,7 @@
 /* The tables of nodes and codes, the pairs that must not meet, and motion in steps. */
 #include "core/shape.h"
 
+#include "base/hot.h"
 #include "base/util.h"
 
 const char *shape_node_name(enum shape_node node)
@@ -119,6 +120,15 @@ bool shape_carries(const struct shape_rules *rules, enum shape_node node, unsign
 void shape_init(struct shape *shape, const struct shape_rules *rules)
 {
 	*shape = (struct shape){ .rules = *rules };
+	for (unsigned code = 0; code < KEY_CNT; code++)
+		shape->key_node[code] =
+			(uint8_t)(key_carried(rules, code) ? key_node(code) : SHAPE_NODES);
+	for (unsigned code = 0; code < REL_CNT; code++)
+		shape->rel_carried |= (uint16_t)(rel_carried(rules, code) << code);
+	if (rules->wheel_clicks)
+		shape->rel_in_steps |= 1U << REL_WHEEL;
+	if (rules->step_max)
+		shape->rel_in_steps |= 1U << REL_X | 1U << REL_Y;
 }
 
 void shape_reset(struct shape *shape)
@@ -160,30 +170,13 @@ static void put_pair(struct shape_pair *pair, struct frame *out, const struct in
 	}
 }
 
-static void flush(struct shape *shape, enum shape_node node, const struct input_event *at,
-		  shape_emit_fn emit, void *ctx)
+/* Motion that has to go out in steps is summed up. */
+static void put_aside(struct shape *shape, const struct input_event *ev)
 {
-	struct frame *out = &shape->out[node];
+	int *sum = ev->code == REL_X ? &shape->dx : ev->code == REL_Y ? &shape->dy : &shape->clicks;
 
-	frame_close(out, at);
-	emit(ctx, node, out);
-	out->n = 0;
-}
-
-/* True where the event is motion that has to go out in steps: it is summed up. */
-static bool put_aside(struct shape *shape, const struct input_event *ev)
-{
-	int *sum = NULL;
-
-	if (ev->code == REL_WHEEL && shape->rules.wheel_clicks)
-		sum = &shape->clicks;
-	else if (ev->code == REL_X && shape->rules.step_max)
-		sum = &shape->dx;
-	else if (ev->code == REL_Y && shape->rules.step_max)
-		sum = &shape->dy;
-	if (sum && __builtin_add_overflow(*sum, ev->value, sum))
+	if (__builtin_add_overflow(*sum, ev->value, sum))
 		*sum = ev->value;
-	return sum;
 }
 
 /* The next step of what was put aside, at most 'max' either way (0: any), taken from *sum. */
@@ -222,66 +215,135 @@ static bool fits_one_step(const struct shape *shape)
 		(shape->dx >= -max && shape->dx <= max && shape->dy >= -max && shape->dy <= max));
 }
 
-/* All steps but the last are frames of their own; the last goes out with the rest of the frame. */
-static void step_motion(struct shape *shape, const struct input_event *at, shape_emit_fn emit,
-			void *ctx)
-{
-	struct frame step;
-
-	step.resync = false;
-	for (unsigned steps = 1; !fits_one_step(shape) && steps < SHAPE_STEPS_MAX; steps++) {
-		step.n = 0;
-		put_step(shape, &step, at);
-		frame_close(&step, at);
-		emit(ctx, SHAPE_POINTER, &step);
-	}
-	put_step(shape, &shape->out[SHAPE_POINTER], at);
-	shape->dx = shape->dy = shape->clicks = 0;
-}
-
 /* One event can add two (a released pair), the last step three, and then comes the SYN_REPORT. */
 #define ROOM 6
 
-/* The frame for a node that an event goes to; where it is full, it goes out before. */
-static struct frame *room_in(struct shape *shape, enum shape_node node,
-			     const struct input_event *at, shape_emit_fn emit, void *ctx)
+static void put_key(struct shape *shape, struct frame *out, const struct input_event *ev)
 {
-	if (shape->out[node].n > FRAME_MAX - ROOM)
-		flush(shape, node, at, emit, ctx);
-	return &shape->out[node];
-}
+	struct shape_pair *pair = find_pair(shape, ev->code);
 
-static void put_key(struct shape *shape, const struct input_event *ev, shape_emit_fn emit,
-		    void *ctx)
-{
-	enum shape_node node = key_node(ev->code);
-	struct shape_pair *pair;
-	struct frame *out;
-
-	if (node == SHAPE_NODES || !key_carried(&shape->rules, ev->code))
-		return;
-	out = room_in(shape, node, ev, emit, ctx);
-	pair = find_pair(shape, ev->code);
 	if (pair)
 		put_pair(pair, out, ev);
 	else
 		frame_add(out, ev);
 }
 
-void shape_frame(struct shape *shape, const struct frame *in, shape_emit_fn emit, void *ctx)
+static void put_motion(struct shape *shape, struct frame *out, const struct input_event *ev)
 {
-	const struct input_event *last = &in->ev[in->n - 1];
+	if (shape->rel_in_steps >> ev->code & 1)
+		put_aside(shape, ev);
+	else
+		frame_add(out, ev);
+}
 
-	for (const struct input_event *ev = in->ev; ev < last; ev++) {
+/* The node that the event goes to, or SHAPE_NODES where none carries it. */
+static enum shape_node node_of(const struct shape *shape, const struct input_event *ev)
+{
+	if (ev->type == EV_KEY && ev->code < KEY_CNT)
+		return shape->key_node[ev->code];
+	if (ev->type == EV_REL && ev->code < REL_CNT && shape->rel_carried >> ev->code & 1)
+		return SHAPE_POINTER;
+	return SHAPE_NODES;
+}
+
+/* SHAPE_NODES; or the node where an event has no room: what it has goes out before. */
+static enum shape_node put_events(struct shape *shape, const struct input_event *last)
+{
+	for (; shape->ev < last; shape->ev++) {
+		const struct input_event *ev = shape->ev;
+		enum shape_node node = node_of(shape, ev);
+		struct frame *out = &shape->out[node];
+
+		if (node == SHAPE_NODES)
+			continue;
+		if (out->n > FRAME_MAX - ROOM)
+			return node;
 		if (ev->type == EV_KEY)
-			put_key(shape, ev, emit, ctx);
-		else if (ev->type == EV_REL && rel_carried(&shape->rules, ev->code) &&
-			 !put_aside(shape, ev))
-			frame_add(room_in(shape, SHAPE_POINTER, ev, emit, ctx), ev);
+			put_key(shape, out, ev);
+		else
+			put_motion(shape, out, ev);
 	}
-	if (shape->dx || shape->dy || shape->clicks)
-		step_motion(shape, last, emit, ctx);
+	return SHAPE_NODES;
+}
+
+/* All steps but the last are frames of their own; the last goes out with the rest of the frame. */
+static bool put_own_step(struct shape *shape, const struct input_event *at)
+{
+	if (!fits_one_step(shape) && ++shape->steps < SHAPE_STEPS_MAX) {
+		put_step(shape, &shape->step, at);
+		return true;
+	}
+	put_step(shape, &shape->out[SHAPE_POINTER], at);
+	shape->dx = shape->dy = shape->clicks = 0;
+	return false;
+}
+
+static unsigned hand_out(struct shape *shape, enum shape_node node, const struct input_event *at)
+{
+	frame_close(&shape->out[node], at);
+	shape->ready[node] = &shape->out[node];
+	shape->handed |= 1U << node;
+	return 1U << node;
+}
+
+static unsigned hand_out_step(struct shape *shape, const struct input_event *at)
+{
+	frame_close(&shape->step, at);
+	shape->ready[SHAPE_POINTER] = &shape->step;
+	return 1U << SHAPE_POINTER;
+}
+
+OFF_PATH unsigned shape_more(struct shape *shape)
+{
+	const struct input_event *last = &shape->in->ev[shape->in->n - 1];
+	enum shape_node full;
+	unsigned ready = 0;
+
 	for (unsigned node = 0; node < SHAPE_NODES; node++)
+		if (shape->handed >> node & 1)
+			shape->out[node].n = 0;
+	shape->handed = shape->step.n = 0;
+	full = put_events(shape, last);
+	if (full != SHAPE_NODES)
+		return hand_out(shape, full, shape->ev) | SHAPE_MORE;
+	if ((shape->dx || shape->dy || shape->clicks) && put_own_step(shape, last))
+		return hand_out_step(shape, last) | SHAPE_MORE;
+	for (enum shape_node node = 0; node < SHAPE_NODES; node++)
 		if (shape->out[node].n > 0)
-			flush(shape, node, last, emit, ctx);
+			ready |= hand_out(shape, node, last);
+	return ready;
+}
+
+static bool is_changed(const struct shape *shape, const struct input_event *ev)
+{
+	return ev->type == EV_REL ? shape->rel_in_steps >> ev->code & 1 : shape->rules.one_of_pair;
+}
+
+/* Nearly every frame is for one node, and passes as it is: which one; else SHAPE_NODES. */
+static enum shape_node passes_to(const struct shape *shape, const struct frame *in)
+{
+	enum shape_node node = SHAPE_NODES;
+
+	for (unsigned i = 0; i < in->n - 1; i++) {
+		enum shape_node its = node_of(shape, &in->ev[i]);
+
+		if (its == SHAPE_NODES || (i > 0 && its != node) || is_changed(shape, &in->ev[i]))
+			return SHAPE_NODES;
+		node = its;
+	}
+	return node;
+}
+
+unsigned shape_frame(struct shape *shape, const struct frame *in)
+{
+	enum shape_node node = passes_to(shape, in);
+
+	if (node != SHAPE_NODES) {
+		shape->ready[node] = in;
+		return 1U << node;
+	}
+	shape->in = in;
+	shape->ev = in->ev;
+	shape->steps = 0;
+	return shape_more(shape);
 }

@@ -1,7 +1,7 @@
 /*
  * What a guest's channel and drivers can take: splits the router's frames over the guest's three
  * nodes and into the steps that get through. Pure. The tables here also say what each node declares,
- * so that a node can emit exactly what shape may send to it.
+ * so that a node can emit exactly what shape may send to it. 
  *
  * Three nodes, because QEMU's input-linux takes a node with both keys and buttons for two devices at
  * once, and Windows' driver types garbage where media keys share a device with the others.
@@ -49,21 +49,34 @@ struct shape_pair {
 
 struct shape {
 	struct shape_rules rules;
+	/* What the rules come to: the node of each key, SHAPE_NODES for none; of EV_REL, bit n for code n. */
+	uint8_t key_node[KEY_CNT];
+	uint16_t rel_carried;
+	uint16_t rel_in_steps;
 	struct shape_pair pair[SHAPE_PAIRS];
-	int dx, dy, clicks; /* of the frame in hand: motion that goes out in steps */
-	struct frame out[SHAPE_NODES];
+	const struct frame *in;       /* the frame in hand */
+	const struct input_event *ev; /* the next one in it */
+	int dx, dy, clicks;           /* its motion that goes out in steps */
+	unsigned steps;               /* that went out */
+	unsigned handed;              /* nodes whose frame of ours the last call handed out */
+	const struct frame *ready[SHAPE_NODES];
+	struct frame out[SHAPE_NODES], step;
 };
-
-/* Receives a whole frame for one node. */
-typedef void (*shape_emit_fn)(void *ctx, enum shape_node node, const struct frame *frame);
 
 void shape_init(struct shape *shape, const struct shape_rules *rules);
 
 /* Forgets which keys of pairs are down: the guest's state is gone. */
 void shape_reset(struct shape *shape);
 
-/* Hot. What no node carries is left out; see shape_carries. */
-void shape_frame(struct shape *shape, const struct frame *in, shape_emit_fn emit, void *ctx);
+#define SHAPE_MORE (1U << SHAPE_NODES)
+
+/*
+ * Hot. Takes a whole frame and makes those for the nodes: bit n of the result says that node n has one,
+ * shape->ready[n]. With SHAPE_MORE it needs more than one frame for a node: these are to be sent first, and
+ * shape_more makes the next. What no node carries is left out; see shape_carries. 'in' is kept until then.
+ */
+unsigned shape_frame(struct shape *shape, const struct frame *in);
+unsigned shape_more(struct shape *shape);
 
 /* Whether the node declares and may be sent this EV_KEY or EV_REL code. False for any other type. */
 bool shape_carries(const struct shape_rules *rules, enum shape_node node, unsigned type,

@@ -12,8 +12,6 @@
 #include "base/log.h"
 #include "base/util.h"
 
-#define BATCH 64
-
 static bool has(const struct libevdev *evdev, unsigned type, unsigned code)
 {
 	return libevdev_has_event_code(evdev, type, code);
@@ -39,9 +37,7 @@ static uint16_t declared_rel(const struct libevdev *evdev)
 	return (uint16_t)declared;
 }
 
-static void timer_expired(struct timer *timer);
-
-static int describe(struct device *device, int fd)
+static int describe(struct device *device, int fd, timer_fn due)
 {
 	int clock = CLOCK_MONOTONIC;
 	int rc = libevdev_new_from_fd(fd, &device->evdev);
@@ -51,20 +47,20 @@ static int describe(struct device *device, int fd)
 	/* Switching the clock empties the queue: before anything is read. */
 	if (ioctl(fd, EVIOCSCLOCKID, &clock) < 0)
 		return -errno;
-	return timer_init(&device->timer, device->loop, timer_expired);
+	return timer_init(&device->timer, device->loop, due);
 }
 
-int device_open(struct device *device, struct loop *loop, const char *devnode,
-		const struct device_ops *ops)
+int device_open(struct device *device, struct loop *loop, const char *devnode, watch_fn readable,
+		timer_fn due)
 {
 	autoclose int fd = open(devnode, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	*device = (struct device){ .ops = ops, .loop = loop, .fd = -1, .witness = -1 };
+	*device = (struct device){ .loop = loop, .fd = -1, .witness = -1, .readable = readable };
 	snprintf(device->devnode, sizeof(device->devnode), "%s", devnode);
-	rc = describe(device, fd);
+	rc = describe(device, fd, due);
 	if (rc < 0) {
 		libevdev_free(steal_ptr(&device->evdev));
 		timer_fini(&device->timer);
@@ -86,12 +82,20 @@ int device_close_keep_fd(struct device *device)
 	return steal_fd(&device->fd);
 }
 
+static void drop_frames(struct device *device)
+{
+	device->next = device->end = NULL;
+	device->sync = SYNC_DONE;
+	device->handed = device->has_keys = device->frame.resync = false;
+	device->frame.n = 0;
+}
+
 int device_suspend(struct device *device)
 {
 	watch_stop(&device->watch);
 	device->grabbed = device->dropped = device->leds_differ = false;
 	device->down = (struct keyset){ 0 };
-	device->frame = (struct frame){ 0 };
+	drop_frames(device);
 	return device->fd;
 }
 
@@ -101,21 +105,18 @@ void device_close(struct device *device)
 		ungrab_close_later(device_close_keep_fd(device));
 }
 
-static void gone(struct device *device)
+OFF_PATH static enum device_news gone(struct device *device)
 {
 	watch_stop(&device->watch);
 	timer_arm(&device->timer, 0, 0);
-	device->ops->gone(device);
+	return DEVICE_GONE;
 }
 
-bool device_is_alive(struct device *device)
+bool device_is_alive(const struct device *device)
 {
 	int version;
 
-	if (ioctl(device->fd, EVIOCGVERSION, &version) == 0)
-		return true;
-	gone(device);
-	return false;
+	return ioctl(device->fd, EVIOCGVERSION, &version) == 0;
 }
 
 /* 0, or -errno (-ENODEV: unplugged). */
@@ -151,7 +152,7 @@ static void release_for_host(struct device *device, const struct keyset *down)
 
 static void drain(int fd)
 {
-	struct input_event batch[BATCH];
+	struct input_event batch[DEVICE_BATCH];
 
 	for (unsigned i = 0; i < 16; i++)
 		if (read(fd, batch, sizeof(batch)) < (ssize_t)sizeof(batch))
@@ -188,23 +189,19 @@ static void try_again_later(struct device *device, int error)
 	timer_arm(&device->timer, DEVICE_BUSY_MS, 0);
 }
 
-static bool take_state(struct device *device, struct input_event *first);
-static void deliver_state(struct device *device, const struct input_event *at, bool any,
-			  struct input_event ev);
+OFF_PATH static void take_state(struct device *device, const struct input_event *at);
 
 /* The grab is taken, and the host's programs have nothing down on the device. */
-static void grab_done(struct device *device)
+static enum device_news grab_done(struct device *device)
 {
 	static const struct input_event now = { 0 };
-	struct input_event first = { 0 };
-	/* First of all: what was queued before the grab goes with it. */
-	bool any = take_state(device, &first);
 
+	/* First of all: what was queued before the grab goes with it. */
+	take_state(device, &now);
 	timer_arm(&device->timer, 0, 0);
 	close_later(steal_fd(&device->witness));
 	device->grabbed = true;
-	device->ops->grabbed(device);
-	deliver_state(device, &now, any, first);
+	return DEVICE_GRABBED;
 }
 
 /*
@@ -212,56 +209,52 @@ static void grab_done(struct device *device)
  * took effect, its release would never reach them: the grab is given back, which waits for the kernel,
  * once in a very long time.
  */
-static void grab_now(struct device *device, const struct keyset *down)
+static enum device_news grab_now(struct device *device, const struct keyset *down)
 {
 	struct keyset heard = { 0 };
 
 	if (ioctl(device->fd, EVIOCGRAB, 1) < 0) {
 		if (errno == ENODEV)
-			gone(device);
-		else
-			try_again_later(device, errno);
-		return;
+			return gone(device);
+		try_again_later(device, errno);
+		return DEVICE_NOTHING;
 	}
 	if (device->busy_told)
 		heard = *down;
 	device->busy_told = false;
-	if (read_witness(device, &heard) && keyset_empty(&heard)) {
-		grab_done(device);
-		return;
-	}
+	if (read_witness(device, &heard) && keyset_empty(&heard))
+		return grab_done(device);
 	ioctl(device->fd, EVIOCGRAB, 0);
 	release_for_host(device, &heard);
 	timer_arm(&device->timer, 1, 0);
+	return DEVICE_NOTHING;
 }
 
 /* Only where nothing is down; with 'why' all the same, and what is down is released by hand. */
-static void try_to_grab(struct device *device, const char *why)
+OFF_PATH static enum device_news try_to_grab(struct device *device, const char *why)
 {
 	struct keyset down;
 
 	drain(device->witness);
-	if (read_down(device, &down) < 0) {
-		gone(device);
-		return;
-	}
+	if (read_down(device, &down) < 0)
+		return gone(device);
 	if (!keyset_empty(&down) && !why)
-		return;
+		return DEVICE_NOTHING;
 	/* What is held while another program has the grab is that program's. */
 	if (!keyset_empty(&down) && !device->busy_told) {
 		log_info("%s: a key or button %s: releasing it for the host", device->devnode, why);
 		release_for_host(device, &down);
 	}
-	grab_now(device, &down);
+	return grab_now(device, &down);
 }
 
-static void timer_expired(struct timer *timer)
+enum device_news device_due(struct device *device)
 {
-	try_to_grab(container_of(timer, struct device, timer), "has been down for 3 s");
+	return try_to_grab(device, "has been down for 3 s");
 }
 
 /* Those of the LEDs that the device has. The kernel drops what changes nothing. */
-static void write_leds(struct device *device, unsigned which, uint16_t leds)
+OFF_PATH static void write_leds(struct device *device, unsigned which, uint16_t leds)
 {
 	struct input_event ev[LED_CNT + 1];
 	unsigned n = 0;
@@ -309,33 +302,24 @@ static void note_down(struct device *device)
 	}
 }
 
-static void deliver(struct device *device, const struct input_event *at)
+/* An event, and the other form of a wheel where the device lacks that, and the SYN_REPORT fit. */
+static bool has_room(const struct device *device)
 {
-	if (device->frame.n == 0)
-		return;
-	note_down(device);
+	return device->frame.n < FRAME_MAX - 1 - (device->wheel.made != 0);
+}
+
+static const struct frame *hand_out(struct device *device, const struct input_event *at)
+{
+	if (device->has_keys)
+		note_down(device);
+	device->has_keys = false;
 	frame_close(&device->frame, at);
-	device->ops->frame(device, &device->frame);
-	device->frame.n = 0;
-}
-
-static void take(struct device *device, const struct input_event *ev)
-{
-	if (!frame_has_room(&device->frame))
-		deliver(device, ev);
-	frame_add(&device->frame, ev);
-}
-
-static void take_other_wheel(struct device *device, const struct input_event *ev)
-{
-	struct input_event made;
-
-	if (wheel_make(&device->wheel, ev, &made))
-		take(device, &made);
+	device->handed = true;
+	return &device->frame;
 }
 
 /* A LED that a desktop wrote into the real keyboard comes back to us; ours do too, and agree. */
-static void check_led(struct device *device, const struct input_event *ev)
+OFF_PATH static void check_led(struct device *device, const struct input_event *ev)
 {
 	if (ev->code <= LED_MAX && DEVICE_LOCK_LEDS >> ev->code & 1 &&
 	    (device->leds >> ev->code & 1) != (ev->value != 0))
@@ -350,18 +334,22 @@ static bool next_difference(struct device *device, struct input_event *ev)
 
 /*
  * libevdev compares what was delivered with what the kernel says now, which it does when it is asked for
- * the first difference: false where there is none. What is queued goes: the kernel's state has it in
- * already.
+ * the first difference. What is queued, or was read, goes: the kernel's state has it in already.
  */
-static bool take_state(struct device *device, struct input_event *first)
+static void take_state(struct device *device, const struct input_event *at)
 {
-	device->frame.n = 0;
+	struct input_event dropped;
+
+	drop_frames(device);
 	for (unsigned code = 0; code < KEY_CNT; code++)
 		if (libevdev_has_event_code(device->evdev, EV_KEY, code))
 			libevdev_set_event_value(device->evdev, EV_KEY, code,
 						 keyset_has(&device->down, code));
-	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, first);
-	return next_difference(device, first);
+	libevdev_next_event(device->evdev, LIBEVDEV_READ_FLAG_FORCE_SYNC, &dropped);
+	device->differs = next_difference(device, &device->difference);
+	device->at = *at;
+	device->frame.resync = true;
+	device->sync = SYNC_DIFFERENCES;
 }
 
 /* Switches, and all axes but those of contacts, which libevdev follows slot by slot. */
@@ -370,121 +358,173 @@ static bool is_plain_state(unsigned type, unsigned code)
 	return type == EV_SW || (type == EV_ABS && code < ABS_MT_SLOT);
 }
 
-/* All of it, whatever was delivered before: the host's device drops what changes nothing. */
-static void take_plain_state(struct device *device, unsigned type, const struct input_event *at)
+static void begin_sync(struct device *device, enum device_sync sync)
 {
-	for (unsigned code = 0; code <= (type == EV_SW ? SW_MAX : ABS_MAX); code++) {
-		struct input_event ev = event(type, code, 0);
-
-		if (!is_plain_state(type, code) ||
-		    !libevdev_fetch_event_value(device->evdev, type, code, &ev.value))
-			continue;
-		ev.time = at->time;
-		take(device, &ev);
-	}
+	device->sync = sync;
+	device->sync_code = 0;
 }
 
-/* The differences that take_state found: 'ev', if there are 'any', and those after it. */
-static void deliver_state(struct device *device, const struct input_event *at, bool any,
-			  struct input_event ev)
+/* False where there is none left. */
+static bool take_difference(struct device *device)
 {
-	device->frame.resync = true;
-	for (; any; any = next_difference(device, &ev)) {
-		ev.time = at->time;
-		if (ev.type == EV_LED)
-			check_led(device, &ev);
-		else if (ev.type != EV_SYN && !is_plain_state(ev.type, ev.code))
-			take(device, &ev);
-	}
-	take_plain_state(device, EV_SW, at);
-	take_plain_state(device, EV_ABS, at);
-	deliver(device, at);
-	device->frame.resync = false;
+	struct input_event ev = device->difference;
+
+	if (!device->differs)
+		return false;
+	device->differs = next_difference(device, &device->difference);
+	ev.time = device->at.time;
+	if (ev.type == EV_LED)
+		check_led(device, &ev);
+	else if (ev.type != EV_SYN && !is_plain_state(ev.type, ev.code))
+		frame_add(&device->frame, &ev);
+	device->has_keys |= ev.type == EV_KEY;
+	return true;
 }
 
-/* False where the rest of the batch is older than the state that a resync just took. */
+/*
+ * All switches or all axes, whatever was delivered before: the host's device drops what changes nothing.
+ * False where there is none left.
+ */
+static bool take_plain_state(struct device *device, unsigned type)
+{
+	unsigned code = device->sync_code++;
+	int value;
+
+	if (code > (type == EV_SW ? SW_MAX : ABS_MAX))
+		return false;
+	if (is_plain_state(type, code) &&
+	    libevdev_fetch_event_value(device->evdev, type, code, &value))
+		frame_put(&device->frame, &device->at, type, code, value);
+	return true;
+}
+
+static void take_sync(struct device *device)
+{
+	if (device->sync == SYNC_DIFFERENCES && !take_difference(device))
+		begin_sync(device, SYNC_SWITCHES);
+	else if (device->sync == SYNC_SWITCHES && !take_plain_state(device, EV_SW))
+		begin_sync(device, SYNC_AXES);
+	else if (device->sync == SYNC_AXES && !take_plain_state(device, EV_ABS))
+		begin_sync(device, SYNC_DONE);
+}
+
+OFF_PATH static const struct frame *next_sync_frame(struct device *device)
+{
+	while (device->sync != SYNC_DONE && has_room(device))
+		take_sync(device);
+	return device->frame.n > 0 ? hand_out(device, &device->at) : NULL;
+}
+
+/* True where a frame is whole. */
 static bool take_syn(struct device *device, const struct input_event *ev)
 {
 	if (ev->code == SYN_DROPPED)
 		device->dropped = true;
 	if (ev->code != SYN_REPORT)
-		return true;
-	if (device->dropped) {
-		struct input_event first = { 0 };
-		bool any;
-
-		log_debug("%s: events were lost, comparing with the kernel's state",
-			  device->devnode);
-		device->dropped = false;
-		any = take_state(device, &first);
-		deliver_state(device, ev, any, first);
 		return false;
-	}
-	deliver(device, ev);
-	return true;
+	if (!device->dropped)
+		return device->frame.n > 0;
+	log_debug("%s: events were lost, comparing with the kernel's state", device->devnode);
+	device->dropped = false;
+	take_state(device, ev);
+	return false;
 }
 
-static void take_batch(struct device *device, const struct input_event *ev,
-		       const struct input_event *end)
+static void take(struct device *device, const struct input_event *ev)
 {
-	for (; ev < end; ev++) {
-		if (ev->type == EV_SYN) {
-			if (!take_syn(device, ev))
-				return;
-		} else if (device->dropped) {
-			continue;
-		} else if (ev->type == EV_LED) {
-			check_led(device, ev);
-		} else if (ev->type <= EV_SW) {
+	struct input_event made;
+
+	if (ev->type == EV_LED) {
+		check_led(device, ev);
+	} else if (ev->type <= EV_SW) {
+		frame_add(&device->frame, ev);
+		device->has_keys |= ev->type == EV_KEY;
+		if (device->wheel.made && ev->type == EV_REL &&
+		    wheel_make(&device->wheel, ev, &made))
+			frame_add(&device->frame, &made);
+	}
+}
+
+/* Up to the end of a frame, or of what was read. */
+static const struct frame *next_read_frame(struct device *device)
+{
+	while (device->next < device->end) {
+		const struct input_event *ev = device->next;
+
+		if (ev->type != EV_SYN && !device->dropped && !has_room(device))
+			return hand_out(device, ev);
+		device->next++;
+		if (ev->type != EV_SYN && !device->dropped)
 			take(device, ev);
-			if (device->wheel.made && ev->type == EV_REL)
-				take_other_wheel(device, ev);
-		}
+		else if (ev->type == EV_SYN && take_syn(device, ev))
+			return hand_out(device, ev);
 	}
+	return NULL;
 }
 
-static void device_ready(struct watch *watch, uint32_t events)
+static void begin_frame(struct device *device)
 {
-	struct device *device = container_of(watch, struct device, watch);
-	struct input_event batch[BATCH];
-	ssize_t size = hot_read(device->fd, batch, sizeof(batch));
-
-	(void)events;
-	if (size < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			gone(device);
-		return;
-	}
-	if (!device->grabbed) {
-		try_to_grab(device, NULL);
-		return;
-	}
-	take_batch(device, batch, batch + size / (ssize_t)sizeof(*batch));
-	if (device->leds_differ) {
-		device->leds_differ = false;
-		write_leds(device, DEVICE_LOCK_LEDS, device->leds);
-	}
+	device->handed = false;
+	device->frame.n = 0;
+	device->frame.resync = device->sync != SYNC_DONE;
 }
 
-int device_grab(struct device *device)
+const struct frame *device_take_frame(struct device *device)
+{
+	const struct frame *frame = NULL;
+
+	if (device->handed)
+		begin_frame(device);
+	if (device->sync == SYNC_DONE)
+		frame = next_read_frame(device);
+	if (device->sync != SYNC_DONE)
+		frame = next_sync_frame(device);
+	if (frame)
+		return frame;
+	device->frame.resync = false;
+	if (device->leds_differ)
+		write_leds(device, DEVICE_LOCK_LEDS, device->leds);
+	device->leds_differ = false;
+	return NULL;
+}
+
+enum device_news device_read(struct device *device)
+{
+	ssize_t size = hot_read(device->fd, device->batch, sizeof(device->batch));
+
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? DEVICE_NOTHING : gone(device);
+	if (!device->grabbed)
+		return try_to_grab(device, NULL);
+	device->next = device->batch;
+	device->end = device->batch + size / (ssize_t)sizeof(*device->batch);
+	return DEVICE_NOTHING;
+}
+
+int device_grab(struct device *device, enum device_news *news)
 {
 	int rc;
 
+	*news = DEVICE_NOTHING;
 	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (device->witness < 0) {
 		rc = -errno;
-		return device_is_alive(device) ? rc : 0;
+		if (device_is_alive(device))
+			return rc;
+		*news = gone(device);
+		return 0;
 	}
-	rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device_ready);
+	rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device->readable);
 	if (rc < 0)
 		return rc;
 	timer_arm(&device->timer, DEVICE_NEUTRAL_MS, 0);
-	try_to_grab(device, NULL);
+	*news = try_to_grab(device, NULL);
 	return 0;
 }
 
-void device_hurry(struct device *device)
+enum device_news device_hurry(struct device *device)
 {
-	if (device->watch.loop && !device->grabbed)
-		try_to_grab(device, "is down while a guest has the focus");
+	if (!device->watch.loop || device->grabbed)
+		return DEVICE_NOTHING;
+	return try_to_grab(device, "is down while a guest has the focus");
 }

@@ -2,7 +2,8 @@
  * A source: one real evdev node, from opening to unplugging. It waits until nothing is down on it,
  * grabs it, assembles its events into frames, and keeps the lock LEDs as they are wanted. What it has
  * delivered and what the kernel says are compared at the grab and after a SYN_DROPPED, and the
- * difference is delivered. A wheel that sends clicks or 120ths of them alone is given the other form too.
+ * difference is delivered. Frames are had from it one by one; it calls nobody but the owner's two
+ * callbacks of the loop, which say when. A wheel that sends clicks or 120ths of them alone is given the other form too.
  * The path itself reads struct input_event; libevdev describes and compares.
  * The owner embeds struct device; the device owns its descriptors and its libevdev.
  */
@@ -24,24 +25,25 @@
 /* How often a device that another program has grabbed is tried again. */
 #define DEVICE_BUSY_MS 2000
 
-struct device;
-
-struct device_ops {
-	/* Hot. A whole frame; nothing comes before 'grabbed'. Must not close the device. */
-	void (*frame)(struct device *device, const struct frame *frame);
-	/* The device is ours alone, and the host's programs have nothing down on it. */
-	void (*grabbed)(struct device *device);
-	/* It was unplugged, or failed for good. The owner calls device_close, now or later. */
-	void (*gone)(struct device *device);
+/* What became of a device. */
+enum device_news {
+	DEVICE_NOTHING,
+	DEVICE_GRABBED, /* it is ours alone, and the host's programs have nothing down on it */
+	DEVICE_GONE,    /* it was unplugged, or failed for good; the owner calls device_close */
 };
 
+#define DEVICE_BATCH 64 /* events that are read at once */
+
+/* Internal: how far the comparison with the kernel's state is handed out. */
+enum device_sync { SYNC_DONE, SYNC_DIFFERENCES, SYNC_SWITCHES, SYNC_AXES };
+
 struct device {
-	const struct device_ops *ops;
 	struct loop *loop;
 	int fd;      /* -1: closed */
 	int witness; /* until grabbed: a client that hears what the host's programs hear; or -1 */
 	struct libevdev *evdev;
 	char devnode[64];
+	watch_fn readable;
 	struct watch watch;
 	struct timer timer; /* until grabbed: the deadline for neutral, or the next try */
 	bool grabbed;
@@ -52,30 +54,60 @@ struct device {
 	uint16_t leds;          /* wanted, of the lock LEDs: bit n for LED code n */
 	struct keyset down;     /* by what was delivered */
 	struct wheel wheel;
-	struct frame frame; /* being assembled */
+	enum device_sync sync;
+	unsigned sync_code;                   /* the next switch or axis */
+	bool differs;                         /* there is one more, not handed out yet: */
+	struct input_event difference;        /* of those that libevdev found */
+	struct input_event at;                /* when they were looked for */
+	const struct input_event *next, *end; /* of the batch that was read */
+	bool handed;                          /* the frame; the next one begins */
+	bool has_keys;                        /* the frame */
+	struct frame frame;                   /* being assembled */
+	struct input_event batch[DEVICE_BATCH];
 };
 
 /*
- * Opens the node and reads what it is; grabs nothing. *device must be zeroed or closed. 0;
- * -errno of open (-EACCES: no permission) or of libevdev.
+ * Opens the node and reads what it is; grabs nothing. *device must be zeroed or closed. The callbacks
+ * get device->watch and device->timer: 'readable' calls device_read, 'due' device_due. 0; -errno of open
+ * (-EACCES: no permission) or of libevdev.
  */
-int device_open(struct device *device, struct loop *loop, const char *devnode,
-		const struct device_ops *ops);
+int device_open(struct device *device, struct loop *loop, const char *devnode, watch_fn readable,
+		timer_fn due);
+
+/* Whether the node that was opened is still there: a new device can have its name before the loss was read. */
+bool device_is_alive(const struct device *device);
 
 /*
- * Whether the node that was opened is still there; where it is not, ops->gone has been called. A new
- * device can have its name before the loss was read.
+ * Starts to wait for a neutral device, and then grabs it. *news says what has become of it already. 0 or
+ * -errno.
  */
-bool device_is_alive(struct device *device);
-
-/* Starts to wait for a neutral device and then grabs it; ops->grabbed tells. 0 or -errno. */
-int device_grab(struct device *device);
+int device_grab(struct device *device, enum device_news *news);
 
 /*
  * A guest has the focus: grabs the device now where device_grab still waits. What is down on it is
  * released for the host's programs.
  */
-void device_hurry(struct device *device);
+enum device_news device_hurry(struct device *device);
+
+/* The timer: it has waited for long enough. */
+enum device_news device_due(struct device *device);
+
+/* Hot. Reads once what the kernel has queued. The frames of it, or of a grab, are to be had then. */
+enum device_news device_read(struct device *device);
+
+/* Internal. */
+const struct frame *device_take_frame(struct device *device);
+
+/*
+ * Hot. The next frame, the device's until the next call; NULL where no more is whole. Nothing else may
+ * be called before that.
+ */
+static inline const struct frame *device_next_frame(struct device *device)
+{
+	if (device->next == device->end && device->sync == SYNC_DONE && !device->leds_differ)
+		return NULL;
+	return device_take_frame(device);
+}
 
 /* Whether its clicks mean the place that it points to: a graphics tablet, or the tablet of a VM. */
 bool device_points_absolutely(const struct device *device);

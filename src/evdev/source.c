@@ -8,16 +8,11 @@
 #include "core/router.h"
 #include "base/util.h"
 
-static struct source *of_device(struct device *device)
-{
-	return container_of(device, struct source, device);
-}
-
 void source_init(struct source *source, const struct conf_device *conf, unsigned nth,
-		 const struct source_ops *ops)
+		 const struct source_wakes *wakes)
 {
 	*source = (struct source){
-		.ops = ops, .conf = conf, .nth = nth, .device.fd = -1, .clone = CLONE_INIT
+		.wakes = wakes, .conf = conf, .nth = nth, .device.fd = -1, .clone = CLONE_INIT
 	};
 }
 
@@ -28,77 +23,71 @@ unsigned source_likeness(const struct source *source, const struct node_info *no
 	return clone_is_open(&source->clone) ? match_likeness(&source->traits, &traits) : 0;
 }
 
-static void device_frame(struct device *device, const struct frame *frame)
-{
-	struct source *source = of_device(device);
-
-	source->ops->frame(source, frame);
-}
-
-static void device_grabbed(struct device *device)
-{
-	struct source *source = of_device(device);
-
-	log_info("device %s: %s (%s) is grabbed", source->conf->name, device->devnode,
-		 log_str(source->clone.identity.name).text);
-	source->ready = true;
-	source->ops->ready(source);
-}
-
 void source_unplug(struct source *source)
 {
-	bool was_ready = source->ready;
-
 	source->ready = false;
 	timer_fini(&source->settle);
 	device_close(&source->device);
-	if (was_ready)
-		source->ops->gone(source);
 }
 
-static void device_gone(struct device *device)
+/* What the device says is noted here too. */
+static enum device_news note(struct source *source, enum device_news news)
 {
-	struct source *source = of_device(device);
-
-	log_info("device %s: %s is gone; waiting for it to come back", source->conf->name,
-		 device->devnode);
-	source_unplug(source);
+	if (news == DEVICE_GRABBED) {
+		log_info("device %s: %s (%s) is grabbed", source->conf->name,
+			 source->device.devnode, log_str(source->clone.identity.name).text);
+		source->ready = true;
+	}
+	if (news == DEVICE_GONE) {
+		log_info("device %s: %s is gone; waiting for it to come back", source->conf->name,
+			 source->device.devnode);
+		source_unplug(source);
+	}
+	return news;
 }
 
-static const struct device_ops device_ops = { .frame = device_frame,
-					      .grabbed = device_grabbed,
-					      .gone = device_gone };
-
-static void clone_leds(struct clone *clone, uint16_t changed)
+enum device_news source_read(struct source *source)
 {
-	struct source *source = container_of(clone, struct source, clone);
+	enum device_news news = device_read(&source->device);
 
-	source->ops->leds(source, changed);
+	return news == DEVICE_NOTHING ? news : note(source, news);
 }
 
-static void grab(struct source *source)
+enum device_news source_due(struct source *source)
 {
+	return note(source, device_due(&source->device));
+}
+
+enum device_news source_check(struct source *source)
+{
+	bool lost = source_is_plugged(source) && !device_is_alive(&source->device);
+
+	return note(source, lost ? DEVICE_GONE : DEVICE_NOTHING);
+}
+
+static enum device_news grab(struct source *source)
+{
+	enum device_news news;
 	int rc;
 
 	timer_fini(&source->settle);
-	rc = device_grab(&source->device);
+	rc = device_grab(&source->device, &news);
 	if (rc < 0)
 		log_error("device %s: cannot watch it: %s", source->conf->name, strerror(-rc));
+	return note(source, news);
 }
 
-static void settle_expired(struct timer *timer)
+enum device_news source_unsettled(struct source *source)
 {
-	struct source *source = container_of(timer, struct source, settle);
-
-	if (!device_is_alive(&source->device))
-		return;
+	if (source_check(source) == DEVICE_GONE)
+		return DEVICE_GONE;
 	if (!source->settle_told)
 		log_warn("device %s: not grabbed yet: udev has not announced its clone %s, so the "
 			 "desktop cannot hear it; waiting (is udev running? systemctl status "
 			 "systemd-udevd)",
 			 source->conf->name, source->clone.uinput.devnode);
 	source->settle_told = true;
-	source->ops->unsettled(source);
+	return DEVICE_NOTHING;
 }
 
 static int make_clone(struct source *source)
@@ -113,13 +102,13 @@ static int make_clone(struct source *source)
 	source->settled = source->settle_told = false;
 	source->made_us = now_us();
 	return clone_open(&source->clone, device->loop, device->evdev, phys, device_leds(device),
-			  clone_leds);
+			  source->wakes->leds);
 }
 
 /* Grabbing before the desktop has opened the clone would lose what is typed meanwhile. */
 static int wait_for_udev(struct source *source)
 {
-	int rc = timer_init(&source->settle, source->device.loop, settle_expired);
+	int rc = timer_init(&source->settle, source->device.loop, source->wakes->unsettled);
 
 	if (rc == 0)
 		timer_arm(&source->settle, SOURCE_SETTLE_MS, SOURCE_SETTLE_MS);
@@ -146,18 +135,21 @@ static void declare_more(struct source *source)
 			libevdev_enable_event_code(evdev, EV_KEY, KEY_LEFTCTRL, NULL);
 }
 
-int source_plug(struct source *source, struct loop *loop, const struct node_info *node)
+int source_plug(struct source *source, struct loop *loop, const struct node_info *node,
+		enum device_news *news)
 {
-	int rc = device_open(&source->device, loop, node->devnode, &device_ops);
+	int rc = device_open(&source->device, loop, node->devnode, source->wakes->readable,
+			     source->wakes->due);
 
 	if (rc < 0)
 		return rc;
+	*news = DEVICE_NOTHING;
 	source->traits = match_traits(node);
 	declare_more(source);
 	if (!clone_is_open(&source->clone) || !clone_fits(&source->clone, source->device.evdev))
 		rc = make_clone(source);
 	if (rc == 0 && source->settled) {
-		grab(source);
+		*news = grab(source);
 		return 0;
 	}
 	if (rc == 0)
@@ -167,22 +159,24 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 	return rc;
 }
 
-void source_settled(struct source *source, const char *devnode, uint64_t done_us)
+enum device_news source_settled(struct source *source, const char *devnode, uint64_t done_us)
 {
 	if (!clone_is_open(&source->clone) || done_us < source->made_us ||
 	    strcmp(source->clone.uinput.devnode, devnode) != 0)
-		return;
+		return DEVICE_NOTHING;
 	source->settled = true;
-	if (source->settle.watch.loop)
-		grab(source);
+	return source->settle.watch.loop ? grab(source) : DEVICE_NOTHING;
 }
 
-void source_hurry(struct source *source)
+enum device_news source_hurry(struct source *source)
 {
+	enum device_news news = DEVICE_NOTHING;
+
 	if (source->settle.watch.loop)
-		grab(source);
-	if (source_is_plugged(source))
-		device_hurry(&source->device);
+		news = grab(source);
+	if (news == DEVICE_NOTHING && source_is_plugged(source))
+		news = note(source, device_hurry(&source->device));
+	return news;
 }
 
 int source_suspend(struct source *source)
@@ -193,9 +187,9 @@ int source_suspend(struct source *source)
 	return device_suspend(&source->device);
 }
 
-void source_resume(struct source *source)
+enum device_news source_resume(struct source *source)
 {
-	grab(source);
+	return grab(source);
 }
 
 int source_close(struct source *source)

@@ -356,7 +356,6 @@ int guest_enter(struct guest *guest, const char **why)
 	rc = guest->sink->ops->enter(guest->sink, why);
 	if (rc == 0) {
 		guest->focused = guest->ready = true;
-		guest->error = 0;
 		shape_reset(&guest->shape);
 	}
 	return rc;
@@ -379,15 +378,17 @@ uint16_t guest_leds(const struct guest *guest)
 	return guest->sink ? guest->sink->leds : 0;
 }
 
-static void emit(void *ctx, enum shape_node node, const struct frame *frame)
+int guest_send(struct guest *guest, const struct frame *frame)
 {
-	struct guest *guest = ctx;
+	const struct shape *shape = &guest->shape;
+	unsigned ready = shape_frame(&guest->shape, frame);
+	int rc = 0;
 
-	if (guest->error == 0)
-		guest->error = guest->sink->ops->send(guest->sink, node, frame);
-}
-
-void guest_send(struct guest *guest, const struct frame *frame)
-{
-	shape_frame(&guest->shape, frame, emit, guest);
+	for (;; ready = shape_more(&guest->shape)) {
+		for (unsigned node = 0; node < SHAPE_NODES; node++)
+			if (ready >> node & 1 && rc == 0)
+				rc = guest->sink->ops->send(guest->sink, node, shape->ready[node]);
+		if (!(ready & SHAPE_MORE))
+			return rc;
+	}
 }

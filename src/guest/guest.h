@@ -54,7 +54,6 @@ struct guest {
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
 	struct life life; /* followed where the configuration names its domain or monitor */
-	int error;        /* of the first send that failed since guest_enter; 0: none */
 	int open_error;   /* its devices cannot be made; 0: none */
 };
 
@@ -88,5 +87,8 @@ void guest_release(struct guest *guest);
 /* Its lock LEDs as a mask; 0 where none are known. */
 uint16_t guest_leds(const struct guest *guest);
 
-/* Hot. Frames after a failed one go nowhere until the next guest_enter; guest->error says so. */
-void guest_send(struct guest *guest, const struct frame *frame);
+/*
+ * Hot. 0; or -errno where part of it could not be written: the guest is to be released, and takes nothing
+ * until the next guest_enter.
+ */
+int guest_send(struct guest *guest, const struct frame *frame);

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "keeper/keeper-message.h"
 #include "keeper/keeper.h"
 #include "base/log.h"

@@ -51,14 +51,14 @@ static const struct guest_ops guest_ops = { .down = guest_down,
 					    .reset = guest_reset,
 					    .leds = guest_set_leds };
 
-static void send_event(struct daemon *daemon, unsigned type, unsigned code, int value)
+static int send_event(struct daemon *daemon, unsigned type, unsigned code, int value)
 {
 	static const struct input_event at = { 0 };
 	struct frame frame = { 0 };
 
 	frame_put(&frame, &at, type, code, value);
 	frame_close(&frame, &at);
-	guest_send(&daemon->guest, &frame);
+	return guest_send(&daemon->guest, &frame);
 }
 
 static void play(struct daemon *daemon)
@@ -79,9 +79,10 @@ static void obey(struct daemon *daemon, const struct request *request)
 		daemon->report.error = guest_enter(&daemon->guest, &why);
 		break;
 	case ORDER_SEND:
-		for (unsigned i = 0; i < request->times; i++)
-			send_event(daemon, request->type, request->code, request->value);
-		daemon->report.error = daemon->guest.error;
+		daemon->report.error = 0;
+		for (unsigned i = 0; i < request->times && daemon->report.error == 0; i++)
+			daemon->report.error =
+				send_event(daemon, request->type, request->code, request->value);
 		break;
 	case ORDER_RELEASE:
 		guest_release(&daemon->guest);

@@ -52,9 +52,8 @@ int ioctl(int fd, unsigned long request, ...)
 	return rc;
 }
 
-static void take_frame(struct device *device, const struct frame *frame)
+static void take_frame(const struct frame *frame)
 {
-	(void)device;
 	bench.frames++;
 	for (unsigned i = 0; i < frame->n; i++) {
 		const struct input_event *ev = &frame->ev[i];
@@ -73,22 +72,31 @@ static void take_frame(struct device *device, const struct frame *frame)
 /* What a finger does once the grab is known. */
 static void (*after_grabbed)(void);
 
-static void take_grabbed(struct device *device)
+static void take_news(enum device_news news)
 {
-	(void)device;
-	bench.grabbed = true;
-	if (after_grabbed)
+	const struct frame *frame;
+
+	assert_int_not_equal(news, DEVICE_GONE);
+	if (news == DEVICE_GRABBED)
+		bench.grabbed = true;
+	if (news == DEVICE_GRABBED && after_grabbed)
 		after_grabbed();
+	while ((frame = device_next_frame(&bench.device)))
+		take_frame(frame);
 }
 
-static void take_gone(struct device *device)
+static void readable(struct watch *watch, uint32_t events)
 {
-	fail_msg("%s is gone", device->devnode);
+	(void)watch;
+	(void)events;
+	take_news(device_read(&bench.device));
 }
 
-static const struct device_ops ops = { .frame = take_frame,
-				       .grabbed = take_grabbed,
-				       .gone = take_gone };
+static void due(struct timer *timer)
+{
+	(void)timer;
+	take_news(device_due(&bench.device));
+}
 
 /* With so many axes, the kernel queues more events than one read takes. */
 static struct libevdev *describe(void)
@@ -129,10 +137,13 @@ static int tear_down(void **state)
 static void grab(void)
 {
 	long deadline = now_ms() + WORLD_MS;
+	enum device_news news;
 
-	assert_int_equal(device_open(&bench.device, &bench.loop, bench.puppet.uinput.devnode, &ops),
+	assert_int_equal(device_open(&bench.device, &bench.loop, bench.puppet.uinput.devnode,
+				     readable, due),
 			 0);
-	assert_int_equal(device_grab(&bench.device), 0);
+	assert_int_equal(device_grab(&bench.device, &news), 0);
+	take_news(news);
 	while (!bench.grabbed) {
 		assert_true(now_ms() < deadline);
 		assert_int_equal(loop_turn(&bench.loop, 100), 0);

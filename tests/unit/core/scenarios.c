@@ -13,6 +13,7 @@
 #include "guest/channel.h"
 #include "base/util.h"
 
+#include "pump.h"
 #include "scenario.h"
 
 /* The daemon gives the guest of "start =" this long, and tries this often. */
@@ -52,28 +53,27 @@ static void record(struct core *core, const char *target, const char *port,
 	out->frame = *frame;
 }
 
-struct guest_ctx {
-	struct core *core;
-	unsigned guest;
-};
-
-static void emit(void *ctx, enum shape_node node, const struct frame *frame)
-{
-	const struct guest_ctx *to = ctx;
-
-	record(to->core, to->core->conf->guests[to->guest].name, shape_node_name(node), frame);
-}
-
 static void send_frame(struct router *router, unsigned target, unsigned device,
 		       const struct frame *frame)
 {
 	struct core *core = of_router(router);
-	struct guest_ctx to = { core, target - 1 };
+	struct shape *shape;
+	unsigned ready;
 
-	if (target == ROUTER_HOST)
+	if (target == ROUTER_HOST) {
 		record(core, "host", core->conf->devices[device].name, frame);
-	else
-		shape_frame(&core->shape[target - 1], frame, emit, &to);
+		return;
+	}
+	shape = &core->shape[target - 1];
+	ready = shape_frame(shape, frame);
+	for (;; ready = shape_more(shape)) {
+		for (unsigned node = 0; node < SHAPE_NODES; node++)
+			if (ready >> node & 1)
+				record(core, core->conf->guests[target - 1].name,
+				       shape_node_name(node), shape->ready[node]);
+		if (!(ready & SHAPE_MORE))
+			return;
+	}
 }
 
 static int enter(struct router *router, unsigned target)
@@ -101,7 +101,7 @@ static void panicked(struct router *router, bool again)
 		core->quit = true;
 }
 
-static const struct router_ops ops = {
+static const struct pump pump = {
 	.send = send_frame, .enter = enter, .focused = focused, .panicked = panicked
 };
 
@@ -144,8 +144,7 @@ static int start(void *world, const struct scenario *scenario)
 		add_hotkey(&core->hotkeys, &conf->guests[i].hotkey, (int)i + 1);
 		init_shape(&core->shape[i], &conf->guests[i]);
 	}
-	router_init(&core->router, &ops, &core->hotkeys, &conf->panic, &conf->always,
-		    conf->n_guests + 1);
+	router_init(&core->router, &core->hotkeys, &conf->panic, &conf->always, conf->n_guests + 1);
 	for (unsigned i = 0; i < conf->n_devices; i++)
 		router_add_device(&core->router, i, &conf->devices[i].remap);
 	core->starting = conf->start != ROUTER_HOST;
@@ -186,7 +185,7 @@ static void deliver(struct core *core, unsigned device, struct frame *frame)
 		frame->ev[i].time.tv_usec = core->now % 1000000;
 	}
 	if (!core->quit)
-		router_frame(&core->router, device, frame);
+		pump_frame(&pump, &core->router, device, frame);
 }
 
 static int play_frame(void *world, const char *device, const struct frame *frame)
@@ -248,7 +247,7 @@ static int guest_down(void *world, const char *guest)
 	if (target == ROUTER_HOST)
 		return -ENOENT;
 	core->up[target - 1] = false;
-	router_target_down(&core->router, target, core->now);
+	pump_down(&pump, &core->router, target, core->now);
 	return 0;
 }
 
@@ -267,7 +266,7 @@ static int unplug(void *world, const char *device)
 	unsigned d = find_device(core, device);
 
 	core->down[d] = (struct keyset){ 0 };
-	router_remove_device(&core->router, d);
+	pump_remove(&pump, &core->router, d);
 	return 0;
 }
 
@@ -276,9 +275,9 @@ static int switch_to(void *world, const char *target)
 	struct core *core = world;
 
 	if (strcmp(target, "next") == 0)
-		router_switch(&core->router, ROUTER_NEXT);
+		pump_switch(&pump, &core->router, ROUTER_NEXT);
 	else
-		router_switch(&core->router, find_target(core, target));
+		pump_switch(&pump, &core->router, find_target(core, target));
 	return 0;
 }
 
@@ -290,7 +289,7 @@ static int wait_ms(void *world, unsigned ms)
 	for (; ms > 0; ms -= ms < START_TRY_MS ? ms : START_TRY_MS) {
 		core->now += 1000 * (int64_t)(ms < START_TRY_MS ? ms : START_TRY_MS);
 		if (core->starting && core->now < first && !core->router.decided)
-			core->starting = router_switch(&core->router, core->conf->start) < 0;
+			core->starting = pump_switch(&pump, &core->router, core->conf->start) < 0;
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "core/router.h"
 #include "base/util.h"
 
+#include "pump.h"
 #include "scenario.h"
 
 enum { KEYBOARD, SECOND, MOUSE, DEVICES };
@@ -84,7 +85,7 @@ static void on_panicked(struct router *router, bool again)
 	note(router, again ? "panicked again\n" : "panicked\n");
 }
 
-static const struct router_ops ops = {
+static const struct pump pump = {
 	.send = on_send, .enter = on_enter, .focused = on_focused, .panicked = on_panicked
 };
 
@@ -93,7 +94,7 @@ static int setup(void **state)
 	static struct fixture fixture;
 
 	fixture = (struct fixture){ .up = { true, true, true }, .now = 5000000 };
-	router_init(&fixture.router, &ops, &hotkeys, &panic_chord, &fixture.always, TARGETS);
+	router_init(&fixture.router, &hotkeys, &panic_chord, &fixture.always, TARGETS);
 	router_add_device(&fixture.router, KEYBOARD, &remap);
 	router_add_device(&fixture.router, SECOND, &plain);
 	router_add_device(&fixture.router, MOUSE, &plain);
@@ -113,7 +114,7 @@ static void feed(struct fixture *f, unsigned device, const char *events, bool re
 		frame.ev[i].time.tv_sec = f->now / 1000000;
 		frame.ev[i].time.tv_usec = f->now % 1000000;
 	}
-	router_frame(&f->router, device, &frame);
+	pump_frame(&pump, &f->router, device, &frame);
 }
 
 /* A frame goes in; exactly these lines come out. */
@@ -132,7 +133,7 @@ static void told(struct fixture *f, const char *lines)
 
 static void focus(struct fixture *f, unsigned target)
 {
-	assert_int_equal(router_switch(&f->router, target), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, target), 0);
 	assert_int_equal(f->router.focus, target);
 	f->log[f->used = 0] = '\0';
 }
@@ -198,7 +199,7 @@ static void ignores_codes_that_are_no_keys(void **state)
 
 	frame_add(&frame, &ev);
 	frame_close(&frame, &ev);
-	router_frame(&f->router, KEYBOARD, &frame);
+	pump_frame(&pump, &f->router, KEYBOARD, &frame);
 	told(f, "");
 	assert_true(router_idle(&f->router));
 }
@@ -225,12 +226,12 @@ static void a_hotkey_or_the_panic_chord_is_a_decision(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(router_switch(&f->router, ONE), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ONE), 0);
 	feed(f, KEYBOARD, "leftctrl:1 a:1", false);
 	feed(f, KEYBOARD, "rightctrl:1", true); /* what a resync completes is none */
 	assert_false(f->router.decided);
 	feed(f, KEYBOARD, "rightctrl:0", false);
-	assert_int_equal(router_switch(&f->router, HOST), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
 	feed(f, KEYBOARD, "f1:1", false); /* to where the focus is */
 	assert_true(f->router.decided);
 	f->router.decided = false;
@@ -267,7 +268,7 @@ static void hotkey_lets_other_devices_up(void **state)
 	play(f, KEYBOARD, "rightctrl:1", "enter 1\n0/1 leftctrl:0\n0/2 btn_left:0\nfocused 0 1\n");
 	play(f, MOUSE, "btn_left:0", "");
 	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
-	assert_int_equal(router_switch(&f->router, TWO), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, TWO), 0);
 	told(f, "enter 2\n1/2 btn_left:0\nfocused 1 2\n");
 	play(f, MOUSE, "btn_left:0", "");
 }
@@ -279,7 +280,7 @@ static void one_release_for_a_key_that_two_hold(void **state)
 	focus(f, ONE);
 	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
 	play(f, SECOND, "a:1 b:1", "1/1 b:1\n");
-	assert_int_equal(router_switch(&f->router, HOST), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
 	told(f, "1/1 a:0 b:0\nfocused 1 0\n");
 }
 
@@ -307,16 +308,16 @@ static void refusal_changes_nothing(void **state)
 	play(f, KEYBOARD, "f2:1", "enter 1\n");
 	assert_int_equal(f->router.focus, HOST);
 	play(f, KEYBOARD, "f2:0 a:0", "0/0 a:0\n");
-	assert_int_equal(router_switch(&f->router, ONE), -ENOTCONN);
-	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ONE), -ENOTCONN);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT), 0);
 	told(f, "enter 1\nenter 1\nenter 2\n0/0 leftctrl:0\nfocused 0 2\n");
-	assert_int_equal(router_switch(&f->router, TWO), 0);
-	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, TWO), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT), 0);
 	told(f, "focused 2 0\n");
 	f->up[TWO] = false;
-	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), -ENODEV);
-	assert_int_equal(router_switch(&f->router, TARGETS), -EINVAL);
-	assert_int_equal(router_switch(&f->router, ROUTER_NEXT + 1), -EINVAL);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT), -ENODEV);
+	assert_int_equal(pump_switch(&pump, &f->router, TARGETS), -EINVAL);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT + 1), -EINVAL);
 	told(f, "enter 1\nenter 2\n");
 }
 
@@ -326,7 +327,7 @@ static void next_from_the_last_is_the_host(void **state)
 
 	focus(f, ONE);
 	f->up[TWO] = false;
-	assert_int_equal(router_switch(&f->router, ROUTER_NEXT), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT), 0);
 	told(f, "enter 2\nfocused 1 0\n");
 }
 
@@ -337,18 +338,18 @@ static void a_pinned_device_stays_at_the_host(void **state)
 	router_pin_device(&f->router, MOUSE);
 	play(f, MOUSE, "btn_left:1 abs_x:1", "0/2 btn_left:1 abs_x:1\n");
 	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
-	assert_int_equal(router_switch(&f->router, ONE), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ONE), 0);
 	told(f, "enter 1\n0/0 a:0\nfocused 0 1\n");
 	play(f, MOUSE, "btn_left:0 abs_x:2 rel_wheel:1 btn_right:1",
 	     "0/2 btn_left:0 abs_x:2 rel_wheel:1 btn_right:1\n");
 	play(f, KEYBOARD, "a:0 b:1", "1/0 b:1\n");
 	router_target_reset(&f->router, ONE, false);
 	play(f, MOUSE, "rel_wheel:1", "0/2 rel_wheel:1\n");
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 	play(f, MOUSE, "btn_right:0 btn_left:1", "0/2 btn_right:0 btn_left:1\n");
 	play(f, SECOND, "backspace:1 esc:1 enter:1", "0/2 btn_left:0\npanicked\n");
-	router_remove_device(&f->router, MOUSE);
+	pump_remove(&pump, &f->router, MOUSE);
 	router_add_device(&f->router, MOUSE, &plain);
 	focus(f, ONE);
 	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
@@ -361,13 +362,13 @@ static void always_keys_stay(void **state)
 	keyset_add(&f->always, KEY_MUTE);
 	keyset_add(&f->always, KEY_CAPSLOCK); /* the code after the remap counts: esc becomes it */
 	play(f, KEYBOARD, "mute:1 a:1 esc:1", "0/0 mute:1 a:1 capslock:1\n");
-	assert_int_equal(router_switch(&f->router, ONE), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ONE), 0);
 	told(f, "enter 1\n0/0 a:0\nfocused 0 1\n");
 	play(f, KEYBOARD, "mute:2", "");
 	play(f, KEYBOARD, "mute:0 b:1 mute:1", "0/0 mute:0 mute:1\n1/0 b:1\n");
-	assert_int_equal(router_switch(&f->router, TWO), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, TWO), 0);
 	told(f, "enter 2\n1/0 b:0\nfocused 1 2\n");
-	assert_int_equal(router_switch(&f->router, HOST), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
 	told(f, "focused 2 0\n");
 	play(f, KEYBOARD, "mute:0", "0/0 mute:0\n");
 	play(f, KEYBOARD, "esc:0", "0/0 capslock:0\n");
@@ -459,15 +460,15 @@ static void target_down_forgets(void **state)
 
 	focus(f, ONE);
 	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
-	router_target_down(&f->router, TWO, f->now);
-	router_target_down(&f->router, HOST, f->now);
+	pump_down(&pump, &f->router, TWO, f->now);
+	pump_down(&pump, &f->router, HOST, f->now);
 	told(f, "");
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 	play(f, KEYBOARD, "a:2", "");
 	play(f, KEYBOARD, "a:0", "");
-	router_target_down(&f->router, ONE, f->now);
-	router_target_down(&f->router, HOST, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
+	pump_down(&pump, &f->router, HOST, f->now);
 	told(f, "");
 	focus(f, ONE);
 	play(f, SECOND, "a:1", "1/1 a:1\n");
@@ -477,7 +478,7 @@ static void target_down_forgets(void **state)
 static void lose(struct fixture *f)
 {
 	focus(f, ONE);
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 }
 
@@ -492,7 +493,7 @@ static void what_is_typed_on_after_a_loss_goes_nowhere(void **state)
 
 	focus(f, ONE);
 	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 	play(f, KEYBOARD, "b:0", "");
 	for (unsigned i = 0; i < 1000; i++) {
@@ -519,7 +520,7 @@ static void quiet_counts_from_the_loss(void **state)
 	play(f, KEYBOARD, "b:1", "1/0 b:1\n");
 	play(f, KEYBOARD, "b:0", "1/0 b:0\n");
 	f->now += 10 * ROUTER_QUIET_US;
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 	f->now += ROUTER_QUIET_US - 1001;
 	play(f, KEYBOARD, "a:1", "");
@@ -586,7 +587,7 @@ static void a_key_that_went_with_its_device_was_not_quiet(void **state)
 	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
 	f->now += ROUTER_QUIET_US / 2;
 	play(f, SECOND, "a:1", "");
-	router_remove_device(&f->router, SECOND);
+	pump_remove(&pump, &f->router, SECOND);
 	f->now += ROUTER_QUIET_US / 2;
 	play(f, KEYBOARD, "b:1", "");
 }
@@ -627,7 +628,7 @@ static void chords_work_after_a_loss_and_end_the_wait(void **state)
 	f->up[ONE] = f->up[TWO] = false; /* refused: nothing was decided */
 	play(f, KEYBOARD, "leftctrl:1 rightctrl:1", "enter 1\nenter 2\n");
 	play(f, KEYBOARD, "leftctrl:0 rightctrl:0 a:1", "");
-	assert_int_equal(router_switch(&f->router, HOST), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
 	play(f, KEYBOARD, "b:1 a:0", "0/0 b:1\n");
 }
 
@@ -694,7 +695,7 @@ static void chords_and_a_loss_work_while_a_guest_is_not_ready(void **state)
 	play(f, SECOND, "backspace:0 esc:0 enter:0 a:1 a:0", "0/1 a:1 a:0\n");
 	focus(f, ONE);
 	router_target_reset(&f->router, ONE, false);
-	router_target_down(&f->router, ONE, f->now);
+	pump_down(&pump, &f->router, ONE, f->now);
 	told(f, "focused 1 0\n");
 	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
 	play(f, KEYBOARD, "a:1", "");
@@ -708,18 +709,18 @@ static void removal_releases(void **state)
 	focus(f, ONE);
 	play(f, KEYBOARD, "mute:1 a:1 b:1", "0/0 mute:1\n1/0 a:1 b:1\n");
 	play(f, SECOND, "b:1 leftctrl:1", "1/1 leftctrl:1\n");
-	router_remove_device(&f->router, KEYBOARD);
+	pump_remove(&pump, &f->router, KEYBOARD);
 	told(f, "0/0 mute:0\n1/0 a:0\n");
-	router_remove_device(&f->router, KEYBOARD);
+	pump_remove(&pump, &f->router, KEYBOARD);
 	told(f, "");
 	play(f, SECOND, "b:0", "1/1 b:0\n");
 	router_add_device(&f->router, KEYBOARD, &plain);
 	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
-	router_remove_device(&f->router, SECOND);
+	pump_remove(&pump, &f->router, SECOND);
 	told(f, "1/1 leftctrl:0\n");
 	play(f, KEYBOARD, "rightctrl:1", "1/0 rightctrl:1\n");
 	assert_false(router_idle(&f->router));
-	router_remove_device(&f->router, KEYBOARD);
+	pump_remove(&pump, &f->router, KEYBOARD);
 	assert_true(router_idle(&f->router));
 }
 
@@ -729,7 +730,7 @@ static void removal_on_the_host_is_of_its_port(void **state)
 
 	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
 	play(f, SECOND, "a:1", "0/1 a:1\n");
-	router_remove_device(&f->router, SECOND);
+	pump_remove(&pump, &f->router, SECOND);
 	told(f, "0/1 a:0\n");
 	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
 }
@@ -746,10 +747,10 @@ static void releases_more_than_a_frame_holds(void **state)
 
 		frame_add(&frame, &ev);
 		frame_close(&frame, &ev);
-		router_frame(&f->router, SECOND, &frame);
+		pump_frame(&pump, &f->router, SECOND, &frame);
 	}
 	f->log[f->used = 0] = '\0';
-	router_remove_device(&f->router, SECOND);
+	pump_remove(&pump, &f->router, SECOND);
 	for (const char *c = f->log; *c; c++) {
 		lines += *c == '\n';
 		releases += *c == ':';

@@ -13,6 +13,7 @@
 
 #include "core/backlog.h"
 #include "core/router.h"
+#include "pump.h"
 #include "scenario.h"
 #include "core/shape.h"
 #include "base/util.h"
@@ -422,11 +423,6 @@ static void push(struct walk *walk, struct node *node, const struct frame *frame
 
 /* ---- what shape makes ---- */
 
-struct emit_ctx {
-	struct walk *walk;
-	struct guest *guest;
-};
-
 static void emitted_rel(const struct walk *walk, struct guest *guest, const struct input_event *ev)
 {
 	const struct shape_rules *rule = &rules[guest->target % 2];
@@ -440,10 +436,9 @@ static void emitted_rel(const struct walk *walk, struct guest *guest, const stru
 	guest->rel[ev->code] -= ev->value;
 }
 
-static void on_emit(void *ctx, enum shape_node which, const struct frame *frame)
+static void emitted(struct walk *walk, struct guest *guest, enum shape_node which,
+		    const struct frame *frame)
 {
-	struct walk *walk = ((struct emit_ctx *)ctx)->walk;
-	struct guest *guest = ((struct emit_ctx *)ctx)->guest;
 	struct node *node = &guest->node[which];
 
 	check_frame(walk, frame, "shape");
@@ -575,7 +570,8 @@ static void on_send(struct router *router, unsigned target, unsigned slot,
 {
 	struct walk *walk = of_router(router);
 	unsigned device = device_at(walk, slot);
-	struct emit_ctx ctx = { walk, &walk->guest[target] };
+	struct guest *guest = &walk->guest[target];
+	unsigned ready;
 
 	CHECK(walk, target < walk->n_targets, "target %u", target);
 	check_frame(walk, frame, "port");
@@ -585,11 +581,18 @@ static void on_send(struct router *router, unsigned target, unsigned slot,
 		sent_event(walk, port_of(target, device), &frame->ev[i]);
 	if (target == HOST)
 		return;
-	CHECK(walk, walk->guest[target].up && walk->guest[target].ready,
-	      "I4: a frame for guest %u, which takes none", target);
-	note_into_shape(walk, ctx.guest, frame);
-	shape_frame(&ctx.guest->shape, frame, on_emit, &ctx);
-	check_shape(walk, ctx.guest);
+	CHECK(walk, guest->up && guest->ready, "I4: a frame for guest %u, which takes none",
+	      target);
+	note_into_shape(walk, guest, frame);
+	ready = shape_frame(&guest->shape, frame);
+	for (;; ready = shape_more(&guest->shape)) {
+		for (unsigned node = 0; node < SHAPE_NODES; node++)
+			if (ready >> node & 1)
+				emitted(walk, guest, node, guest->shape.ready[node]);
+		if (!(ready & SHAPE_MORE))
+			break;
+	}
+	check_shape(walk, guest);
 }
 
 static bool can_enter(const struct walk *walk, unsigned target)
@@ -636,7 +639,7 @@ static void on_panicked(struct router *router, bool again)
 	walk->got.agains += again;
 }
 
-static const struct router_ops ops = {
+static const struct pump pump = {
 	.send = on_send, .enter = on_enter, .focused = on_focused, .panicked = on_panicked
 };
 
@@ -1063,7 +1066,7 @@ static void guest_is_down(struct walk *walk, struct guest *guest)
 		walk->stirred = walk->now;
 		walk->expected.moves++;
 	}
-	router_target_down(&walk->router, guest->target, walk->now);
+	pump_down(&pump, &walk->router, guest->target, walk->now);
 	clear_guest(guest);
 }
 
@@ -1077,7 +1080,7 @@ static void play(struct walk *walk, struct action *action)
 	walk->counters.frames++;
 	walk->counters.full_frames += frame->n == FRAME_MAX;
 	model_frame(walk, d, frame);
-	router_frame(&walk->router, slots[d], frame);
+	pump_frame(&pump, &walk->router, slots[d], frame);
 	CHECK(walk, walk->sends <= (2 + 2 * DEVICES) * (frame->n + 1), "I12: %u frames",
 	      walk->sends);
 	for (unsigned target = FULL; target < walk->n_targets; target++)
@@ -1106,7 +1109,7 @@ static void unplug(struct walk *walk, unsigned d)
 	walk->fingers[d] = 0;
 	memset(walk->at[d], 0, sizeof(walk->at[d]));
 	model_changed(walk);
-	router_remove_device(&walk->router, slots[d]);
+	pump_remove(&pump, &walk->router, slots[d]);
 	check_step(walk);
 }
 
@@ -1265,7 +1268,7 @@ static void call_switch(struct walk *walk)
 
 	begin(walk, "switch", target, 0);
 	expected = model_switch(walk, target);
-	rc = router_switch(&walk->router, target);
+	rc = pump_switch(&pump, &walk->router, target);
 	CHECK(walk, rc == expected, "router_switch: %d, not %d", rc, expected);
 	walk->counters.called_switches += walk->focus != from;
 	check_step(walk);
@@ -1476,8 +1479,7 @@ static void init_walk(struct walk *walk, uint64_t seed)
 	walk->n_targets = targets[seed % ARRAY_SIZE(targets)];
 	for (unsigned i = 0; i < ARRAY_SIZE(always_keys); i++)
 		keyset_add(&walk->always_set, always_keys[i]);
-	router_init(&walk->router, &ops, &hotkeys, &panic_chord, &walk->always_set,
-		    walk->n_targets);
+	router_init(&walk->router, &hotkeys, &panic_chord, &walk->always_set, walk->n_targets);
 	for (unsigned target = FULL; target < walk->n_targets; target++) {
 		struct guest *guest = &walk->guest[target];
 

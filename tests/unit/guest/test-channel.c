@@ -340,8 +340,7 @@ static void play(unsigned type, unsigned code, int value)
 
 	frame_put(&frame, &at, type, code, value);
 	frame_close(&frame, &at);
-	guest_send(&scene.guest, &frame);
-	assert_int_equal(scene.guest.error, 0);
+	assert_int_equal(guest_send(&scene.guest, &frame), 0);
 }
 
 static struct wire_frame receive(void)

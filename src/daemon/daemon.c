@@ -1,0 +1,306 @@
+/* Start, timers and signals, and the end: what happens in which order. */
+#include "daemon/daemon.h"
+
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+
+#include "evdev/access.h"
+#include "base/closer.h"
+#include "daemon/internal.h"
+#include "evdev/instance.h"
+#include "base/log.h"
+#include "base/util.h"
+
+/* Until the user decides, a guest named by "start =" is given this long to open its nodes, tried this often. */
+#define START_TRIES  20
+#define START_TRY_MS 250
+
+void daemon_quit(struct daemon *daemon, int exit_code)
+{
+	if (!daemon->quit)
+		daemon->exit_code = exit_code;
+	daemon->quit = true;
+}
+
+/* --- timers and signals --------------------------------------------------------------- */
+
+/* By the signal itself: the kernel knows when there is nobody who could continue the process. */
+static void stand_still(int signo)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	pthread_kill(pthread_self(), signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* A process that stands still must have nothing grabbed: nobody could type, not even to continue it. */
+static void suspend(struct daemon *daemon, int signo)
+{
+	int fds[ROUTER_DEVICES];
+
+	log_info("stopped by job control: the devices are free until evswitch is continued (fg)");
+	forward_switch(daemon, ROUTER_HOST);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		struct input *input = &daemon->input[i];
+
+		fds[i] = input->source.conf ? source_suspend(&input->source) : -1;
+		if (fds[i] >= 0)
+			forward_remove(input);
+	}
+	ungrab_together(fds, ROUTER_DEVICES);
+	stand_still(signo);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (fds[i] >= 0)
+			forward_news(&daemon->input[i], source_resume(&daemon->input[i].source));
+}
+
+static void signalled(struct signals *signals, int signo)
+{
+	struct daemon *daemon = container_of(signals, struct daemon, signals);
+
+	if (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU)
+		suspend(daemon, signo);
+	else if (signo != SIGHUP || !daemon->takes_back) /* one hangup may send several */
+		daemon_quit(daemon, EX_OK);
+}
+
+/* The ping itself is sent when the turn of the loop that this is part of was completed. */
+static void watchdog_expired(struct timer *timer)
+{
+	container_of(timer, struct daemon, watchdog)->ping_due = true;
+}
+
+static void trial_expired(struct timer *timer)
+{
+	log_info("the trial is over: letting go of everything");
+	daemon_quit(container_of(timer, struct daemon, trial), EX_OK);
+}
+
+static void start_expired(struct timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, start);
+	struct router *router = &daemon->router;
+
+	if (--daemon->start_tries == 0 || router->decided)
+		timer_fini(timer); /* from now on the user is told why */
+	if (!router->decided && forward_switch(daemon, daemon->conf->start) == 0)
+		timer_fini(timer);
+}
+
+/* --- start and end -------------------------------------------------------------------- */
+
+static void say_who_runs(uid_t user)
+{
+	const struct passwd *entry = getpwuid(user);
+
+	log_error("another evswitch is running, as user %s: end that one first (systemctl --user "
+		  "stop evswitch; or %spkill -x evswitch)",
+		  entry ? log_str(entry->pw_name).text : "of another system",
+		  user == geteuid() ? "" : "sudo ");
+}
+
+/* The one evswitch that runs, and may make devices. */
+static int take_uinput(struct daemon *daemon)
+{
+	uid_t holder = 0;
+	int rc = daemon->lock = instance_lock(&holder);
+
+	if (rc >= 0)
+		return EX_OK;
+	if (rc == -EBUSY) {
+		say_who_runs(holder);
+		return EX_UNAVAILABLE;
+	}
+	if (rc == -EACCES || rc == -EPERM) {
+		log_error("/dev/uinput: no permission: %s", access_why("/dev/uinput").text);
+		return EX_NOPERM;
+	}
+	log_error("/dev/uinput: %s: load the module (sudo modprobe uinput)", strerror(-rc));
+	return EX_UNAVAILABLE;
+}
+
+static bool any_guest(const struct daemon *daemon, bool (*is)(const struct guest *guest))
+{
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		if (is(&daemon->output[i].guest))
+			return true;
+	return false;
+}
+
+/* Nothing is grabbed yet: this may take what a keeper needs to answer, or does not. */
+static void await_keepers(struct daemon *daemon)
+{
+	while (any_guest(daemon, guest_is_pending) && !daemon->quit)
+		if (loop_turn(&daemon->loop, -1) < 0)
+			return;
+}
+
+static int open_guests(struct daemon *daemon)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
+		rc = guest_open(&daemon->output[i].guest, daemon->conf, &daemon->conf->guests[i],
+				&daemon->loop, &forward_guest_ops);
+	if (rc == 0)
+		await_keepers(daemon);
+	for (unsigned i = 0; i < daemon->conf->n_guests && rc == 0; i++)
+		rc = daemon->output[i].guest.open_error;
+	return rc < 0 ? EX_CANTCREAT : EX_OK;
+}
+
+static int open_loop(struct daemon *daemon)
+{
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU, 0 };
+	int rc = loop_init(&daemon->loop);
+
+	if (rc == 0)
+		rc = launcher_watch(&daemon->launcher, &daemon->loop);
+	if (rc == 0)
+		rc = signals_init(&daemon->signals, &daemon->loop, sigs, signalled);
+	if (rc == 0)
+		rc = timer_init(&daemon->watchdog, &daemon->loop, watchdog_expired);
+	if (rc == 0)
+		rc = timer_init(&daemon->trial, &daemon->loop, trial_expired);
+	if (rc == 0 && daemon->conf->start != ROUTER_HOST)
+		rc = timer_init(&daemon->start, &daemon->loop, start_expired);
+	if (rc == 0)
+		return EX_OK;
+	log_error("cannot set up the event loop: %s", strerror(-rc));
+	return EX_OSERR;
+}
+
+/* A process and a thread that have nothing open of what follows. */
+static int start_helpers(struct daemon *daemon)
+{
+	int rc = launcher_start(&daemon->launcher, daemon->conf);
+
+	if (rc < 0) {
+		log_error("cannot start evs-launcher: %s", strerror(-rc));
+		return EX_OSERR;
+	}
+	log_start();
+	return EX_OK;
+}
+
+/* All that is written to exists before anything is grabbed, and before systemd hears of it. */
+static int start(struct daemon *daemon, const struct daemon_options *options)
+{
+	int rc = start_helpers(daemon);
+
+	if (rc == EX_OK)
+		rc = take_uinput(daemon);
+	if (rc == EX_OK)
+		rc = open_loop(daemon);
+	if (rc == EX_OK)
+		rc = open_guests(daemon);
+	if (rc == EX_OK)
+		rc = plug_init(daemon);
+	if (rc != EX_OK)
+		return rc;
+	timer_arm(&daemon->watchdog, daemon->notify.watchdog_ms, daemon->notify.watchdog_ms);
+	timer_arm(&daemon->trial, options->try_s * 1000, 0);
+	if (daemon->conf->start != ROUTER_HOST) {
+		daemon->start_tries = START_TRIES;
+		timer_arm(&daemon->start, START_TRY_MS, START_TRY_MS);
+	}
+	launch_hooks(&daemon->launcher, ROUTER_HOST);
+	notify_send(&daemon->notify, "READY=1\nSTATUS=focus: host");
+	notify_send(&daemon->notify, "WATCHDOG=1");
+	return EX_OK;
+}
+
+static void run(struct daemon *daemon)
+{
+	while (!daemon->quit) {
+		int rc = loop_turn(&daemon->loop, -1);
+
+		if (rc < 0) {
+			log_error("the event loop failed: %s", strerror(-rc));
+			daemon_quit(daemon, EX_OSERR);
+		}
+		if (daemon->hurry_due)
+			forward_hurry(daemon);
+		if (daemon->ping_due)
+			notify_send(&daemon->notify, "WATCHDOG=1");
+		daemon->ping_due = false;
+	}
+}
+
+/* A trial leaves a VM as it found it, unless a signal ends that. Input is free by now. */
+static void take_back(struct daemon *daemon)
+{
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		guest_take_back(&daemon->output[i].guest);
+	daemon->takes_back = any_guest(daemon, guest_takes_back);
+	if (daemon->takes_back)
+		log_info("taking the devices back from the VMs: Ctrl+C ends that at once");
+	daemon->quit = false;
+	while (!daemon->quit && any_guest(daemon, guest_takes_back))
+		if (loop_turn(&daemon->loop, -1) < 0)
+			break;
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		guest_end_take_back(&daemon->output[i].guest);
+}
+
+/* Everything up everywhere, then all devices at once back to the host. */
+static void let_go(struct daemon *daemon, bool trial)
+{
+	int fds[ROUTER_DEVICES];
+
+	notify_send(&daemon->notify, "STOPPING=1");
+	plug_fini(daemon);
+	forward_switch(daemon, ROUTER_HOST);
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		struct input *input = &daemon->input[i];
+
+		forward_remove(input);
+		fds[i] = input->source.conf ? source_close(&input->source) : -1;
+	}
+	close_together(fds, ROUTER_DEVICES);
+	if (trial && daemon->loop.epoll_fd >= 0)
+		take_back(daemon);
+	for (unsigned i = 0; i < CONF_GUESTS_MAX; i++)
+		guest_close(&daemon->output[i].guest);
+	timer_fini(&daemon->start);
+	timer_fini(&daemon->trial);
+	timer_fini(&daemon->watchdog);
+	signals_fini(&daemon->signals);
+	notify_fini(&daemon->notify);
+	launcher_stop(&daemon->launcher);
+	loop_fini(&daemon->loop);
+	close_fd(&daemon->lock);
+}
+
+int daemon_run(const struct conf *conf, const struct daemon_options *options)
+{
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	int rc;
+
+	if (!daemon)
+		return EX_OSERR;
+	daemon->conf = conf;
+	daemon->loop.epoll_fd = daemon->lock = -1;
+	daemon->launcher = (struct launcher)LAUNCHER_INIT;
+	notify_init(&daemon->notify);
+	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
+	/* Other programs of the same user have no business in what is typed: no core, no ptrace. */
+	prctl(PR_SET_DUMPABLE, 0);
+	forward_init(daemon);
+	rc = start(daemon, options);
+	if (rc == EX_OK) {
+		run(daemon);
+		rc = daemon->exit_code;
+	}
+	let_go(daemon, options->try_s > 0);
+	free(daemon);
+	return rc;
+}

@@ -1,0 +1,225 @@
+/* Devices that come and go: which section means a node, and which source takes it. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "daemon/internal.h"
+#include "evdev/access.h"
+
+/* Where another device had the node's name before, that one is gone. */
+static bool is_plugged(struct daemon *daemon, const char *devnode)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		struct input *input = &daemon->input[i];
+		enum device_news news;
+
+		if (!source_is_plugged(&input->source) ||
+		    strcmp(input->source.device.devnode, devnode) != 0)
+			continue;
+		news = source_check(&input->source);
+		forward_news(input, news);
+		return news != DEVICE_GONE;
+	}
+	return false;
+}
+
+/* The place that this node had before, else one that its section has free, else a new one. */
+static struct input *find_input(struct daemon *daemon, const struct conf_device *section,
+				const struct node_info *node)
+{
+	struct input *vacant = NULL, *unused = NULL;
+	unsigned best = 0, nth = 1;
+
+	for (unsigned i = ROUTER_DEVICES; i-- > 0;) {
+		struct input *input = &daemon->input[i];
+		const struct source *source = &input->source;
+		unsigned likeness;
+
+		if (!source->conf)
+			unused = input;
+		if (source->conf != section)
+			continue;
+		nth++;
+		if (source_is_plugged(source))
+			continue;
+		likeness = source_likeness(source, node);
+		if (likeness < best)
+			continue;
+		best = likeness;
+		vacant = input;
+	}
+	if (vacant)
+		return vacant;
+	if (unused)
+		source_init(&unused->source, section, nth, &forward_wakes);
+	return unused;
+}
+
+static const struct conf_device *find_section(const struct conf *conf, const struct node_info *node)
+{
+	for (unsigned i = 0; i < conf->n_devices; i++)
+		if (match_node(&conf->devices[i], node))
+			return &conf->devices[i];
+	return NULL;
+}
+
+/* The user database may be slow to answer, so it is not asked while anything is grabbed. */
+static struct access_words why_denied(const struct daemon *daemon, const char *devnode)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->input[i].source.ready)
+			return (struct access_words){ "evswitch --probe says why" };
+	return access_why(devnode);
+}
+
+static void plug_failed(const struct daemon *daemon, const char *section,
+			const struct node_info *node, int rc)
+{
+	struct log_str name = log_str(node->name);
+
+	if (rc == -EACCES)
+		log_error("device %s: no permission to open %s (%s) for reading and writing: %s",
+			  section, node->devnode, name.text,
+			  why_denied(daemon, node->devnode).text);
+	else
+		log_error("device %s: cannot use %s (%s): %s", section, node->devnode, name.text,
+			  strerror(-rc));
+}
+
+/* A path is one node: where it leads to another now, the one before is given up. */
+static void follow_path(struct daemon *daemon, const struct conf_device *section,
+			const struct node_info *node)
+{
+	for (unsigned i = 0; section->path && i < ROUTER_DEVICES; i++) {
+		struct input *input = &daemon->input[i];
+		struct source *source = &input->source;
+
+		if (source->conf != section || !source_is_plugged(source))
+			continue;
+		log_info("device %s: %s leads to %s now: %s is left to the host", section->name,
+			 section->path, node->devnode, source->device.devnode);
+		source_unplug(source);
+		forward_remove(input);
+	}
+}
+
+static void node_added(struct hotplug *hotplug, const struct node_info *node)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+	const struct conf_device *section = find_section(daemon->conf, node);
+	const char *refusal = match_refusal(node->uses);
+	enum device_news news = DEVICE_NOTHING;
+	struct input *input;
+	int rc;
+
+	if (!section || is_plugged(daemon, node->devnode))
+		return;
+	if (refusal) {
+		log_error("device %s: %s (%s): %s: left alone", section->name, node->devnode,
+			  log_str(node->name).text, refusal);
+		return;
+	}
+	follow_path(daemon, section, node);
+	input = find_input(daemon, section, node);
+	if (!input) {
+		log_error("device %s: %s: more than %d devices", section->name, node->devnode,
+			  ROUTER_DEVICES);
+		return;
+	}
+	rc = source_plug(&input->source, &daemon->loop, node, &news);
+	if (rc < 0)
+		plug_failed(daemon, section->name, node, rc);
+	forward_news(input, news);
+	daemon->denied |= rc == -EACCES;
+	daemon->hurry_due |= daemon->router.focus != ROUTER_HOST;
+}
+
+static void own_settled(struct hotplug *hotplug, const char *devnode, uint64_t done_us,
+			bool exposed)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+
+	if (exposed && !daemon->exposed_told)
+		log_warn("%s: evswitch's udev rules are not in force (make install): the desktop "
+			 "sees the guests' devices until QEMU has taken them",
+			 devnode);
+	daemon->exposed_told |= exposed;
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->input[i].source.conf)
+			forward_news(&daemon->input[i],
+				     source_settled(&daemon->input[i].source, devnode, done_us));
+	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
+		guest_settled(&daemon->output[i].guest, devnode);
+}
+
+static void look_at_path(struct daemon *daemon, unsigned i)
+{
+	const struct conf_device *section = &daemon->conf->devices[i];
+	char event[HOTPLUG_PATH_MAX];
+
+	if (!section->path || hotplug_look(&daemon->hotplug, section->path, event) != -ENOTTY ||
+	    daemon->path_told[i])
+		return;
+	daemon->path_told[i] = true;
+	if (*event)
+		log_error("device %s: %s is not an event node: the event node of this device is %s",
+			  section->name, section->path, event);
+	else
+		log_error("device %s: %s is not an event node (/dev/input/event*)", section->name,
+			  section->path);
+}
+
+static void links_changed(struct hotplug *hotplug)
+{
+	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
+
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++)
+		look_at_path(daemon, i);
+}
+
+static const struct hotplug_ops hotplug_ops = { .added = node_added,
+						.own = own_settled,
+						.links = links_changed };
+
+void plug_unsettled(struct timer *settle)
+{
+	struct input *input = container_of(settle, struct input, source.settle);
+	enum device_news news = source_unsettled(&input->source);
+
+	forward_news(input, news);
+	if (news != DEVICE_GONE)
+		hotplug_ask(&input->daemon->hotplug, input->source.clone.uinput.devnode);
+}
+
+int plug_init(struct daemon *daemon)
+{
+	int rc = hotplug_init(&daemon->hotplug, &daemon->loop, &hotplug_ops);
+
+	if (rc == 0)
+		rc = hotplug_scan(&daemon->hotplug);
+	if (rc < 0) {
+		log_error("cannot ask udev for devices: %s", strerror(-rc));
+		return EX_OSERR;
+	}
+	links_changed(&daemon->hotplug);
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++) {
+		bool found = daemon->path_told[i];
+
+		for (unsigned j = 0; j < ROUTER_DEVICES; j++)
+			found |= daemon->input[j].source.conf == &daemon->conf->devices[i];
+		if (!found)
+			log_info("device %s: not here yet; waiting for it",
+				 daemon->conf->devices[i].name);
+	}
+	if (daemon->hotplug.undone)
+		log_warn("udev has not announced %u of the input devices; waiting (is udev "
+			 "running? systemctl status systemd-udevd)",
+			 daemon->hotplug.undone);
+	return daemon->denied ? EX_NOPERM : EX_OK;
+}
+
+void plug_fini(struct daemon *daemon)
+{
+	hotplug_fini(&daemon->hotplug);
+}
