@@ -99,8 +99,8 @@ static void offer(struct guest *guest)
 {
 	const char *why;
 
-	if (guest->ends || guest->offered || guest->life.state != LIFE_RUNNING || !guest->sink ||
-	    is_outdated(guest) || !guest->sink->ops->vacant(guest->sink))
+	if (guest->ends || guest->offered || !run_state_takes_input(guest->vm.state) ||
+	    !guest->sink || is_outdated(guest) || !guest->sink->ops->vacant(guest->sink))
 		return;
 	guest->offered = true;
 	if (attach_add(&guest->attach, given, &why) < 0)
@@ -223,56 +223,53 @@ static const struct kept_ops kept_ops = { .attached = kept_attached,
 					  .lost = kept_changed };
 
 /*
- * QEMU drops what a paused guest is sent, and a release that it dropped would be missing for ever: so
+ * QEMU drops what a stopped guest is sent, and a release that it dropped would be missing for ever: so
  * what is down there stays down, and comes up when the guest can hear of it.
  */
-static void life_state(struct life *life)
+static void take_state(struct guest *guest, enum run_state state)
 {
-	struct guest *guest = container_of(life, struct guest, life);
+	bool was_paused = guest->paused;
 
 	log_limited(&guest->limit, LOG_LEVEL_DEBUG, "guest %s: its VM: %s", guest->conf->name,
-		    life_state_name(life->state));
-	if (life->state == LIFE_PAUSED)
-		guest->ops->down(guest, "its VM is paused");
-	else if (life->state == LIFE_OFF)
-		guest->ops->down(guest, "its VM is off");
+		    run_state_name(state));
+	guest->why_paused = run_state_why(state);
+	guest->paused = run_state_is_stopped(state);
+	if (state == RUN_STATE_OFF || (guest->paused && !was_paused))
+		guest->ops->down(guest, guest->why_paused);
 	/* Without the focus, that is: what a focused guest has down, the router releases. */
-	if (life->state == LIFE_OFF || (guest->paused && life->state != LIFE_PAUSED))
+	if (state == RUN_STATE_OFF || (was_paused && !guest->paused))
 		guest_release(guest);
-	guest->paused = life->state == LIFE_PAUSED;
-	guest->offered &= life->state == LIFE_RUNNING || guest->paused;
-	attach_told(&guest->attach);
-	offer(guest);
 }
 
-static void life_monitor(struct life *life)
+static void take_news(struct guest *guest, unsigned news)
 {
-	struct guest *guest = container_of(life, struct guest, life);
-
-	attach_told(&guest->attach);
-	offer(guest);
+	if (news & VM_RESET)
+		forget(guest, "its VM was reset");
+	if (news & VM_PANICKED)
+		forget(guest, "its system has crashed");
 }
 
-static void life_event(struct life *life, const char *name, struct json_object *data)
+static void vm_told(struct vm *vm, unsigned news)
 {
-	attach_event(&container_of(life, struct guest, life)->attach, name, data);
+	struct guest *guest = container_of(vm, struct guest, vm);
+
+	take_news(guest, news);
+	if (news & VM_STATE) {
+		take_state(guest, vm->state);
+		guest->offered &= run_state_takes_input(vm->state) || guest->paused;
+	}
+	if (news & (VM_STATE | VM_MONITOR)) {
+		attach_told(&guest->attach);
+		offer(guest);
+	}
 }
 
-static void life_reset(struct life *life)
+static void vm_event(struct vm *vm, const char *name, struct json_object *data)
 {
-	forget(container_of(life, struct guest, life), "its VM was reset");
+	attach_event(&container_of(vm, struct guest, vm)->attach, name, data);
 }
 
-static void life_panicked(struct life *life)
-{
-	forget(container_of(life, struct guest, life), "its system has crashed");
-}
-
-static const struct life_ops life_ops = { .state = life_state,
-					  .reset = life_reset,
-					  .panicked = life_panicked,
-					  .monitor = life_monitor,
-					  .event = life_event };
+static const struct vm_ops vm_ops = { .told = vm_told, .event = vm_event };
 
 /* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
 static void follow(struct guest *guest, const struct channel *channel)
@@ -282,9 +279,9 @@ static void follow(struct guest *guest, const struct channel *channel)
 
 	if (!conf->libvirt && (!conf->qmp || channel->qemu.place == QEMU_MONITOR))
 		return;
-	rc = life_open(&guest->life, guest->loop, conf, &life_ops);
+	rc = vm_open(&guest->vm, guest->loop, conf, &vm_ops);
 	if (rc == 0)
-		rc = attach_init(&guest->attach, guest->loop, &guest->life, &channel->qemu,
+		rc = attach_init(&guest->attach, guest->loop, &guest->vm, &channel->qemu,
 				 guest->wanted.place);
 	if (rc < 0)
 		log_error("guest %s: its VM cannot be followed: %s", conf->name, strerror(-rc));
@@ -326,7 +323,7 @@ bool guest_is_pending(const struct guest *guest)
 
 void guest_close(struct guest *guest)
 {
-	life_close(&guest->life);
+	vm_close(&guest->vm);
 	attach_fini(&guest->attach);
 	sink_free(guest->sink);
 	guest->sink = NULL;
@@ -350,7 +347,7 @@ int guest_enter(struct guest *guest, const char **why)
 		return -ENOTCONN;
 	}
 	if (guest->paused) {
-		*why = "its VM is paused";
+		*why = guest->why_paused;
 		return -EAGAIN;
 	}
 	rc = guest->sink->ops->enter(guest->sink, why);

@@ -1,5 +1,5 @@
 /*
- * A configured guest: its keeper, its sink (the channel), its shape, and, where it is followed, its life
+ * A configured guest: its keeper, its sink (the channel), its shape, and, where it is followed, its VM
  * and what gives a QEMU that runs the devices. Takes the router's frames, whole and unshaped. What the
  * guest has open from an earlier configuration counts until it lets go of it. Owned by the daemon; owns
  * all of these.
@@ -11,10 +11,10 @@
 #include "qemu/attach.h"
 #include "conf/conf.h"
 #include "keeper/kept.h"
-#include "qemu/life.h"
 #include "base/log.h"
 #include "core/shape.h"
 #include "guest/sink.h"
+#include "qemu/vm.h"
 
 /* How often an earlier configuration's devices are looked at, whether they can go. */
 #define GUEST_LOOK_MS 250
@@ -47,14 +47,15 @@ struct guest {
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool focused;
 	bool ready;             /* while it has the focus: it takes events */
-	bool paused;            /* by what its life said last */
+	bool paused;            /* QEMU drops its input: by what was last heard of its VM */
+	const char *why_paused; /* in words for the user */
 	bool offered;           /* its devices, to the QEMU that runs now */
 	bool ends;              /* no VM is given devices any more */
 	struct log_limit limit; /* of what its VM and its keeper cause */
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
-	struct life life; /* followed where the configuration names its domain or monitor */
-	int open_error;   /* its devices cannot be made; 0: none */
+	struct vm vm;   /* followed where the configuration names its domain or monitor */
+	int open_error; /* its devices cannot be made; 0: none */
 };
 
 /*

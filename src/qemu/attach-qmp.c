@@ -33,7 +33,7 @@ static struct json_object *object_with(const char *key, const char *text)
 static int command(struct attach *attach, const char *execute, struct json_object *arguments,
 		   qmp_reply_fn reply)
 {
-	struct qmp *qmp = life_qmp(attach->life);
+	struct qmp *qmp = vm_qmp(attach->vm);
 	int rc;
 
 	if (!qmp) {

@@ -46,8 +46,8 @@ static void take_error(struct attach *attach, const char *line)
 static int start(struct attach *attach, const char *const *words, int input,
 		 const struct child_ops *ops)
 {
-	const char *argv[LIFE_VIRSH_WORDS + 8] = { NULL };
-	unsigned n = life_virsh(argv);
+	const char *argv[VM_VIRSH_WORDS + 8] = { NULL };
+	unsigned n = vm_virsh(argv);
 
 	while (*words)
 		argv[n++] = *words++;

@@ -177,7 +177,7 @@ void attach_step_failed(struct attach *attach, int rc, const char *words)
 	}
 	name_kept(attach, words, kept);
 	if (attach->doing == ATTACH_UNDOES) {
-		log_limited(&attach->life->limit, LOG_LEVEL_WARN,
+		log_limited(&attach->vm->limit, LOG_LEVEL_WARN,
 			    "guest %s: QEMU keeps a part of its input: %s", attach->guest->name,
 			    kept);
 		finish(attach, attach->rc, attach->words);
@@ -226,12 +226,12 @@ static void whole_time_is_up(struct timer *timer)
 
 /* --- for the owner ------------------------------------------------------------------------- */
 
-int attach_init(struct attach *attach, struct loop *loop, struct life *life,
+int attach_init(struct attach *attach, struct loop *loop, struct vm *vm,
 		const struct qemu_channel *channel, const char *socket_dir)
 {
 	*attach = (struct attach){ .loop = loop,
-				   .life = life,
-				   .guest = life->guest,
+				   .vm = vm,
+				   .guest = vm->guest,
 				   .channel = channel,
 				   .socket_dir = socket_dir,
 				   .step_ms = ATTACH_STEP_MS,
@@ -256,7 +256,7 @@ static int begin(struct attach *attach, enum attach_doing doing, attach_fn done,
 {
 	bool waits = doing == ATTACH_REMOVES && attach->guest->qmp;
 	bool deaf =
-		attach->guest->qmp ? !life_qmp(attach->life) : attach->life->state == LIFE_UNKNOWN;
+		attach->guest->qmp ? !vm_qmp(attach->vm) : attach->vm->state == RUN_STATE_UNKNOWN;
 
 	if (attach->doing) {
 		*why = "the last change to the guest's devices has not ended";
@@ -266,7 +266,7 @@ static int begin(struct attach *attach, enum attach_doing doing, attach_fn done,
 				      : attach->channel->not_by_monitor;
 	if (*why)
 		return -EOPNOTSUPP;
-	if (attach->life->state == LIFE_OFF || (deaf && !waits)) {
+	if (attach->vm->state == RUN_STATE_OFF || (deaf && !waits)) {
 		*why = "the guest is off, or cannot be asked";
 		return -ENOTCONN;
 	}
@@ -333,18 +333,18 @@ int attach_remove(struct attach *attach, attach_fn done, const char **why)
 	if (rc)
 		return rc;
 	plan_remove(attach, QEMU_EACH_NODE, QEMU_EACH_NODE);
-	if (attach->guest->qmp && !life_qmp(attach->life))
+	if (attach->guest->qmp && !vm_qmp(attach->vm))
 		monitor_lost(attach);
 	return 0;
 }
 
 void attach_told(struct attach *attach)
 {
-	if (attach->life->state == LIFE_OFF)
+	if (attach->vm->state == RUN_STATE_OFF)
 		attach->added = attach->chardevs = 0;
 	if (!attach->doing)
 		return;
-	if (attach->life->state == LIFE_OFF) {
+	if (attach->vm->state == RUN_STATE_OFF) {
 		attach->awaits_reply = false;
 		attach->stale = 0;
 		if (attach->doing == ATTACH_REMOVES)
@@ -355,7 +355,7 @@ void attach_told(struct attach *attach)
 	}
 	if (!attach->guest->qmp)
 		return;
-	if (!life_qmp(attach->life)) {
+	if (!vm_qmp(attach->vm)) {
 		monitor_lost(attach);
 	} else if (attach->step == attach->n_steps) {
 		attach->step = 0;

@@ -5,13 +5,13 @@
  *
  * QEMU must have let go of a node before it is destroyed: else it reads at 100 % CPU for ever, or
  * closes a descriptor that is another's by then. So the owner of the nodes destroys them only after
- * attach_remove has reported 0, or while life->state is LIFE_OFF.
+ * attach_remove has reported 0, or while vm->state is RUN_STATE_OFF.
  *
  * Everything ends: each step has a limit, and so has the whole, however often the monitor is closed
  * and comes back.
  *
- * The owner embeds the struct. It passes on what life tells (attach_told, attach_event), and closes
- * life before attach_fini. Owns its virsh and its timers.
+ * The owner embeds the struct. It passes on what vm tells (attach_told, attach_event), and closes
+ * vm before attach_fini. Owns its virsh and its timers.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 #include "launch/child.h"
 #include "conf/conf.h"
 #include "qemu/guest-xml.h"
-#include "qemu/life.h"
+#include "qemu/vm.h"
 #include "qemu/qemu-channel.h"
 #include "base/loop.h"
 #include "core/shape.h"
@@ -53,7 +53,7 @@ struct attach_step {
 
 struct attach {
 	struct loop *loop;
-	struct life *life;
+	struct vm *vm;
 	const struct conf_guest *guest;
 	const struct qemu_channel *channel;
 	const char *socket_dir;
@@ -90,11 +90,11 @@ struct attach {
 };
 
 /*
- * The life, which has been opened, its guest, the guest's channel, the loop and the directory (of the
+ * The vm, which has been opened, its guest, the guest's channel, the loop and the directory (of the
  * sockets, as in struct guest_place) must outlive it. 0 or -errno; attach_fini is legal, and due, after
  * a failure too.
  */
-int attach_init(struct attach *attach, struct loop *loop, struct life *life,
+int attach_init(struct attach *attach, struct loop *loop, struct vm *vm,
 		const struct qemu_channel *channel, const char *socket_dir);
 /* Harmless on a zeroed struct. 'done' does not come any more; what QEMU has stays with it. */
 void attach_fini(struct attach *attach);
@@ -123,7 +123,7 @@ void attach_cancel(struct attach *attach);
  */
 void attach_give_up(struct attach *attach);
 
-/* To be called by life_ops.state and life_ops.monitor. */
+/* To be called by vm_ops.told for VM_STATE and VM_MONITOR. */
 void attach_told(struct attach *attach);
-/* To be called by life_ops.event. */
+/* To be called by vm_ops.event. */
 void attach_event(struct attach *attach, const char *name, struct json_object *data);

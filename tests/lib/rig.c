@@ -1,4 +1,4 @@
-/* A guest's nodes, its life and how it is attached. */
+/* A guest's nodes, its VM and how it is attached. */
 #include "rig.h"
 
 #include <setjmp.h>
@@ -22,36 +22,24 @@ static void node_told(struct node *node)
 
 static const struct node_ops node_ops = { .lost = node_told, .leds = node_told };
 
-static struct rig *rig_of(struct life *life)
+static struct rig *rig_of(struct vm *vm)
 {
-	return container_of(life, struct rig, life);
+	return container_of(vm, struct rig, vm);
 }
 
-static void told(struct life *life)
+static void told(struct vm *vm, unsigned news)
 {
-	attach_told(&rig_of(life)->attach);
+	if (news & VM_RESET)
+		rig_of(vm)->resets++;
+	attach_told(&rig_of(vm)->attach);
 }
 
-static void told_reset(struct life *life)
+static void told_event(struct vm *vm, const char *name, struct json_object *data)
 {
-	rig_of(life)->resets++;
+	attach_event(&rig_of(vm)->attach, name, data);
 }
 
-static void told_panicked(struct life *life)
-{
-	(void)life;
-}
-
-static void told_event(struct life *life, const char *name, struct json_object *data)
-{
-	attach_event(&rig_of(life)->attach, name, data);
-}
-
-static const struct life_ops life_ops = { .state = told,
-					  .reset = told_reset,
-					  .panicked = told_panicked,
-					  .monitor = told,
-					  .event = told_event };
+static const struct vm_ops vm_ops = { .told = told, .event = told_event };
 
 void rig_make_nodes(struct rig *rig)
 {
@@ -91,8 +79,8 @@ void rig_open(struct rig *rig, const char *via, const char *libvirt, const char 
 	assert_int_equal(launcher_start(&rig->launcher, NULL), 0);
 	assert_int_equal(loop_init(&rig->loop), 0);
 	assert_int_equal(launcher_watch(&rig->launcher, &rig->loop), 0);
-	assert_int_equal(life_open(&rig->life, &rig->loop, &rig->guest, &life_ops), 0);
-	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->life, &channel_find(via)->qemu,
+	assert_int_equal(vm_open(&rig->vm, &rig->loop, &rig->guest, &vm_ops), 0);
+	assert_int_equal(attach_init(&rig->attach, &rig->loop, &rig->vm, &channel_find(via)->qemu,
 				     RIG_SOCKET_DIR),
 			 0);
 	if (strcmp(via, "vhost-user") != 0)
@@ -101,22 +89,22 @@ void rig_open(struct rig *rig, const char *via, const char *libvirt, const char 
 
 void rig_close(struct rig *rig)
 {
-	life_close(&rig->life);
+	vm_close(&rig->vm);
 	attach_fini(&rig->attach);
 	rig_destroy_nodes(rig);
 	launcher_stop(&rig->launcher);
 	loop_fini(&rig->loop);
 }
 
-void rig_await_state(struct rig *rig, enum life_state state)
+void rig_await_state(struct rig *rig, enum run_state state)
 {
 	long deadline = now_ms() + RIG_WAIT_MS;
 
-	while (rig->life.state != state && now_ms() < deadline)
+	while (rig->vm.state != state && now_ms() < deadline)
 		assert_int_equal(loop_turn(&rig->loop, 100), 0);
-	if (rig->life.state != state)
-		fail_msg("the guest is %s instead of %s; %s", life_state_name(rig->life.state),
-			 life_state_name(state), rig->life.said);
+	if (rig->vm.state != state)
+		fail_msg("the guest is %s instead of %s; %s", run_state_name(rig->vm.state),
+			 run_state_name(state), rig->vm.why);
 }
 
 void rig_turn_for(struct rig *rig, int ms)

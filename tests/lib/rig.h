@@ -9,7 +9,7 @@
 #include "qemu/attach.h"
 #include "conf/conf.h"
 #include "launch/launch.h"
-#include "qemu/life.h"
+#include "qemu/vm.h"
 #include "base/loop.h"
 #include "evdev/node.h"
 #include "core/shape.h"
@@ -21,11 +21,11 @@ struct rig {
 	struct launcher launcher;
 	struct loop loop;
 	struct conf_guest guest; /* "one" */
-	struct life life;
+	struct vm vm;
 	struct attach attach;
 	struct node node[SHAPE_NODES];
 	bool has_node[SHAPE_NODES];
-	unsigned resets; /* told by life */
+	unsigned resets; /* told by vm */
 	bool done;       /* the attach call in hand has ended, with rc and words */
 	int rc;
 	char words[ATTACH_WORDS_SIZE];
@@ -42,7 +42,7 @@ void rig_destroy_nodes(struct rig *rig);
 void rig_expect_held(struct rig *rig, bool held);
 void rig_send_key(struct rig *rig, enum shape_node which, unsigned code, int value);
 
-void rig_await_state(struct rig *rig, enum life_state state);
+void rig_await_state(struct rig *rig, enum run_state state);
 void rig_turn_for(struct rig *rig, int ms);
 
 /* attach_add or attach_remove. */

@@ -53,7 +53,7 @@ static void start_qemu(struct bench *bench, const char *const *more)
 	for (unsigned n = 2; *more && n < ARRAY_SIZE(args) - 1; n++)
 		args[n] = *more++;
 	qemu_start(&bench->qemu, args);
-	rig_await_state(&bench->rig, LIFE_RUNNING);
+	rig_await_state(&bench->rig, RUN_STATE_RUNNING);
 }
 
 static void type(struct bench *bench)
@@ -98,9 +98,9 @@ static void take_answer(struct qmp *qmp, struct json_object *result, const char 
 static void ask(struct bench *bench, const char *execute, struct answer *answer)
 {
 	*answer = (struct answer){ 0 };
-	assert_non_null(life_qmp(&bench->rig.life));
-	assert_int_equal(
-		qmp_command(life_qmp(&bench->rig.life), execute, NULL, take_answer, answer), 0);
+	assert_non_null(vm_qmp(&bench->rig.vm));
+	assert_int_equal(qmp_command(vm_qmp(&bench->rig.vm), execute, NULL, take_answer, answer),
+			 0);
 	for (int tries = 0; !answer->come && tries < RIG_WAIT_MS / 20; tries++)
 		rig_turn_for(&bench->rig, 20);
 	assert_true(answer->come);
@@ -252,7 +252,7 @@ static void test_guest_does_not_let_go(void **state)
 	assert_false(bench.rig.done);
 	qemu_kill(&bench.qemu, SIGKILL);
 	assert_int_equal(rig_await_end(&bench.rig), 0);
-	assert_int_equal(bench.rig.life.state, LIFE_OFF);
+	assert_int_equal(bench.rig.vm.state, RUN_STATE_OFF);
 	bench_close(&bench);
 }
 
@@ -270,7 +270,7 @@ static void test_qemu_dies_meanwhile(void **state)
 	assert_int_equal(attach_remove(&bench.rig.attach, NULL, &why), -EBUSY);
 	qemu_kill(&bench.qemu, SIGKILL);
 	assert_int_equal(rig_await_end(&bench.rig), -ENOTCONN);
-	rig_await_state(&bench.rig, LIFE_OFF);
+	rig_await_state(&bench.rig, RUN_STATE_OFF);
 	rig_expect_held(&bench.rig, false);
 	start_qemu(&bench, none);
 	rig_expect(&bench.rig, attach_add, 0);

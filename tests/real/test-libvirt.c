@@ -180,7 +180,7 @@ static pid_t qemu_of_domain(void)
 }
 
 /* Told, not judged: libvirt and virsh are emulated too. */
-static void await_told(struct rig *rig, enum life_state state, const char *event, long since)
+static void await_told(struct rig *rig, enum run_state state, const char *event, long since)
 {
 	rig_await_state(rig, state);
 	print_message("%s: known after %ld ms\n", event, now_ms() - since);
@@ -196,41 +196,41 @@ static void test_followed(void **state)
 	(void)state;
 	need_libvirt();
 	open_rig(&rig, "virtio-input");
-	rig_await_state(&rig, LIFE_OFF); /* there is no such domain */
+	rig_await_state(&rig, RUN_STATE_OFF); /* there is no such domain */
 	define_domain(0, true);
 	virsh("start " DOMAIN);
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	virsh("suspend " DOMAIN);
-	await_told(&rig, LIFE_PAUSED, "virsh suspend has ended", now_ms());
+	await_told(&rig, RUN_STATE_PAUSED, "virsh suspend has ended", now_ms());
 	virsh("resume " DOMAIN);
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	assert_int_equal(rig.resets, 0);
 	virsh("reset " DOMAIN);
 	for (int tries = 0; !rig.resets && tries < RIG_WAIT_MS / 20; tries++)
 		rig_turn_for(&rig, 20);
 	assert_true(rig.resets > 0);
 	virsh("destroy " DOMAIN);
-	await_told(&rig, LIFE_OFF, "virsh destroy has ended", now_ms());
+	await_told(&rig, RUN_STATE_OFF, "virsh destroy has ended", now_ms());
 	virsh("start " DOMAIN " --paused");
-	rig_await_state(&rig, LIFE_PAUSED);
+	rig_await_state(&rig, RUN_STATE_PAUSED);
 	virsh("resume " DOMAIN);
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 
 	kill_server(&libvirtd);
-	rig_await_state(&rig, LIFE_UNKNOWN);
+	rig_await_state(&rig, RUN_STATE_UNKNOWN);
 	start_libvirtd();
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	virsh("destroy " DOMAIN);
-	rig_await_state(&rig, LIFE_OFF);
+	rig_await_state(&rig, RUN_STATE_OFF);
 	virsh("start " DOMAIN);
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	since = now_ms();
 	kill(qemu_of_domain(), SIGKILL);
-	await_told(&rig, LIFE_OFF, "kill -9 of QEMU", since);
+	await_told(&rig, RUN_STATE_OFF, "kill -9 of QEMU", since);
 	virsh("undefine " DOMAIN);
 	define_domain(0, true); /* another domain for libvirt, of the same name */
 	virsh("start " DOMAIN);
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	rig_close(&rig);
 }
 
@@ -243,7 +243,7 @@ static void test_virtio_input(void **state)
 	define_domain(4, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "virtio-input");
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	rig_expect_held(&rig, false);
 	for (int times = 0; times < 2; times++) {
 		rig_expect(&rig, attach_add, 0);
@@ -256,7 +256,7 @@ static void test_virtio_input(void **state)
 	rig_expect(&rig, attach_remove, 0); /* there is nothing */
 	rig_expect(&rig, attach_add, 0);
 	virsh("destroy " DOMAIN);
-	rig_await_state(&rig, LIFE_OFF);
+	rig_await_state(&rig, RUN_STATE_OFF);
 	rig_expect_held(&rig, false);
 	rig_close(&rig);
 }
@@ -271,7 +271,7 @@ static void test_guest_does_not_let_go(void **state)
 	define_domain(3, false);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "virtio-input");
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	rig_expect(&rig, attach_add, 0);
 	rig_expect(&rig, attach_remove, -ETIMEDOUT);
 	rig_expect_held(&rig, true);
@@ -292,7 +292,7 @@ static void test_no_port_is_free(void **state)
 	define_domain(2, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "virtio-input");
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	rig_expect(&rig, attach_add, -EIO);
 	assert_non_null(strstr(rig.words, "model='pcie-root-port'"));
 	rig_expect_held(&rig, false);
@@ -309,7 +309,7 @@ static void test_input_linux(void **state)
 	define_domain(0, true);
 	virsh("start " DOMAIN);
 	open_rig(&rig, "input-linux");
-	rig_await_state(&rig, LIFE_RUNNING);
+	rig_await_state(&rig, RUN_STATE_RUNNING);
 	rig_begin(&rig, attach_add);
 	if (rig_await_end(&rig) == 0) {
 		rig_expect_held(&rig, true);

@@ -182,7 +182,7 @@ static void expect_steps(const struct channel *channel, const char *libvirt,
 			 const char *expected)
 {
 	const struct conf_guest guest = { .name = "one", .libvirt = (char *)libvirt };
-	struct life life = { .guest = &guest, .state = LIFE_RUNNING };
+	struct vm vm = { .guest = &guest, .state = RUN_STATE_RUNNING };
 	const char *why = NULL;
 	char text[512] = "";
 	struct attach attach;
@@ -190,7 +190,7 @@ static void expect_steps(const struct channel *channel, const char *libvirt,
 	int rc;
 
 	assert_int_equal(loop_init(&loop), 0);
-	assert_int_equal(attach_init(&attach, &loop, &life, &channel->qemu, "/run"), 0);
+	assert_int_equal(attach_init(&attach, &loop, &vm, &channel->qemu, "/run"), 0);
 	rc = begin(&attach, attach_ended, &why);
 	assert_true(rc == 0 || rc == -EOPNOTSUPP);
 	if (rc)

@@ -23,7 +23,7 @@
 
 #include "guest/channel.h"
 #include "qemu/attach.h"
-#include "qemu/life.h"
+#include "qemu/vm.h"
 #include "base/log.h"
 #include "now.h"
 #include "qemu/qinput.h"
@@ -209,7 +209,7 @@ static char dir[40], path[64];
 static int listener = -1, peer = -1;
 static struct json_tokener *commands;
 static bool tells_events, told_events; /* once in a session */
-static struct life life;
+static struct vm vm;
 static struct attach attach;
 
 /* What the monitor does at a command instead of answering it: to the one of that number, or to each. */
@@ -439,63 +439,51 @@ static void attach_ended(struct attach *it, int rc, const char *words)
 	attach_remove(it, attach_ended, &why);
 }
 
-static void life_told(struct life *it)
+static void vm_told(struct vm *it, unsigned news)
 {
 	const char *why;
 
+	if (!(news & (VM_STATE | VM_MONITOR)))
+		return;
 	attach_told(&attach);
-	if (it->state == LIFE_RUNNING && !outcome.up && outcome.ready) {
+	outcome.ready |= vm_qmp(it) != NULL;
+	if (it->state == RUN_STATE_RUNNING && !outcome.up && outcome.ready) {
 		outcome.up = true;
 		attach.step_ms = step_ms;
 		attach_add(&attach, attach_ended, &why);
 	}
 }
 
-static void life_monitor(struct life *it)
-{
-	attach_told(&attach);
-	outcome.ready |= life_qmp(it) != NULL;
-}
-
-static void life_event(struct life *it, const char *name, struct json_object *data)
+static void vm_event(struct vm *it, const char *name, struct json_object *data)
 {
 	(void)it;
 	attach_event(&attach, name, data);
 }
 
-static void life_nothing(struct life *it)
-{
-	(void)it;
-}
-
-static const struct life_ops life_ops = { .state = life_told,
-					  .reset = life_nothing,
-					  .panicked = life_nothing,
-					  .monitor = life_monitor,
-					  .event = life_event };
+static const struct vm_ops vm_ops = { .told = vm_told, .event = vm_event };
 
 static const struct conf_guest guest = { .name = "one", .qmp = path };
 
-static void open_life(void)
+static void open_vm(void)
 {
 	outcome = (struct outcome){ 0 };
-	assert_int_equal(life_open(&life, &loop, &guest, &life_ops), 0);
+	assert_int_equal(vm_open(&vm, &loop, &guest, &vm_ops), 0);
 	assert_int_equal(
-		attach_init(&attach, &loop, &life, &channel_find("virtio-input")->qemu, "/tmp"), 0);
+		attach_init(&attach, &loop, &vm, &channel_find("virtio-input")->qemu, "/tmp"), 0);
 }
 
-static void close_life(void)
+static void close_vm(void)
 {
-	life_close(&life);
+	vm_close(&vm);
 	attach_fini(&attach);
 	attach = (struct attach){ 0 };
 }
 
-static void listen_by_life(void)
+static void listen_by_vm(void)
 {
-	open_life();
+	open_vm();
 	play_session();
-	close_life();
+	close_vm();
 }
 
 static void qinput_changed(struct qinput *qinput)
@@ -539,10 +527,10 @@ static void say_each_wrong(const struct message *message, void (*listen_by)(void
 	wrong = (struct wrong){ 0 };
 }
 
-static void test_life(void **state)
+static void test_vm(void **state)
 {
 	(void)state;
-	listen_by_life();
+	listen_by_vm();
 	assert_int_equal(outcome.done, 2);
 	assert_int_equal(outcome.rc, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
@@ -551,10 +539,10 @@ static void test_life(void **state)
 		if (strcmp(messages[i].name, "input-send-event") == 0)
 			continue;
 		tells_events = is_event;
-		say_each_wrong(&messages[i], listen_by_life);
+		say_each_wrong(&messages[i], listen_by_vm);
 	}
 	tells_events = false;
-	listen_by_life();
+	listen_by_vm();
 	assert_int_equal(outcome.done, 2);
 	assert_int_equal(outcome.rc, 0);
 }
@@ -580,38 +568,37 @@ static void test_qinput(void **state)
 
 /* --- a status that is none ------------------------------------------------------------------ */
 
-/* Leaves out what tells of the state, or puts each wrong value there. */
-static void expect_never_up(unsigned place, void (*listen_by)(void))
-{
-	for (size_t i = 0; i < ARRAY_SIZE(wrong_values); i++) {
-		wrong = (struct wrong){ find("query-status"), place, wrong_values[i] };
-		listen_by();
-		if (outcome.up)
-			fail_msg("a machine whose state is %s counts as one that runs",
-				 wrong_values[i] ? wrong_values[i] : "left out");
-	}
-}
-
 /* {"return": {"running", "singlestep", "status"}}: in this order. */
 enum { RETURN, RUNNING, SINGLESTEP, STATUS };
 
-static void test_life_by_status(void **state)
+/* Leaves out what tells of the state, or puts each wrong value there. */
+static void expect_up_by(unsigned place, void (*listen_by)(void))
 {
-	(void)state;
-	expect_never_up(RETURN, listen_by_life);
-	expect_never_up(STATUS, listen_by_life);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_values); i++) {
+		const char *value = wrong_values[i];
+		bool is_right = place == RUNNING && value && strcmp(value, "true") == 0;
+
+		wrong = (struct wrong){ find("query-status"), place, value };
+		listen_by();
+		if (outcome.up != is_right)
+			fail_msg("a machine whose state is %s counts as one that %s",
+				 value ? value : "left out", is_right ? "is stopped" : "runs");
+	}
 }
 
-static void test_qinput_by_running(void **state)
+static void test_vm_by_status(void **state)
 {
 	(void)state;
-	expect_never_up(RETURN, listen_by_qinput);
-	for (size_t i = 0; i < ARRAY_SIZE(wrong_values); i++) {
-		wrong = (struct wrong){ find("query-status"), RUNNING, wrong_values[i] };
-		listen_by_qinput();
-		assert_int_equal(outcome.up,
-				 wrong_values[i] && strcmp(wrong_values[i], "true") == 0);
-	}
+	expect_up_by(RETURN, listen_by_vm);
+	expect_up_by(RUNNING, listen_by_vm);
+	expect_up_by(STATUS, listen_by_vm);
+}
+
+static void test_qinput_by_status(void **state)
+{
+	(void)state;
+	expect_up_by(RETURN, listen_by_qinput);
+	expect_up_by(RUNNING, listen_by_qinput);
 }
 
 /* --- whose it is ---------------------------------------------------------------------------- */
@@ -632,10 +619,10 @@ static void expect_refused(void (*listen_by)(void))
 	assert_false(outcome.ready);
 }
 
-static void test_life_of_another_user(void **state)
+static void test_vm_of_another_user(void **state)
 {
 	(void)state;
-	expect_refused(listen_by_life);
+	expect_refused(listen_by_vm);
 }
 
 static void test_qinput_of_another_user(void **state)
@@ -683,10 +670,10 @@ static void play_until_asked(const char *what)
 #define KEPT     "; not removed: " KEYBOARD " " MEDIA " " POINTER ": shut the VM down"
 
 /* A step has much time, and so has adding: what ends a removal is the limit of the whole. */
-static void open_slow_life(void)
+static void open_slow_vm(void)
 {
 	step_ms = SESSION_MS;
-	open_life();
+	open_vm();
 	attach.whole_ms = SESSION_MS;
 }
 
@@ -695,23 +682,23 @@ static void test_monitor_closes_at_each_removal(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 0, CLOSES };
 	removal_ms = 1000;
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(2);
 	assert_int_equal(outcome.rc, -ETIMEDOUT);
 	assert_true(seen[0] > 1); /* it was tried again */
 	assert_non_null(strstr(outcome.words, "takes too long"));
 	assert_non_null(strstr(outcome.words, KEPT));
-	close_life();
+	close_vm();
 }
 
 static void test_monitor_closes_once(void **state)
 {
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 2, CLOSES };
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(2);
 	assert_int_equal(outcome.rc, 0);
-	close_life();
+	close_vm();
 }
 
 /* What QEMU had already is taken away from it again, also where the monitor is closed at that. */
@@ -721,13 +708,13 @@ static void test_monitor_closes_at_undoing(void **state)
 	faults[0] = (struct fault){ "device_add", 2, REFUSES };
 	faults[1] = (struct fault){ "device_del", 1, CLOSES };
 	removes = false;
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -EIO);
 	assert_string_equal(outcome.words, "QEMU: not now");
 	assert_string_equal(asked, "device_add:" KEYBOARD " device_add:" MEDIA
 				   " device_del:" KEYBOARD " device_del:" KEYBOARD " ");
-	close_life();
+	close_vm();
 }
 
 /* QEMU may have it, though nobody heard so. */
@@ -736,11 +723,11 @@ static void test_monitor_closes_at_addition(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 1, CLOSES };
 	removes = false;
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -ENOTCONN);
 	assert_int_equal(attach.added, 1u << SHAPE_KEYBOARD);
-	close_life();
+	close_vm();
 }
 
 static void test_removal_waits_for_monitor(void **state)
@@ -750,7 +737,7 @@ static void test_removal_waits_for_monitor(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 1, CLOSES };
 	removes = false;
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(1);
 	if (attach_remove(&attach, attach_ended, &why) < 0)
 		fail_msg("%s", why);
@@ -758,7 +745,7 @@ static void test_removal_waits_for_monitor(void **state)
 	play_until_done(2);
 	assert_int_equal(outcome.rc, 0);
 	assert_non_null(strstr(asked, "device_del:" KEYBOARD));
-	close_life();
+	close_vm();
 }
 
 static void test_addition_is_cancelled(void **state)
@@ -766,25 +753,25 @@ static void test_addition_is_cancelled(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 2, CANCELS };
 	removes = false;
-	open_slow_life();
+	open_slow_vm();
 	play_until_done(1);
 	assert_int_equal(outcome.rc, -ECANCELED);
 	assert_string_equal(asked, "device_add:" KEYBOARD " device_add:" MEDIA
 				   " device_del:" KEYBOARD " device_del:" MEDIA " ");
-	close_life();
+	close_vm();
 }
 
 static void test_removal_is_given_up(void **state)
 {
 	(void)state;
 	faults[0] = (struct fault){ "device_del", 0, IS_MUTE };
-	open_slow_life();
+	open_slow_vm();
 	play_until_asked("device_del");
 	attach_give_up(&attach);
 	assert_int_equal(outcome.done, 2);
 	assert_int_equal(outcome.rc, -ECANCELED);
 	assert_non_null(strstr(outcome.words, "interrupted" KEPT));
-	close_life();
+	close_vm();
 }
 
 /* One that QEMU was asked for and has not answered counts as there. */
@@ -793,12 +780,12 @@ static void test_addition_is_given_up(void **state)
 	(void)state;
 	faults[0] = (struct fault){ "device_add", 2, IS_MUTE };
 	removes = false;
-	open_slow_life();
+	open_slow_vm();
 	play_until_asked("device_add:" MEDIA);
 	attach_give_up(&attach);
 	assert_int_equal(outcome.rc, -ECANCELED);
 	assert_non_null(strstr(outcome.words, "not removed: " KEYBOARD " " MEDIA ": shut"));
-	close_life();
+	close_vm();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -806,11 +793,11 @@ static void test_addition_is_given_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_life),
-		TEST(test_life_by_status),
+		TEST(test_vm),
+		TEST(test_vm_by_status),
 		TEST(test_qinput),
-		TEST(test_qinput_by_running),
-		TEST(test_life_of_another_user),
+		TEST(test_qinput_by_status),
+		TEST(test_vm_of_another_user),
 		TEST(test_qinput_of_another_user),
 		TEST(test_monitor_closes_at_each_removal),
 		TEST(test_monitor_closes_once),

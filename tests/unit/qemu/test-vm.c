@@ -1,5 +1,5 @@
 /*
- * A guest's life as it is told by a real QEMU and by a real virsh; the latter with libvirt's own test
+ * A guest's VM as it is told by a real QEMU and by a real virsh; the latter with libvirt's own test
  * driver, whose domain "test" runs. Needs qemu-system-x86_64 and virsh (libvirt-clients).
  */
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #include "launch/child.h"
 #include "launch/launch.h"
-#include "qemu/life.h"
+#include "qemu/vm.h"
 #include "now.h"
 #include "base/util.h"
 
@@ -37,57 +37,49 @@
 static struct launcher launcher = LAUNCHER_INIT;
 
 struct watcher {
-	struct life life;
+	struct vm vm;
 	struct loop loop;
 	struct conf_guest guest;
-	unsigned states, resets, panics, monitors, suspends;
+	unsigned states, resets, panics, monitors, suspends, wakeups;
 	const unsigned *close_at; /* within the callback that counts here */
 };
 
-static struct watcher *watcher_of(struct life *life)
+static struct watcher *watcher_of(struct vm *vm)
 {
-	return container_of(life, struct watcher, life);
+	return container_of(vm, struct watcher, vm);
 }
 
 static void told(struct watcher *watcher, unsigned *count)
 {
 	(*count)++;
 	if (watcher->close_at == count)
-		life_close(&watcher->life);
+		vm_close(&watcher->vm);
 }
 
-static void on_state(struct life *life)
+static void on_told(struct vm *vm, unsigned news)
 {
-	told(watcher_of(life), &watcher_of(life)->states);
+	struct watcher *watcher = watcher_of(vm);
+
+	if (news & VM_STATE)
+		told(watcher, &watcher->states);
+	if (news & VM_RESET)
+		told(watcher, &watcher->resets);
+	if (news & VM_PANICKED)
+		told(watcher, &watcher->panics);
+	if (news & VM_MONITOR)
+		told(watcher, &watcher->monitors);
 }
 
-static void on_reset(struct life *life)
-{
-	told(watcher_of(life), &watcher_of(life)->resets);
-}
-
-static void on_panicked(struct life *life)
-{
-	told(watcher_of(life), &watcher_of(life)->panics);
-}
-
-static void on_monitor(struct life *life)
-{
-	told(watcher_of(life), &watcher_of(life)->monitors);
-}
-
-static void on_event(struct life *life, const char *name, struct json_object *data)
+static void on_event(struct vm *vm, const char *name, struct json_object *data)
 {
 	(void)data;
 	if (strcmp(name, "SUSPEND") == 0)
-		told(watcher_of(life), &watcher_of(life)->suspends);
+		told(watcher_of(vm), &watcher_of(vm)->suspends);
+	else if (strcmp(name, "WAKEUP") == 0)
+		told(watcher_of(vm), &watcher_of(vm)->wakeups);
 }
 
-static const struct life_ops ops = { .state = on_state,
-				     .reset = on_reset,
-				     .panicked = on_panicked,
-				     .monitor = on_monitor,
-				     .event = on_event };
+static const struct vm_ops ops = { .told = on_told, .event = on_event };
 
 static void watcher_open(struct watcher *watcher, const char *libvirt, const char *qmp)
 {
@@ -96,25 +88,25 @@ static void watcher_open(struct watcher *watcher, const char *libvirt, const cha
 	};
 	assert_int_equal(loop_init(&watcher->loop), 0);
 	watcher->loop.launcher = &launcher;
-	assert_int_equal(life_open(&watcher->life, &watcher->loop, &watcher->guest, &ops), 0);
-	assert_int_equal(watcher->life.state, LIFE_UNKNOWN);
+	assert_int_equal(vm_open(&watcher->vm, &watcher->loop, &watcher->guest, &ops), 0);
+	assert_int_equal(watcher->vm.state, RUN_STATE_UNKNOWN);
 }
 
 static void watcher_close(struct watcher *watcher)
 {
-	life_close(&watcher->life);
+	vm_close(&watcher->vm);
 	loop_fini(&watcher->loop);
 }
 
-static void await_state(struct watcher *watcher, enum life_state state)
+static void await_state(struct watcher *watcher, enum run_state state)
 {
 	long deadline = now_ms() + WAIT_MS;
 
-	while (watcher->life.state != state && now_ms() < deadline)
+	while (watcher->vm.state != state && now_ms() < deadline)
 		assert_int_equal(loop_turn(&watcher->loop, 100), 0);
-	if (watcher->life.state != state)
-		fail_msg("it is %s instead of %s", life_state_name(watcher->life.state),
-			 life_state_name(state));
+	if (watcher->vm.state != state)
+		fail_msg("it is %s instead of %s", run_state_name(watcher->vm.state),
+			 run_state_name(state));
 }
 
 static void await_more(struct watcher *watcher, const unsigned *count, unsigned before)
@@ -146,7 +138,7 @@ static void machine_init(struct machine *machine, const unsigned char *code, siz
 {
 	autoclose int fd = -1;
 
-	*machine = (struct machine){ .dir = "/tmp/evswitch-life-XXXXXX" };
+	*machine = (struct machine){ .dir = "/tmp/evswitch-vm-XXXXXX" };
 	assert_non_null(mkdtemp(machine->dir));
 	snprintf(machine->monitor, sizeof(machine->monitor), "%s/monitor", machine->dir);
 	snprintf(machine->bios, sizeof(machine->bios), "%s/bios", machine->dir);
@@ -194,8 +186,8 @@ static const unsigned char panic_hlt_jmp[] = {
 
 static void command(struct watcher *watcher, const char *execute)
 {
-	assert_non_null(life_qmp(&watcher->life));
-	assert_int_equal(qmp_command(life_qmp(&watcher->life), execute, NULL, NULL, NULL), 0);
+	assert_non_null(vm_qmp(&watcher->vm));
+	assert_int_equal(qmp_command(vm_qmp(&watcher->vm), execute, NULL, NULL, NULL), 0);
 }
 
 static void qemu_from_start_to_end(void **state)
@@ -206,31 +198,31 @@ static void qemu_from_start_to_end(void **state)
 	(void)state;
 	machine_init(&machine, cli_hlt_jmp, sizeof(cli_hlt_jmp));
 	watcher_open(&watcher, NULL, machine.monitor);
-	await_state(&watcher, LIFE_OFF);
-	assert_null(life_qmp(&watcher.life));
+	await_state(&watcher, RUN_STATE_OFF);
+	assert_null(vm_qmp(&watcher.vm));
 	machine_start(&machine);
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_PRELAUNCH);
 	assert_int_equal(watcher.monitors, 1);
 	command(&watcher, "cont");
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	command(&watcher, "stop");
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_PAUSED);
 	command(&watcher, "cont");
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	assert_int_equal(watcher.resets, 0);
 	command(&watcher, "system_reset");
 	await_more(&watcher, &watcher.resets, 0);
-	assert_int_equal(watcher.life.state, LIFE_RUNNING);
+	assert_int_equal(watcher.vm.state, RUN_STATE_RUNNING);
 	command(&watcher, "quit");
-	await_state(&watcher, LIFE_OFF);
-	assert_null(life_qmp(&watcher.life));
+	await_state(&watcher, RUN_STATE_OFF);
+	assert_null(vm_qmp(&watcher.vm));
 	assert_int_equal(watcher.monitors, 2);
 	close_fd(&machine.ended);
 
 	machine_start(&machine);
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_PRELAUNCH);
 	machine_kill(&machine);
-	await_state(&watcher, LIFE_OFF);
+	await_state(&watcher, RUN_STATE_OFF);
 	assert_int_equal(watcher.panics, 0);
 	watcher_close(&watcher);
 	machine_fini(&machine);
@@ -245,10 +237,10 @@ static void qemu_panics(void **state)
 	machine_init(&machine, panic_hlt_jmp, sizeof(panic_hlt_jmp));
 	watcher_open(&watcher, NULL, machine.monitor);
 	machine_start(&machine);
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_PRELAUNCH);
 	command(&watcher, "cont");
 	await_more(&watcher, &watcher.panics, 0);
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_GUEST_PANICKED);
 	watcher_close(&watcher);
 	machine_kill(&machine);
 	machine_fini(&machine);
@@ -264,27 +256,62 @@ static const unsigned char suspend[] = {
 };
 static const unsigned char jmp_f000_0000[] = { 0xea, 0x00, 0x00, 0x00, 0xf0 };
 
-/* QEMU takes input then, and a key can wake the machine. */
+static void suspend_machine(struct machine *machine, struct watcher *watcher)
+{
+	int bios;
+
+	machine_init(machine, jmp_f000_0000, sizeof(jmp_f000_0000));
+	bios = open(machine->bios, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(bios, suspend, sizeof(suspend), 0), sizeof(suspend));
+	close(bios);
+	watcher_open(watcher, NULL, machine->monitor);
+	machine_start(machine);
+	await_state(watcher, RUN_STATE_PRELAUNCH);
+	command(watcher, "cont");
+	await_more(watcher, &watcher->suspends, 0);
+	await_state(watcher, RUN_STATE_SUSPENDED);
+}
+
+static void press_key(struct watcher *watcher)
+{
+	const char *down = "{\"events\":[{\"type\":\"key\",\"data\":{\"down\":true,"
+			   "\"key\":{\"type\":\"qcode\",\"data\":\"a\"}}}]}";
+
+	assert_int_equal(
+		qmp_command_text(vm_qmp(&watcher->vm), "input-send-event", down, NULL, NULL), 0);
+}
+
+/* QEMU takes input then, and a key wakes the machine, which here goes to sleep again. */
 static void qemu_suspended(void **state)
 {
 	struct machine machine;
 	struct watcher watcher;
-	int bios;
 
 	(void)state;
-	machine_init(&machine, jmp_f000_0000, sizeof(jmp_f000_0000));
-	bios = open(machine.bios, O_WRONLY | O_CLOEXEC);
-	assert_int_equal(pwrite(bios, suspend, sizeof(suspend), 0), sizeof(suspend));
-	close(bios);
-	watcher_open(&watcher, NULL, machine.monitor);
-	machine_start(&machine);
-	await_state(&watcher, LIFE_PAUSED);
-	command(&watcher, "cont");
-	await_more(&watcher, &watcher.suspends, 0);
-	await_state(&watcher, LIFE_RUNNING);
+	suspend_machine(&machine, &watcher);
 	watcher_close(&watcher);
 	watcher_open(&watcher, NULL, machine.monitor);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_SUSPENDED);
+	press_key(&watcher);
+	await_more(&watcher, &watcher.wakeups, 0);
+	await_more(&watcher, &watcher.suspends, 0);
+	await_state(&watcher, RUN_STATE_SUSPENDED);
+	watcher_close(&watcher);
+	machine_kill(&machine);
+	machine_fini(&machine);
+}
+
+/* It does not run after that, and no event says so. */
+static void qemu_reset_while_suspended(void **state)
+{
+	struct machine machine;
+	struct watcher watcher;
+
+	(void)state;
+	suspend_machine(&machine, &watcher);
+	command(&watcher, "system_reset");
+	await_more(&watcher, &watcher.resets, 0);
+	await_state(&watcher, RUN_STATE_PRELAUNCH);
 	watcher_close(&watcher);
 	machine_kill(&machine);
 	machine_fini(&machine);
@@ -300,15 +327,15 @@ static void qemu_has_another_client(void **state)
 	machine_init(&machine, cli_hlt_jmp, sizeof(cli_hlt_jmp));
 	machine_start(&machine);
 	watcher_open(&first, NULL, machine.monitor);
-	await_state(&first, LIFE_PAUSED);
+	await_state(&first, RUN_STATE_PRELAUNCH);
 	watcher_open(&second, NULL, machine.monitor);
 	turn_for(&second, QMP_HANDSHAKE_MS + 500);
-	assert_int_equal(second.life.state, LIFE_UNKNOWN);
+	assert_int_equal(second.vm.state, RUN_STATE_UNKNOWN);
 	assert_int_equal(second.monitors, 0);
-	assert_true(second.life.said[0] != '\0');
+	assert_true(second.vm.said[0] != '\0');
 	watcher_close(&first);
-	await_state(&second, LIFE_PAUSED);
-	assert_string_equal(second.life.said, "");
+	await_state(&second, RUN_STATE_PRELAUNCH);
+	assert_string_equal(second.vm.said, "");
 	watcher_close(&second);
 	machine_kill(&machine);
 	machine_fini(&machine);
@@ -326,15 +353,15 @@ static void closed_within_a_callback(void **state)
 	watcher_open(&watcher, NULL, machine.monitor);
 	watcher.close_at = &watcher.monitors;
 	await_more(&watcher, &watcher.monitors, 0);
-	assert_null(life_qmp(&watcher.life));
+	assert_null(vm_qmp(&watcher.vm));
 	loop_fini(&watcher.loop);
 
 	watcher_open(&watcher, NULL, machine.monitor);
-	await_state(&watcher, LIFE_PAUSED);
+	await_state(&watcher, RUN_STATE_PRELAUNCH);
 	watcher.close_at = &watcher.states;
 	command(&watcher, "cont");
 	await_more(&watcher, &watcher.states, watcher.states);
-	assert_null(life_qmp(&watcher.life));
+	assert_null(vm_qmp(&watcher.vm));
 	loop_fini(&watcher.loop);
 
 	watcher_open(&watcher, "test", NULL);
@@ -355,9 +382,9 @@ static void virsh_knows_the_domain(void **state)
 
 	(void)state;
 	watcher_open(&watcher, "test", NULL);
-	await_state(&watcher, LIFE_RUNNING);
-	assert_true(child_runs(&watcher.life.events));
-	assert_null(life_qmp(&watcher.life));
+	await_state(&watcher, RUN_STATE_RUNNING);
+	assert_true(child_runs(&watcher.vm.events));
+	assert_null(vm_qmp(&watcher.vm));
 	watcher_close(&watcher);
 }
 
@@ -367,11 +394,11 @@ static void virsh_knows_no_such_domain(void **state)
 
 	(void)state;
 	watcher_open(&watcher, "nosuch", NULL);
-	await_state(&watcher, LIFE_OFF);
+	await_state(&watcher, RUN_STATE_OFF);
 	turn_for(&watcher, 1500); /* it is asked again, and the state stays */
-	assert_int_equal(watcher.life.state, LIFE_OFF);
+	assert_int_equal(watcher.vm.state, RUN_STATE_OFF);
 	assert_int_equal(watcher.states, 1);
-	assert_string_equal(watcher.life.said, "");
+	assert_string_equal(watcher.vm.said, "");
 	watcher_close(&watcher);
 }
 
@@ -382,12 +409,12 @@ static void virsh_cannot_connect(void **state)
 	(void)state;
 	setenv("LIBVIRT_DEFAULT_URI", "test:///nosuch.xml", 1);
 	watcher_open(&watcher, "test", NULL);
-	for (long deadline = now_ms() + WAIT_MS; !watcher.life.said[0] && now_ms() < deadline;)
+	for (long deadline = now_ms() + WAIT_MS; !watcher.vm.said[0] && now_ms() < deadline;)
 		assert_int_equal(loop_turn(&watcher.loop, 100), 0);
-	assert_non_null(strstr(watcher.life.said, "nosuch.xml"));
-	assert_int_equal(watcher.life.state, LIFE_UNKNOWN);
+	assert_non_null(strstr(watcher.vm.said, "nosuch.xml"));
+	assert_int_equal(watcher.vm.state, RUN_STATE_UNKNOWN);
 	setenv("LIBVIRT_DEFAULT_URI", "test:///default", 1);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	watcher_close(&watcher);
 }
 
@@ -397,8 +424,9 @@ static void start_launcher(void)
 	assert_int_equal(launcher_start(&launcher, NULL), 0);
 }
 
-/* A virsh that says this for domstate and event; what follows it is RUNNING. */
-static void virsh_says(const char *domstate, const char *event)
+/* A virsh that says this for domstate and as an event of a domain that runs; what that comes to. */
+static void virsh_says(const char *domstate, const char *event, enum run_state state,
+		       unsigned panics)
 {
 	char dir[] = "/tmp/evswitch-virsh-XXXXXX", script[64], with[4096];
 	autofree char *path = strdup(getenv("PATH"));
@@ -408,7 +436,9 @@ static void virsh_says(const char *domstate, const char *event)
 	assert_non_null(mkdtemp(dir));
 	snprintf(script, sizeof(script), "%s/virsh", dir);
 	file = fopen(script, "w");
-	fprintf(file, "#!/bin/sh\ncase $3 in\ndomstate) %s;;\nevent) %s;;\nesac\nexec sleep 1000\n",
+	fprintf(file,
+		"#!/bin/sh\nlifecycle() { echo \"event 'lifecycle' for domain 'win10': $*\"; }\n"
+		"case $3 in\ndomstate) %s ;;\nevent) %s ;;\nesac\nexec sleep 1000\n",
 		domstate, event);
 	assert_int_equal(fchmod(fileno(file), 0700), 0);
 	fclose(file);
@@ -417,7 +447,11 @@ static void virsh_says(const char *domstate, const char *event)
 	start_launcher();
 	setenv("PATH", path, 1);
 	watcher_open(&watcher, "win10", NULL);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, state);
+	if (panics)
+		await_more(&watcher, &watcher.panics, panics - 1);
+	assert_int_equal(watcher.panics, panics);
+	assert_int_equal(watcher.vm.state, state);
 	watcher_close(&watcher);
 	start_launcher();
 	unlink(script);
@@ -428,8 +462,27 @@ static void virsh_says(const char *domstate, const char *event)
 static void virsh_tells_of_a_suspended_domain(void **state)
 {
 	(void)state;
-	virsh_says("echo pmsuspended", ":");
-	virsh_says(":", "echo \"event 'lifecycle' for domain 'win10': PMSuspended Memory\"");
+	virsh_says("echo 'pmsuspended (unknown)'", ":", RUN_STATE_SUSPENDED, 0);
+	virsh_says(":", "lifecycle PMSuspended Memory", RUN_STATE_SUSPENDED, 0);
+}
+
+static void virsh_tells_why_a_domain_is_paused(void **state)
+{
+	(void)state;
+	virsh_says("[ \"$6\" = --reason ] && echo 'paused (I/O error)'", ":", RUN_STATE_IO_ERROR,
+		   0);
+	virsh_says(":", "lifecycle Suspended I/O Error", RUN_STATE_IO_ERROR, 0);
+	virsh_says(":", "lifecycle Suspended Paused", RUN_STATE_PAUSED, 0);
+}
+
+/* One that has loaded a kernel for its crash runs on. */
+static void virsh_tells_of_a_crash(void **state)
+{
+	(void)state;
+	virsh_says(":", "lifecycle Started Booted; lifecycle Crashed Panicked",
+		   RUN_STATE_GUEST_PANICKED, 1);
+	virsh_says(":", "lifecycle Started Booted; lifecycle Crashed Crashloaded",
+		   RUN_STATE_RUNNING, 1);
 }
 
 static void find_virsh(char *path, size_t size)
@@ -456,12 +509,12 @@ static void virsh_is_missing(void **state)
 	start_launcher();
 	setenv("PATH", path, 1);
 	watcher_open(&watcher, "test", NULL);
-	for (long deadline = now_ms() + WAIT_MS; !watcher.life.said[0] && now_ms() < deadline;)
+	for (long deadline = now_ms() + WAIT_MS; !watcher.vm.said[0] && now_ms() < deadline;)
 		assert_int_equal(loop_turn(&watcher.loop, 100), 0);
-	assert_string_equal(watcher.life.said, "virsh: No such file or directory");
-	assert_int_equal(watcher.life.state, LIFE_UNKNOWN);
+	assert_string_equal(watcher.vm.said, "virsh: No such file or directory");
+	assert_int_equal(watcher.vm.state, RUN_STATE_UNKNOWN);
 	assert_int_equal(symlink(virsh, link), 0);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	watcher_close(&watcher);
 	unlink(link);
 	rmdir(dir);
@@ -496,10 +549,10 @@ static void virsh_dies_and_is_started_again(void **state)
 
 	(void)state;
 	watcher_open(&watcher, "test", NULL);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	kill_children();
-	await_state(&watcher, LIFE_UNKNOWN);
-	await_state(&watcher, LIFE_RUNNING);
+	await_state(&watcher, RUN_STATE_UNKNOWN);
+	await_state(&watcher, RUN_STATE_RUNNING);
 	watcher_close(&watcher);
 }
 
@@ -666,12 +719,15 @@ int main(void)
 		cmocka_unit_test(qemu_from_start_to_end),
 		cmocka_unit_test(qemu_panics),
 		cmocka_unit_test(qemu_suspended),
+		cmocka_unit_test(qemu_reset_while_suspended),
 		cmocka_unit_test(qemu_has_another_client),
 		cmocka_unit_test(closed_within_a_callback),
 		cmocka_unit_test(virsh_knows_the_domain),
 		cmocka_unit_test(virsh_knows_no_such_domain),
 		cmocka_unit_test(virsh_cannot_connect),
 		cmocka_unit_test(virsh_tells_of_a_suspended_domain),
+		cmocka_unit_test(virsh_tells_why_a_domain_is_paused),
+		cmocka_unit_test(virsh_tells_of_a_crash),
 		cmocka_unit_test(virsh_is_missing),
 		cmocka_unit_test(virsh_dies_and_is_started_again),
 		cmocka_unit_test(child_lines),
