@@ -241,11 +241,12 @@ static void take_state(struct guest *guest, enum run_state state)
 		guest_release(guest);
 }
 
-static void take_news(struct guest *guest, unsigned news)
+/* One that is stopped as it crashes loses the focus, and what is down in it goes up when it runs again. */
+static void take_news(struct guest *guest, unsigned news, enum run_state state)
 {
 	if (news & VM_RESET)
 		forget(guest, "its VM was reset");
-	if (news & VM_PANICKED)
+	if (news & VM_PANICKED && !run_state_is_stopped(state))
 		forget(guest, "its system has crashed");
 }
 
@@ -253,7 +254,7 @@ static void vm_told(struct vm *vm, unsigned news)
 {
 	struct guest *guest = container_of(vm, struct guest, vm);
 
-	take_news(guest, news);
+	take_news(guest, news, vm->state);
 	if (news & VM_STATE) {
 		take_state(guest, vm->state);
 		guest->offered &= run_state_takes_input(vm->state) || guest->paused;
