@@ -28,7 +28,7 @@ static const struct qinput_ops qinput_ops = { .changed = qinput_changed };
 static int qmp_end_open(struct end *end, const char **why)
 {
 	*why = end->identity.place;
-	return qinput_new(end->loop, end->identity.place, &qinput_ops, to_qmp(end),
+	return qinput_new(end->loop, end->guest, end->identity.place, &qinput_ops, to_qmp(end),
 			  &to_qmp(end)->qinput);
 }
 

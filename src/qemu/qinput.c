@@ -15,10 +15,8 @@
 #include "base/log.h"
 #include "qemu/qcode.h"
 #include "qemu/qmp.h"
-#include "base/usock.h"
 #include "base/util.h"
 
-#define REOPEN_MS 1000
 #define TELL_MS   100 /* until an unknown key is logged: the hot path does not */
 #define IN_FLIGHT 2
 #define TEXT_MAX  1024 /* of a command's arguments: under 5 ms of QEMU's time */
@@ -34,17 +32,13 @@ struct sent {
 };
 
 struct qinput {
-	struct loop *loop;
-	const char *path;
 	const struct qinput_ops *ops;
 	void *owner;
-	struct usock_trust trust;
-	struct qmp *qmp; /* NULL: none is open */
-	struct timer reopen, tell;
+	struct conf_guest guest; /* for the vm: its name and its monitor */
+	struct vm vm;
+	struct timer tell;
 	unsigned version;
-	char why[256];  /* "": it is up */
-	bool asks;      /* whether the VM runs, and has no answer yet */
-	bool ask_again; /* when that has come */
+	char why[512]; /* "": it is up */
 
 	struct backlog backlog;
 	struct frame hand; /* popped from the backlog; 'at' is the next event of it to be sent */
@@ -270,7 +264,8 @@ static bool send_next(struct qinput *qinput)
 	if (command.n == 0)
 		return false;
 	finish(&command);
-	if (qmp_command_text(qinput->qmp, "input-send-event", command.text, replied, sent) < 0) {
+	if (qmp_command_text(vm_qmp(&qinput->vm), "input-send-event", command.text, replied, sent) <
+	    0) {
 		owe(qinput, sent);
 		return false;
 	}
@@ -288,7 +283,7 @@ static void pump(struct qinput *qinput)
 
 static void replied(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
-	struct qinput *qinput = qmp_owner(qmp);
+	struct qinput *qinput = container_of((struct vm *)qmp_owner(qmp), struct qinput, vm);
 
 	(void)result;
 	qinput->n_sent--;
@@ -298,7 +293,7 @@ static void replied(struct qmp *qmp, struct json_object *result, const char *err
 		/* Where the VM was paused, its own event says so. */
 		if (qinput->stats.refused++ == 0)
 			log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU refuses input: %s",
-				    qinput->path, error);
+				    qinput->guest.qmp, error);
 	}
 	if (qinput_up(qinput))
 		pump(qinput);
@@ -332,74 +327,35 @@ static void forget(struct qinput *qinput)
 		qinput->sent[i].up = (struct keyset){ 0 };
 }
 
-/* The owner may free it in 'changed': nothing comes after. */
-static void go_down(struct qinput *qinput, const char *why)
-{
-	bool was_up = qinput_up(qinput);
+/* --- its VM ------------------------------------------------------------------------------------- */
 
-	owe_all(qinput);
-	snprintf(qinput->why, sizeof(qinput->why), "%s", why);
-	if (was_up)
-		qinput->ops->changed(qinput);
+static void set_why(struct qinput *qinput)
+{
+	const struct vm *vm = &qinput->vm;
+	const char *path = vm->guest->qmp,
+		   *why = vm->why[0] ? vm->why : "QEMU has not answered yet";
+
+	if (vm->state == RUN_STATE_UNKNOWN)
+		snprintf(qinput->why, sizeof(qinput->why), "%s: %s", path, why);
+	else if (vm->state == RUN_STATE_OFF)
+		snprintf(qinput->why, sizeof(qinput->why),
+			 "%s: its VM is off, or has no such monitor", path);
+	else
+		snprintf(qinput->why, sizeof(qinput->why), "%s", run_state_why(vm->state));
 }
 
-static void go_up(struct qinput *qinput)
+static void take_state(struct qinput *qinput)
 {
-	bool was_up = qinput_up(qinput);
+	enum run_state state = qinput->vm.state;
 
-	qinput->why[0] = '\0';
-	qinput->settle = true;
-	pump(qinput);
-	if (!was_up)
-		qinput->ops->changed(qinput);
-}
-
-/* --- the VM's life ---------------------------------------------------------------------------- */
-
-static void ask_status(struct qinput *qinput);
-
-static void take_status(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
-{
-	struct qinput *qinput = qmp_owner(qmp);
-	const char *status = qmp_text(qmp_member(result, "status"));
-	char why[sizeof(qinput->why)];
-
-	(void)ctx;
-	qinput->asks = false;
-	if (qinput->ask_again) {
-		ask_status(qinput);
-		return;
+	if (run_state_takes_input(state)) {
+		qinput->settle = true;
+		pump(qinput);
+	} else if (state == RUN_STATE_OFF || state == RUN_STATE_SHUTDOWN) {
+		forget(qinput);
+	} else {
+		owe_all(qinput);
 	}
-	/* QEMU takes input for a suspended guest, whom a key can wake. */
-	if (qmp_is_true(qmp_member(result, "running")) || strcmp(status, "suspended") == 0) {
-		go_up(qinput);
-		return;
-	}
-	snprintf(why, sizeof(why), "its VM does not run (%.100s)",
-		 error ? error : log_str(status).text);
-	go_down(qinput, why);
-}
-
-/* An answer that is under way may be older than what makes us ask. */
-static void ask_status(struct qinput *qinput)
-{
-	qinput->ask_again = qinput->asks;
-	if (qinput->asks)
-		return;
-	qinput->asks = qmp_command(qinput->qmp, "query-status", NULL, take_status, NULL) == 0;
-	if (!qinput->asks)
-		log_limited(&qinput->limit, LOG_LEVEL_WARN,
-			    "%s: cannot ask QEMU whether its VM runs", qinput->path);
-}
-
-static void monitor_ready(struct qmp *qmp)
-{
-	struct qinput *qinput = qmp_owner(qmp);
-
-	qinput->version = qmp_version(qmp);
-	log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU %u.%u", qinput->path,
-		    qinput->version / 100, qinput->version % 100);
-	ask_status(qinput);
 }
 
 /*
@@ -408,7 +364,7 @@ static void monitor_ready(struct qmp *qmp)
  */
 static void take_reset(struct qinput *qinput)
 {
-	if (!qinput_up(qinput)) {
+	if (!run_state_takes_input(qinput->vm.state)) {
 		forget(qinput);
 		return;
 	}
@@ -416,83 +372,35 @@ static void take_reset(struct qinput *qinput)
 	pump(qinput);
 }
 
-static void monitor_event(struct qmp *qmp, const char *name, struct json_object *data)
+static void take_monitor(struct qinput *qinput, struct qmp *qmp)
 {
-	struct qinput *qinput = qmp_owner(qmp);
-
-	if (strcmp(name, "RESUME") == 0) {
-		go_up(qinput);
-	} else if (strcmp(name, "STOP") == 0) {
-		/* It follows a SHUTDOWN or GUEST_PANICKED too, which say more. */
-		if (qinput_up(qinput))
-			go_down(qinput, "its VM is paused");
-	} else if (strcmp(name, "RESET") == 0) {
-		take_reset(qinput);
-		ask_status(qinput);
-	} else if (strcmp(name, "SHUTDOWN") == 0) {
-		forget(qinput);
-		go_down(qinput, "its VM has shut down");
-	} else if (strcmp(name, "GUEST_PANICKED") == 0 &&
-		   strcmp(qmp_text(qmp_member(data, "action")), "run") != 0) {
-		go_down(qinput, "its guest has panicked");
+	if (qmp) {
+		qinput->version = qmp_version(qmp);
+		log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU %u.%u", qinput->guest.qmp,
+			    qinput->version / 100, qinput->version % 100);
+		return;
 	}
-}
-
-static void monitor_closed(struct qmp *qmp, const char *reason)
-{
-	struct qinput *qinput = qmp_owner(qmp);
-
 	for (unsigned i = 0; i < qinput->n_sent; i++)
 		owe(qinput, &qinput->sent[(qinput->next_sent + IN_FLIGHT - 1 - i) % IN_FLIGHT]);
 	qinput->n_sent = 0;
-	qmp_close(qmp);
-	qinput->qmp = NULL;
-	qinput->asks = qinput->ask_again = false;
-	timer_arm(&qinput->reopen, REOPEN_MS, 0);
-	go_down(qinput, reason);
 }
 
-static bool monitor_admit(void *owner, uid_t uid)
+/* The owner may free it in 'changed': nothing comes after. */
+static void vm_told(struct vm *vm, unsigned news)
 {
-	const struct qinput *qinput = owner;
+	struct qinput *qinput = container_of(vm, struct qinput, vm);
 
-	return usock_trusts(&qinput->trust, uid);
+	set_why(qinput);
+	if (news & VM_MONITOR)
+		take_monitor(qinput, vm_qmp(vm));
+	if (news & VM_RESET)
+		take_reset(qinput);
+	if (news & VM_STATE)
+		take_state(qinput);
+	qinput->ops->changed(qinput);
 }
 
-static const struct qmp_ops monitor_ops = {
-	.admit = monitor_admit,
-	.ready = monitor_ready,
-	.event = monitor_event,
-	.closed = monitor_closed,
-};
-
-static void say_why_closed(struct qinput *qinput, int rc)
-{
-	const char *what = strerror(-rc);
-
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		what = "its VM is off, or has no such monitor";
-	else if (rc == -EAGAIN)
-		what = "other clients wait for it already (QEMU serves one at a time)";
-	else if (rc == -EPERM)
-		what = QMP_NOT_ADMITTED;
-	snprintf(qinput->why, sizeof(qinput->why), "%s: %s", qinput->path, what);
-}
-
-static void open_monitor(struct qinput *qinput)
-{
-	int rc = qmp_open(qinput->loop, qinput->path, &monitor_ops, qinput, &qinput->qmp);
-
-	if (rc < 0) {
-		say_why_closed(qinput, rc);
-		timer_arm(&qinput->reopen, REOPEN_MS, 0);
-	}
-}
-
-static void time_to_open(struct timer *timer)
-{
-	open_monitor(container_of(timer, struct qinput, reopen));
-}
+static const struct vm_ops vm_ops = { .told = vm_told };
 
 /* --- frames ------------------------------------------------------------------------------------ */
 
@@ -516,7 +424,7 @@ static void tell_unknown(struct timer *timer)
 			continue;
 		keyset_add(&qinput->told, code);
 		log_warn("%s: QEMU %u.%u has no name for %s: the guest does not get it",
-			 qinput->path, qinput->version / 100, qinput->version % 100,
+			 qinput->guest.qmp, qinput->version / 100, qinput->version % 100,
 			 keys_name(code).text);
 	}
 }
@@ -562,10 +470,10 @@ void qinput_release_all(struct qinput *qinput)
 		qinput_send(qinput, &frame);
 }
 
-/* --- its own life ------------------------------------------------------------------------------ */
+/* --- start and end ----------------------------------------------------------------------------- */
 
-int qinput_new(struct loop *loop, const char *path, const struct qinput_ops *ops, void *owner,
-	       struct qinput **out)
+int qinput_new(struct loop *loop, const char *guest, const char *path, const struct qinput_ops *ops,
+	       void *owner, struct qinput **out)
 {
 	struct qinput *qinput = calloc(1, sizeof(*qinput));
 	int rc;
@@ -573,21 +481,19 @@ int qinput_new(struct loop *loop, const char *path, const struct qinput_ops *ops
 	*out = NULL;
 	if (!qinput)
 		return -ENOMEM;
-	qinput->loop = loop;
-	qinput->path = path;
 	qinput->ops = ops;
 	qinput->owner = owner;
-	usock_trust_init(&qinput->trust);
+	qinput->guest.qmp = (char *)path;
+	snprintf(qinput->guest.name, sizeof(qinput->guest.name), "%s", guest);
 	backlog_init(&qinput->backlog, 0);
-	snprintf(qinput->why, sizeof(qinput->why), "%s: QEMU has not answered yet", path);
-	rc = timer_init(&qinput->reopen, loop, time_to_open);
+	rc = vm_open(&qinput->vm, loop, &qinput->guest, &vm_ops);
 	if (rc == 0)
 		rc = timer_init(&qinput->tell, loop, tell_unknown);
 	if (rc < 0) {
 		qinput_free(qinput);
 		return rc;
 	}
-	open_monitor(qinput);
+	set_why(qinput);
 	*out = qinput;
 	return 0;
 }
@@ -596,8 +502,7 @@ void qinput_free(struct qinput *qinput)
 {
 	if (!qinput)
 		return;
-	qmp_close(qinput->qmp);
-	timer_fini(&qinput->reopen);
+	vm_close(&qinput->vm);
 	timer_fini(&qinput->tell);
 	free(qinput);
 }
@@ -615,6 +520,11 @@ bool qinput_up(const struct qinput *qinput)
 const char *qinput_why(const struct qinput *qinput)
 {
 	return qinput->why;
+}
+
+const struct vm *qinput_vm(const struct qinput *qinput)
+{
+	return &qinput->vm;
 }
 
 struct qinput_stats qinput_stats(const struct qinput *qinput)

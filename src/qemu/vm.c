@@ -41,21 +41,33 @@ static void tell(struct vm *vm, enum run_state state, unsigned news)
 	if (state != vm->state)
 		news |= VM_STATE;
 	vm->state = state;
+	vm->resets += !!(news & VM_RESET);
+	vm->panics += !!(news & VM_PANICKED);
 	if (news)
 		vm->ops->told(vm, news);
 }
 
-/* Logged once for each reason: it is tried for as long as evswitch runs. */
-static void say_why(struct vm *vm, const char *reason)
+/* VM_WHY, where it is another reason than the last; "": there is none. */
+static unsigned set_why(struct vm *vm, const char *reason)
 {
 	struct log_str shown = log_str(reason);
 
+	if (strncmp(vm->why, shown.text, sizeof(vm->why) - 1) == 0)
+		return 0;
 	snprintf(vm->why, sizeof(vm->why), "%.*s", (int)sizeof(vm->why) - 1, shown.text);
-	if (strcmp(vm->said, vm->why) == 0)
-		return;
+	return VM_WHY;
+}
+
+/* And logged, once for each reason: it is tried for as long as evswitch runs. */
+static unsigned say_why(struct vm *vm, const char *reason)
+{
+	unsigned news = set_why(vm, reason);
+
+	if (strcmp(vm->said, vm->why) != 0)
+		log_limited(&vm->limit, LOG_LEVEL_WARN, "guest %s cannot be followed: %s",
+			    vm->guest->name, vm->why);
 	memcpy(vm->said, vm->why, sizeof(vm->said));
-	log_limited(&vm->limit, LOG_LEVEL_WARN, "guest %s cannot be followed: %s", vm->guest->name,
-		    vm->said);
+	return news;
 }
 
 static unsigned vm_news(unsigned run_news)
@@ -167,14 +179,15 @@ static void events_line(struct child *child, const char *line)
 static void events_ended(struct child *child)
 {
 	struct vm *vm = container_of(child, struct vm, events);
+	unsigned news = 0;
 
 	child_stop(&vm->domstate);
 	timer_arm(&vm->check, 0, 0);
 	timer_arm(&vm->retry, vm->backoff_ms, 0);
 	vm->backoff_ms = vm->backoff_ms >= RETRY_MAX_MS / 2 ? RETRY_MAX_MS : 2 * vm->backoff_ms;
 	if (!vm->absent)
-		say_why(vm, vm->error[0] ? vm->error : "virsh has ended");
-	tell(vm, vm->absent ? RUN_STATE_OFF : RUN_STATE_UNKNOWN, 0);
+		news = say_why(vm, vm->error[0] ? vm->error : "virsh has ended");
+	tell(vm, vm->absent ? RUN_STATE_OFF : RUN_STATE_UNKNOWN, news);
 }
 
 static const struct child_ops events_ops = { .line = events_line, .ended = events_ended };
@@ -206,6 +219,7 @@ static void status_reply(struct qmp *qmp, struct json_object *result, const char
 	const char *status = qmp_text(qmp_member(result, "status"));
 	enum run_state state =
 		run_state_by_status(status, qmp_is_true(qmp_member(result, "running")));
+	unsigned news;
 
 	(void)qmp;
 	vm->asks = false;
@@ -214,10 +228,11 @@ static void status_reply(struct qmp *qmp, struct json_object *result, const char
 		return;
 	}
 	if (state == RUN_STATE_UNKNOWN)
-		say_why(vm, error ? error : "query-status does not tell whether its VM runs");
+		news = say_why(vm,
+			       error ? error : "query-status does not tell whether its VM runs");
 	else
-		vm->why[0] = '\0';
-	tell(vm, state, 0);
+		news = set_why(vm, "");
+	tell(vm, state, news);
 }
 
 /* An answer that is under way may be older than what makes us ask. */
@@ -237,9 +252,9 @@ static void monitor_ready(struct qmp *qmp)
 	struct vm *vm = qmp_owner(qmp);
 
 	vm->ready = true;
-	vm->said[0] = vm->why[0] = '\0';
+	vm->said[0] = '\0';
 	ask_qemu(vm);
-	tell(vm, vm->state, VM_MONITOR);
+	tell(vm, vm->state, VM_MONITOR | set_why(vm, ""));
 }
 
 /* Whether QEMU has ended is known when nobody listens any more: soon, so that it is not long unknown. */
@@ -247,17 +262,15 @@ static void monitor_closed(struct qmp *qmp, const char *reason)
 {
 	struct vm *vm = qmp_owner(qmp);
 	bool was_ready = vm->ready, soon;
+	unsigned news;
 
 	vm->ready = vm->asks = vm->ask_again = false;
 	vm->qmp = NULL;
 	qmp_close(qmp);
 	soon = was_ready && pace_take(&vm->hurries, pace_now_ms());
 	timer_arm(&vm->retry, soon ? RETRY_SOON_MS : RETRY_MS, 0);
-	if (was_ready)
-		snprintf(vm->why, sizeof(vm->why), "%s", reason);
-	else
-		say_why(vm, reason);
-	tell(vm, RUN_STATE_UNKNOWN, was_ready ? VM_MONITOR : 0);
+	news = was_ready ? VM_MONITOR | set_why(vm, reason) : say_why(vm, reason);
+	tell(vm, RUN_STATE_UNKNOWN, news);
 }
 
 static void monitor_event(struct qmp *qmp, const char *name, struct json_object *data)
@@ -292,20 +305,20 @@ static const struct qmp_ops monitor_ops = { .admit = monitor_admit,
 static void follow_monitor(struct vm *vm)
 {
 	int rc = qmp_open(vm->loop, vm->guest->qmp, &monitor_ops, vm, &vm->qmp);
+	const char *why = strerror(-rc);
 
 	if (rc == 0)
 		return;
 	timer_arm(&vm->retry, RETRY_MS, 0);
 	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		vm->why[0] = '\0';
-		tell(vm, RUN_STATE_OFF, 0);
+		tell(vm, RUN_STATE_OFF, set_why(vm, ""));
 		return;
 	}
-	say_why(vm, rc == -EAGAIN  ? "other clients wait for the monitor already (QEMU serves one "
-				     "at a time)"
-		    : rc == -EPERM ? QMP_NOT_ADMITTED
-				   : strerror(-rc));
-	tell(vm, RUN_STATE_UNKNOWN, 0);
+	if (rc == -EAGAIN)
+		why = "other clients wait for the monitor already (QEMU serves one at a time)";
+	else if (rc == -EPERM)
+		why = QMP_NOT_ADMITTED;
+	tell(vm, RUN_STATE_UNKNOWN, say_why(vm, why));
 }
 
 /* --- both ---------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ enum vm_news {
 	VM_RESET = 1U << 1,
 	VM_PANICKED = 1U << 2, /* the guest's system says that it has crashed */
 	VM_MONITOR = 1U << 3,  /* vm_qmp gives the monitor from now on, or no more */
+	VM_WHY = 1U << 4,      /* vm->why is another */
 };
 
 struct vm_ops {
@@ -46,7 +47,8 @@ struct vm {
 	const struct conf_guest *guest;
 	struct loop *loop;
 	enum run_state state;
-	struct timer retry; /* connects anew */
+	uint32_t resets, panics; /* so often it was told of one; they wrap */
+	struct timer retry;      /* connects anew */
 	char why[256];  /* it cannot be followed, in words for the user; "": it can, or is off */
 	char said[256]; /* the last of these that was logged, since it was last followed */
 	struct log_limit limit;

@@ -491,7 +491,7 @@ static void qinput_changed(struct qinput *qinput)
 	static const struct input_event report = { .type = EV_SYN };
 	struct frame frame = { 0 };
 
-	if (!qinput_up(qinput))
+	if (!qinput_up(qinput) || outcome.up)
 		return;
 	outcome.up = true;
 	frame_put(&frame, &report, EV_KEY, KEY_A, 1);
@@ -506,7 +506,7 @@ static void listen_by_qinput(void)
 	struct qinput *qinput;
 
 	outcome = (struct outcome){ 0 };
-	assert_int_equal(qinput_new(&loop, path, &qinput_ops, NULL, &qinput), 0);
+	assert_int_equal(qinput_new(&loop, "one", path, &qinput_ops, NULL, &qinput), 0);
 	play_session();
 	qinput_free(qinput);
 }
@@ -599,6 +599,7 @@ static void test_qinput_by_status(void **state)
 	(void)state;
 	expect_up_by(RETURN, listen_by_qinput);
 	expect_up_by(RUNNING, listen_by_qinput);
+	expect_up_by(STATUS, listen_by_qinput);
 }
 
 /* --- whose it is ---------------------------------------------------------------------------- */

@@ -40,7 +40,8 @@
 
 static struct loop loop;
 static struct qinput *qinput;
-static unsigned changes;
+static unsigned changes; /* of qinput_up */
+static bool was_up;
 static bool free_on_change;
 static char dir[40], path[64], control_path[64];
 
@@ -56,7 +57,8 @@ static char dir[40], path[64], control_path[64];
 static void changed(struct qinput *it)
 {
 	assert_ptr_equal(qinput_owner(it), &changes);
-	changes++;
+	changes += qinput_up(it) != was_up;
+	was_up = qinput_up(it);
 	if (free_on_change) {
 		qinput_free(it);
 		qinput = NULL;
@@ -67,7 +69,7 @@ static const struct qinput_ops ops = { .changed = changed };
 
 static void open_channel(void)
 {
-	assert_int_equal(qinput_new(&loop, path, &ops, &changes, &qinput), 0);
+	assert_int_equal(qinput_new(&loop, "one", path, &ops, &changes, &qinput), 0);
 	assert_false(qinput_up(qinput));
 	assert_int_equal(changes, 0);
 }
@@ -222,7 +224,7 @@ static int setup(void **state)
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
 	changes = 0;
-	free_on_change = false;
+	free_on_change = was_up = false;
 	frame = (struct frame){ 0 };
 	strcpy(dir, "/tmp/evswitch-qinput-XXXXXX");
 	assert_non_null(mkdtemp(dir));
@@ -638,7 +640,7 @@ static void everything_is_released(void **state)
 	expect_nothing();
 }
 
-/* --- the VM's life ------------------------------------------------------------------------- */
+/* --- its VM -------------------------------------------------------------------------------- */
 
 static void paused_and_resumed(void **state)
 {
@@ -742,7 +744,7 @@ static void not_there_yet(void **state)
 {
 	(void)state;
 	open_channel();
-	assert_non_null(strstr(qinput_why(qinput), "its VM is off"));
+	AWAIT(strstr(qinput_why(qinput), "its VM is off"));
 	start_qemu(NULL, NULL, NULL, NULL);
 	AWAIT(qinput_up(qinput));
 	key(KEY_A, 1);
@@ -755,7 +757,7 @@ static void started_paused(void **state)
 	start_qemu(NULL, NULL, NULL, NULL);
 	order("stop", NULL);
 	open_channel();
-	AWAIT(strstr(qinput_why(qinput), "does not run (paused)"));
+	AWAIT(strstr(qinput_why(qinput), "its VM is paused"));
 	assert_int_equal(changes, 0);
 	order("cont", NULL);
 	AWAIT(qinput_up(qinput));
@@ -818,7 +820,16 @@ static struct {
 	unsigned id[400];
 	bool silent, refuses; /* of input-send-event alone */
 	unsigned others;      /* commands that are none of that */
+	const char *status;   /* the machine's */
+	unsigned held[8]; /* queries of it behind commands without a reply: QEMU keeps the order */
+	unsigned n_held;
 } peer;
+
+static void peer_accept(void)
+{
+	AWAIT((peer.fd = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	peer.n_held = 0;
+}
 
 static void peer_say(const char *text)
 {
@@ -833,8 +844,16 @@ static void peer_reply(unsigned id, bool refuse)
 	char text[200];
 
 	snprintf(text, sizeof(text), "{\"id\":%u,%s}", id,
-		 refuse ? "\"error\":{\"desc\":\"VM not running\"}"
-			: "\"return\":{\"running\":true,\"status\":\"running\"}");
+		 refuse ? "\"error\":{\"desc\":\"VM not running\"}" : "\"return\":{}");
+	peer_say(text);
+}
+
+static void peer_tell_status(unsigned id)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "{\"id\":%u,\"return\":{\"running\":%s,\"status\":\"%s\"}}",
+		 id, strcmp(peer.status, "running") == 0 ? "true" : "false", peer.status);
 	peer_say(text);
 }
 
@@ -846,7 +865,12 @@ static void peer_take(struct json_object *message)
 
 	if (strcmp(execute, "input-send-event") != 0) {
 		peer.others++;
-		peer_reply(id, false);
+		if (strcmp(execute, "query-status") == 0 && peer.silent)
+			peer.held[peer.n_held++] = id;
+		else if (strcmp(execute, "query-status") == 0)
+			peer_tell_status(id);
+		else
+			peer_reply(id, false);
 		return;
 	}
 	assert_true(peer.n < ARRAY_SIZE(peer.commands));
@@ -864,6 +888,10 @@ static void peer_read(void)
 	ssize_t size = recv(peer.fd, text, sizeof(text), MSG_DONTWAIT);
 	int at = 0;
 
+	for (unsigned i = 0; !peer.silent && i < peer.n_held; i++)
+		peer_tell_status(peer.held[i]);
+	if (!peer.silent)
+		peer.n_held = 0;
 	while (at < size) {
 		struct json_object *message =
 			json_tokener_parse_ex(peer.tokener, text + at, (int)size - at);
@@ -901,13 +929,14 @@ static int setup_peer(void **state)
 
 	setup(state);
 	memset(&peer, 0, sizeof(peer));
+	peer.status = "running";
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	peer.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(peer.listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(peer.listener, 4), 0);
 	peer.tokener = json_tokener_new();
 	open_channel();
-	peer.fd = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC);
+	peer_accept();
 	peer_say(GREETING);
 	talk();
 	return !qinput_up(qinput);
@@ -921,10 +950,33 @@ static int teardown_peer(void **state)
 	return teardown(state);
 }
 
+/* The events after which a machine is in another state, and that: its monitor answers by it. */
+static const struct {
+	const char *event, *status;
+} statuses[] = {
+	{ "STOP", "paused" },       { "RESUME", "running" },
+	{ "SUSPEND", "suspended" }, { "WAKEUP", "running" },
+	{ "SHUTDOWN", "shutdown" }, { "GUEST_PANICKED", "guest-panicked" },
+	{ "RESET", "prelaunch" },
+};
+
+/* QEMU's: stopped once is stopped, whatever else stops it; a reset leaves one that runs as it is. */
+static void change_status(const char *event)
+{
+	bool runs = strcmp(peer.status, "running") == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (strcmp(event, statuses[i].event) == 0 &&
+		    !(strcmp(event, "RESET") == 0 && runs) &&
+		    !(strcmp(event, "STOP") == 0 && !runs))
+			peer.status = statuses[i].status;
+}
+
 static void event(const char *name)
 {
 	char text[100];
 
+	change_status(name);
 	snprintf(text, sizeof(text), "{\"event\":\"%s\",\"data\":{\"action\":\"pause\"}}", name);
 	peer_say(text);
 	talk();
@@ -1097,7 +1149,7 @@ static void releases_are_owed_over_a_reconnection(void **state)
 	talk();
 	close_fd(&peer.fd);
 	AWAIT(!qinput_up(qinput));
-	AWAIT((peer.fd = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	peer_accept();
 	peer_say(GREETING);
 	peer.silent = false;
 	talk();
@@ -1130,6 +1182,7 @@ static void panic_and_shutdown(void **state)
 	event("STOP");
 	assert_string_equal(qinput_why(qinput), "its guest has panicked");
 	assert_int_equal(changes, 2);
+	peer.status = "running"; /* without an event that says so */
 	event("RESET");
 	assert_true(qinput_up(qinput));
 	event("SHUTDOWN");
@@ -1139,6 +1192,63 @@ static void panic_and_shutdown(void **state)
 	assert_true(qinput_up(qinput));
 	event("NIC_RX_FILTER_CHANGED");
 	assert_int_equal(changes, 5);
+}
+
+/*
+ * Every run state of QEMU (qapi/run-state.json), after an event that says less: the reset of a machine, which
+ * leaves one that does not run in prelaunch.
+ */
+static void every_state_is_asked(void **state)
+{
+	(void)state;
+	for (enum run_state is = RUN_STATE_OFF + 1; is < RUN_STATES; is++) {
+		uint32_t resets = qinput_vm(qinput)->resets;
+
+		peer.status = run_state_name(is);
+		peer_say("{\"event\":\"RESET\"}");
+		talk();
+		assert_int_equal(qinput_vm(qinput)->state, is);
+		assert_int_equal(qinput_up(qinput), run_state_takes_input(is));
+		assert_string_equal(qinput_why(qinput), run_state_why(is));
+		assert_int_equal(qinput_vm(qinput)->resets, resets + 1);
+	}
+}
+
+/* QEMU takes input for it, which wakes it, also where it is stopped and continued meanwhile (9.0). */
+static void suspended_is_not_paused(void **state)
+{
+	(void)state;
+	event("SUSPEND");
+	assert_int_equal(qinput_vm(qinput)->state, RUN_STATE_SUSPENDED);
+	assert_true(qinput_up(qinput));
+	key(KEY_A, 1);
+	talk();
+	assert_int_equal(peer.n, 1);
+	peer.status = "paused";
+	event("STOP");
+	assert_false(qinput_up(qinput));
+	peer.status = "suspended";
+	peer_say("{\"event\":\"RESUME\"}");
+	talk();
+	assert_int_equal(qinput_vm(qinput)->state, RUN_STATE_SUSPENDED);
+	assert_true(qinput_up(qinput));
+	event("WAKEUP");
+	assert_int_equal(qinput_vm(qinput)->state, RUN_STATE_RUNNING);
+	assert_int_equal(changes, 3);
+}
+
+static void panics_are_counted(void **state)
+{
+	(void)state;
+	peer_say("{\"event\":\"GUEST_CRASHLOADED\",\"data\":{\"action\":\"run\"}}");
+	AWAIT(qinput_vm(qinput)->panics == 1);
+	peer_say("{\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":\"run\"}}");
+	AWAIT(qinput_vm(qinput)->panics == 2);
+	assert_true(qinput_up(qinput));
+	event("GUEST_PANICKED");
+	AWAIT(qinput_vm(qinput)->panics == 3);
+	assert_int_equal(qinput_vm(qinput)->state, RUN_STATE_GUEST_PANICKED);
+	assert_false(qinput_up(qinput));
 }
 
 /* Each asks for the state, and they come faster than QEMU answers: it is asked once more in all. */
@@ -1249,6 +1359,9 @@ int main(void)
 		PEER(releases_are_owed_over_a_reconnection),
 		PEER(panic_of_a_vm_that_goes_on),
 		PEER(panic_and_shutdown),
+		PEER(every_state_is_asked),
+		PEER(suspended_is_not_paused),
+		PEER(panics_are_counted),
 		PEER(many_resets),
 		PEER(broken_peer),
 		PEER(freed_when_down),
