@@ -186,6 +186,56 @@ static void look(struct timer *timer)
 	kept_retire(&guest->kept); /* a new one comes, and kept_attached */
 }
 
+/*
+ * QEMU drops what a stopped guest is sent, and a release that it dropped would be missing for ever: so
+ * what is down there stays down, and comes up when the guest can hear of it.
+ */
+static void take_state(struct guest *guest, enum run_state state)
+{
+	bool was_paused = guest->paused;
+
+	log_limited(&guest->limit, LOG_LEVEL_DEBUG, "guest %s: its VM: %s", guest->conf->name,
+		    run_state_name(state));
+	guest->why_paused = run_state_why(state);
+	guest->paused = run_state_is_stopped(state);
+	if (state == RUN_STATE_OFF || (guest->paused && !was_paused))
+		guest->ops->down(guest, guest->why_paused);
+	/* Without the focus, that is: what a focused guest has down, the router releases. */
+	if (state == RUN_STATE_OFF || (was_paused && !guest->paused))
+		guest_release(guest);
+}
+
+/*
+ * As vm_ops.told. One that is stopped as it crashes loses the focus, and what is down in it goes up when it
+ * runs again.
+ */
+static void take_news(struct guest *guest, unsigned news, enum run_state state)
+{
+	if (news & VM_RESET)
+		forget(guest, "its VM was reset");
+	if (news & VM_PANICKED && !run_state_is_stopped(state))
+		forget(guest, "its system has crashed");
+	if (news & VM_STATE)
+		take_state(guest, state);
+}
+
+/* The keeper follows the VM where it has the monitor; what its first state counts was before. */
+static void hear_keeper(struct guest *guest)
+{
+	const struct keeper_state *state = &guest->kept.state;
+	struct keeper_state before = guest->heard;
+	bool is_first = before.vm == RUN_STATE_UNKNOWN;
+	unsigned news = 0;
+
+	guest->heard = *state;
+	if (state->vm != before.vm)
+		news |= VM_STATE;
+	if (!is_first && guest->kept.has_state)
+		news |= (state->resets != before.resets ? VM_RESET : 0) |
+			(state->panics != before.panics ? VM_PANICKED : 0);
+	take_news(guest, news, state->vm);
+}
+
 static void kept_attached(struct kept *kept)
 {
 	struct guest *guest = container_of(kept, struct guest, kept);
@@ -213,6 +263,9 @@ static void kept_changed(struct kept *kept)
 {
 	struct guest *guest = container_of(kept, struct guest, kept);
 
+	/* First: it knows best why the sink is down. */
+	if (!guest->vm.loop)
+		hear_keeper(guest);
 	if (guest->sink && guest->sink->ops->kept_changed)
 		guest->sink->ops->kept_changed(guest->sink);
 	offer(guest);
@@ -222,43 +275,12 @@ static const struct kept_ops kept_ops = { .attached = kept_attached,
 					  .changed = kept_changed,
 					  .lost = kept_changed };
 
-/*
- * QEMU drops what a stopped guest is sent, and a release that it dropped would be missing for ever: so
- * what is down there stays down, and comes up when the guest can hear of it.
- */
-static void take_state(struct guest *guest, enum run_state state)
-{
-	bool was_paused = guest->paused;
-
-	log_limited(&guest->limit, LOG_LEVEL_DEBUG, "guest %s: its VM: %s", guest->conf->name,
-		    run_state_name(state));
-	guest->why_paused = run_state_why(state);
-	guest->paused = run_state_is_stopped(state);
-	if (state == RUN_STATE_OFF || (guest->paused && !was_paused))
-		guest->ops->down(guest, guest->why_paused);
-	/* Without the focus, that is: what a focused guest has down, the router releases. */
-	if (state == RUN_STATE_OFF || (was_paused && !guest->paused))
-		guest_release(guest);
-}
-
-/* One that is stopped as it crashes loses the focus, and what is down in it goes up when it runs again. */
-static void take_news(struct guest *guest, unsigned news, enum run_state state)
-{
-	if (news & VM_RESET)
-		forget(guest, "its VM was reset");
-	if (news & VM_PANICKED && !run_state_is_stopped(state))
-		forget(guest, "its system has crashed");
-}
-
 static void vm_told(struct vm *vm, unsigned news)
 {
 	struct guest *guest = container_of(vm, struct guest, vm);
 
 	take_news(guest, news, vm->state);
-	if (news & VM_STATE) {
-		take_state(guest, vm->state);
-		guest->offered &= run_state_takes_input(vm->state) || guest->paused;
-	}
+	guest->offered &= run_state_takes_input(vm->state) || guest->paused;
 	if (news & (VM_STATE | VM_MONITOR)) {
 		attach_told(&guest->attach);
 		offer(guest);

@@ -46,12 +46,13 @@ struct guest {
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool focused;
-	bool ready;             /* while it has the focus: it takes events */
-	bool paused;            /* QEMU drops its input: by what was last heard of its VM */
-	const char *why_paused; /* in words for the user */
-	bool offered;           /* its devices, to the QEMU that runs now */
-	bool ends;              /* no VM is given devices any more */
-	struct log_limit limit; /* of what its VM and its keeper cause */
+	bool ready;                /* while it has the focus: it takes events */
+	bool paused;               /* QEMU drops its input: by what was last heard of its VM */
+	const char *why_paused;    /* in words for the user */
+	struct keeper_state heard; /* of its VM, from the keeper that has the monitor */
+	bool offered;              /* its devices, to the QEMU that runs now */
+	bool ends;                 /* no VM is given devices any more */
+	struct log_limit limit;    /* of what its VM and its keeper cause */
 	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
 	struct attach attach;
 	struct vm vm;   /* followed where the configuration names its domain or monitor */

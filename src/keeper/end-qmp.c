@@ -52,8 +52,12 @@ static void qmp_end_release(struct end *end)
 static void qmp_end_state(struct end *end, struct keeper_state *state)
 {
 	const struct qinput *qinput = to_qmp(end)->qinput;
+	const struct vm *vm = qinput_vm(qinput);
 
 	state->up = qinput_up(qinput);
+	state->vm = (uint8_t)vm->state;
+	state->resets = vm->resets;
+	state->panics = vm->panics;
 	snprintf(state->why, sizeof(state->why), "%s", qinput_why(qinput));
 }
 

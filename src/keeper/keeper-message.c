@@ -75,7 +75,7 @@ static bool node_ok(const struct keeper_node *node)
 
 static bool state_ok(const struct keeper_state *state)
 {
-	return bool_ok(&state->up) && bool_ok(&state->in_use) &&
+	return bool_ok(&state->up) && bool_ok(&state->in_use) && state->vm < RUN_STATES &&
 	       string_ok(state->why, sizeof(state->why));
 }
 

@@ -19,8 +19,8 @@
  * Neither side trusts the other: whoever sends something that keeper_check refuses is disconnected.
  *
  * Version 2 releases what is down by the evring, in order with the frames; version 1 had a message for
- * it. A keeper of version 1 holds its guest's devices until the guest has closed them, as any other
- * version does.
+ * it. Version 3 tells of the VM. A keeper of another version holds its guest's devices until the guest
+ * has closed them.
  */
 #pragma once
 
@@ -30,12 +30,13 @@
 
 #include "core/shape.h"
 #include "evdev/uinput.h"
+#include "qemu/runstate.h"
 #include "base/usock.h"
 
 #define KEEPER_MAGIC 0x4b535645 /* "EVSK" */
 /* The tests build a second program of another version. */
 #ifndef KEEPER_VERSION
-#define KEEPER_VERSION 2
+#define KEEPER_VERSION 3
 #endif
 
 /* How the daemon starts a keeper: "evswitch --keep GUEST", listening already (launch.h). */
@@ -91,6 +92,9 @@ struct keeper_state {
 	bool up;
 	bool in_use; /* the guest has it open, up or not */
 	uint16_t leds;
+	/* Of an end that hears of its VM (qmp); else 0, which is RUN_STATE_UNKNOWN. As in struct vm. */
+	uint8_t vm;               /* enum run_state */
+	uint32_t resets, panics;  /* of the VM so far; they wrap */
 	char why[KEEPER_WHY_MAX]; /* it is not up */
 };
 

@@ -85,6 +85,7 @@ const struct receiver_ops receiver_frontend = {
 	.told = true,
 	.up = up,
 	.down = down,
+	.down_says = "it let go of its devices: back to the host",
 	.take = take,
 	.set_led = set_led,
 	.cannot = cannot,

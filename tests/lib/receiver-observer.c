@@ -94,6 +94,7 @@ const struct receiver_ops receiver_observer = {
 	.size = sizeof(struct receiver_observer),
 	.up = up,
 	.down = down,
+	.down_says = "it let go of its devices: back to the host",
 	.take = take,
 	.set_led = set_led,
 };

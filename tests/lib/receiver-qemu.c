@@ -165,6 +165,7 @@ const struct receiver_ops receiver_qemu = {
 	.size = sizeof(struct receiver_qemu),
 	.up = objects_up,
 	.down = fini,
+	.down_says = "it let go of its devices: back to the host",
 	.take = take,
 };
 
@@ -238,6 +239,7 @@ const struct receiver_ops receiver_qmp = {
 	.settings = monitor_settings,
 	.up = monitor_up,
 	.down = monitor_down,
+	.down_says = "its VM is paused: back to the host",
 	.take = take,
 	.cannot = monitor_cannot,
 	.fini = monitor_fini,

@@ -34,6 +34,7 @@ struct receiver_ops {
 	void (*up)(struct receiver *receiver);
 	/* It is let go of, with whatever is down. */
 	void (*down)(struct receiver *receiver);
+	const char *down_says; /* evswitch, why the host gets the focus at that */
 	/* The next whole frame that has arrived by now. */
 	bool (*take)(struct receiver *receiver, struct receiver_frame *out);
 	/* The guest's lock LED. NULL: nothing of this kind can get back. */

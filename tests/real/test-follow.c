@@ -313,38 +313,140 @@ static void test_reset(void **state)
 	desk_close(&desk);
 }
 
+/* The last 64 KiB below 4 GiB, with this at its begin, and that where the machine begins. */
+static void make_bios(const char *path, const unsigned char *code, size_t size,
+		      const unsigned char *first, size_t first_size)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(ftruncate(fd, 65536), 0);
+	assert_int_equal(pwrite(fd, code, size, 0), size);
+	assert_int_equal(pwrite(fd, first, first_size, 65536 - 16), first_size);
+}
+
 /* Firmware that panics, by pvpanic, when a key is pressed: by the keyboard controller's status. */
 static void make_panicking_bios(const char *path)
 {
 	static const unsigned char code[] = { 0xe4, 0x64, 0xa8, 0x01, 0x74, 0xfa, 0xba, 0x05,
 					      0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd };
-	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	assert_int_equal(ftruncate(fd, 65536), 0);
-	assert_int_equal(pwrite(fd, code, sizeof(code), 65536 - 16), sizeof(code));
+	make_bios(path, NULL, 0, code, sizeof(code));
+}
+
+static void start_panicking(struct desk *desk, const char *action, const char *conf)
+{
+	static const char bios[] = "/tmp/evswitch-panics.bios";
+	const char *const panics[] = {
+		"-bios", bios, "-device", "pvpanic", "-action", action, NULL
+	};
+
+	make_panicking_bios(bios);
+	start_qemu_with(desk, panics);
+	stage_open(&desk->stage, conf);
 }
 
 /* The VM goes on, and so may be about to boot. */
+static void expect_focus_over_crash(struct desk *desk)
+{
+	focus(desk);
+	puppet_key(&desk->stage.keyboard, KEY_A, 1);
+	program_expect(&desk->stage.program, "its system has crashed: the focus stays");
+	qemu_expect(&desk->qemu, "+a -a");
+	puppet_key(&desk->stage.keyboard, KEY_A, 0);
+	expect_typed_in_guest(desk);
+	assert_false(program_says(&desk->stage.program, "focus: host", 0));
+	desk_close(desk);
+}
+
 static void test_crash(void **state)
 {
-	static const char bios[] = "/tmp/evswitch-panics.bios";
-	const char *const panics[] = { "-bios",   bios,         "-device", "pvpanic",
-				       "-action", "panic=none", NULL };
 	struct desk desk = { .monitor = -1 };
 
 	(void)state;
-	make_panicking_bios(bios);
-	start_qemu_with(&desk, panics);
-	stage_open(&desk.stage, CONF("input-linux"));
+	start_panicking(&desk, "panic=none", CONF("input-linux"));
 	expect_given(&desk);
+	expect_focus_over_crash(&desk);
+}
+
+static void test_crash_qmp(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	start_panicking(&desk, "panic=none", CONF("qmp"));
+	expect_said(&desk, "guest one is up");
+	expect_focus_over_crash(&desk);
+}
+
+/* The keeper has the monitor, and tells the daemon. */
+static void test_crash_that_stops_qmp(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	start_panicking(&desk, "panic=pause", CONF("qmp"));
+	expect_said(&desk, "guest one is up");
 	focus(&desk);
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
-	program_expect(&desk.stage.program, "its system has crashed: the focus stays");
-	qemu_expect(&desk.qemu, "+a -a");
+	program_expect(&desk.stage.program, "its guest has panicked: back to the host");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
-	expect_typed_in_guest(&desk);
-	assert_false(program_says(&desk.stage.program, "focus: host", 0));
+	expect_typed_on_host(&desk);
 	desk_close(&desk);
+}
+
+/*
+ * Firmware that suspends the machine to memory at once, and again when it is woken: the power management
+ * gets its ports by PCI, and its register is told to sleep (S3).
+ */
+static void start_suspended(struct desk *desk, const char *conf)
+{
+	static const unsigned char suspend[] = {
+		0xba, 0xf8, 0x0c, 0x66, 0xb8, 0x40, 0x0b, 0x00, 0x80, 0x66, 0xef, /* PMBASE */
+		0xba, 0xfc, 0x0c, 0x66, 0xb8, 0x01, 0x06, 0x00, 0x00, 0x66, 0xef, /* 0x600 */
+		0xba, 0xf8, 0x0c, 0x66, 0xb8, 0x80, 0x0b, 0x00, 0x80, 0x66, 0xef, /* PMREGMISC */
+		0xba, 0xfc, 0x0c, 0x66, 0xb8, 0x01, 0x00, 0x00, 0x00, 0x66, 0xef, /* on */
+		0xba, 0x04, 0x06, 0xb8, 0x00, 0x24, 0xef, 0xf4, 0xeb, 0xfd,       /* PM1_CNT, hlt */
+	};
+	static const unsigned char jmp_f000_0000[] = { 0xea, 0x00, 0x00, 0x00, 0xf0 };
+	static const char bios[] = "/tmp/evswitch-suspends.bios";
+	const char *const args[] = { "-bios", bios, NULL };
+
+	make_bios(bios, suspend, sizeof(suspend), jmp_f000_0000, sizeof(jmp_f000_0000));
+	start_qemu_with(desk, args);
+	stage_open(&desk->stage, conf);
+	expect_said(desk, "guest one: its VM: suspended");
+}
+
+/* It may have the focus: QEMU takes the key, and wakes the machine by it. */
+static void expect_woken_by_key(struct desk *desk)
+{
+	focus(desk);
+	puppet_key(&desk->stage.keyboard, KEY_A, 1);
+	monitor_expect(desk->monitor, "\"WAKEUP\"");
+	puppet_key(&desk->stage.keyboard, KEY_A, 0);
+	qemu_expect(&desk->qemu, "+a -a");
+	assert_false(program_says(&desk->stage.program, "focus: host", 0));
+	desk_close(desk);
+}
+
+static void test_suspended(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	start_suspended(&desk, CONF("input-linux"));
+	expect_given(&desk);
+	expect_woken_by_key(&desk);
+}
+
+static void test_suspended_qmp(void **state)
+{
+	struct desk desk = { .monitor = -1 };
+
+	(void)state;
+	start_suspended(&desk, CONF("qmp"));
+	expect_said(&desk, "guest one is up");
+	expect_woken_by_key(&desk);
 }
 
 /* The keeper has the monitor, and QEMU takes input all the while. */
@@ -356,14 +458,18 @@ static void test_reset_qmp(void **state)
 	desk_open(&desk, CONF("qmp"));
 	expect_said(&desk, "guest one is up");
 	focus(&desk);
-	puppet_key(&desk.stage.keyboard, KEY_A, 1);
-	qemu_expect(&desk.qemu, "+a");
-	monitor_do(desk.monitor, "system_reset");
-	puppet_key(&desk.stage.keyboard, KEY_A, 0);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTSHIFT, 1);
+	qemu_expect(&desk.qemu, "+shift");
+	do_and_expect(&desk, "system_reset", "its VM was reset: the focus stays");
+	expect_released(&desk, 1);
+	puppet_key(&desk.stage.keyboard, KEY_LEFTSHIFT, 0);
 	expect_typed_in_guest(&desk);
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTSHIFT, 1); /* waits for no other of its pair */
+	puppet_key(&desk.stage.keyboard, KEY_RIGHTSHIFT, 0);
+	qemu_expect(&desk.qemu, "+shift_r -shift_r");
 	observer_expect_nothing(&desk.stage.host_keyboard);
 	assert_false(program_says(&desk.stage.program, "focus: host", 0));
-	do_and_expect(&desk, "stop", "back to the host");
+	do_and_expect(&desk, "stop", "its VM is paused: back to the host");
 	desk_close(&desk);
 }
 
@@ -547,6 +653,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_reset, qemu_reset),
 		cmocka_unit_test_teardown(test_reset_qmp, qemu_reset),
 		cmocka_unit_test_teardown(test_crash, qemu_reset),
+		cmocka_unit_test_teardown(test_crash_qmp, qemu_reset),
+		cmocka_unit_test_teardown(test_crash_that_stops_qmp, qemu_reset),
+		cmocka_unit_test_teardown(test_suspended, qemu_reset),
+		cmocka_unit_test_teardown(test_suspended_qmp, qemu_reset),
 		cmocka_unit_test_teardown(test_quit, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_ends_by_itself, qemu_reset),
 		cmocka_unit_test_teardown(test_trial_takes_back, qemu_reset),

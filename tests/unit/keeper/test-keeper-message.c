@@ -112,6 +112,17 @@ static void test_bools(void **state)
 	}
 }
 
+static void test_run_state(void **state)
+{
+	struct keeper_message message = a_message(KEEPER_STATE);
+
+	(void)state;
+	for (unsigned vm = 0; vm < 256; vm++) {
+		message.state.vm = (uint8_t)vm;
+		assert_int_equal(check(&message), vm < RUN_STATES ? KEEPER_FITS : KEEPER_NONSENSE);
+	}
+}
+
 /* Without an end, and of letters that no keeper would send. */
 static void test_strings(void **state)
 {
@@ -210,10 +221,11 @@ static void test_versions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_ones),   cmocka_unit_test(test_nothing_is_kept),
-		cmocka_unit_test(test_bools),       cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_devnodes),
-		cmocka_unit_test(test_descriptors), cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_good_ones), cmocka_unit_test(test_nothing_is_kept),
+		cmocka_unit_test(test_bools),     cmocka_unit_test(test_run_state),
+		cmocka_unit_test(test_strings),   cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_devnodes),  cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_versions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
