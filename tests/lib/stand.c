@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -102,6 +103,15 @@ void stand_end(struct stand *stand)
 	backend_sync(&stand->backend);
 	backend_await_connected(&stand->backend, DEVICE, false);
 	backend_await_up(&stand->backend, DEVICE, false);
+}
+
+void stand_await_leds(struct stand *stand, uint16_t leds)
+{
+	time_t deadline = time(NULL) + BACKEND_MS / 1000;
+
+	while (backend_state(&stand->backend, DEVICE).leds != leds)
+		if (time(NULL) > deadline)
+			fail_msg("the LEDs do not become %x", leds);
 }
 
 void stand_send(struct stand *stand, const struct guest_event *events, unsigned n)

@@ -30,6 +30,8 @@ void stand_remake(struct stand *stand, const struct vinput_model *model);
 void stand_begin(struct stand *stand, const struct frontend_play *play);
 /* One frame to DEVICE. */
 void stand_send(struct stand *stand, const struct guest_event *events, unsigned n);
+/* Waits until the guest's LEDs on DEVICE are these. */
+void stand_await_leds(struct stand *stand, uint16_t leds);
 /* Ends the session and waits until the device knows. */
 void stand_end(struct stand *stand);
 

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "keeper/evring.h"
+#include "evring-pair.h"
 #include "base/util.h"
 
 /* The memory as a hostile producer sees it. */
@@ -30,30 +30,12 @@
 #define FRAMES     1000000
 #define WAKE_UP_MS 60000
 
-struct pair {
-	struct evring producer, consumer;
-};
-
-static void open_pair(struct pair *pair)
-{
-	assert_int_equal(evring_create(&pair->producer), 0);
-	assert_int_equal(evring_attach(&pair->consumer, dup(pair->producer.memory_fd),
-				       dup(pair->producer.doorbell_fd)),
-			 0);
-}
-
-static void close_pair(struct pair *pair)
-{
-	evring_close(&pair->producer);
-	evring_close(&pair->consumer);
-}
-
-static uint32_t *indices(const struct pair *pair)
+static uint32_t *indices(const struct evring_pair *pair)
 {
 	return (uint32_t *)pair->producer.memory;
 }
 
-static uint64_t *slots(const struct pair *pair)
+static uint64_t *slots(const struct evring_pair *pair)
 {
 	return (uint64_t *)pair->producer.memory + SLOTS;
 }
@@ -64,7 +46,7 @@ static uint64_t head(uint16_t n)
 }
 
 /* Good events everywhere: so that nothing but its head is wrong in a frame. */
-static void fill_slots(struct pair *pair)
+static void fill_slots(struct evring_pair *pair)
 {
 	for (unsigned i = 0; i < EVRING_SLOTS; i++)
 		slots(pair)[i] = EV_REL | REL_Y << 16 | 1ULL << 32;
@@ -104,7 +86,7 @@ static void expect(const struct evring_frame *in, unsigned n, int value)
 	assert_int_equal(in->frame.ev[n].code, SYN_REPORT);
 }
 
-static void pop(struct pair *pair, unsigned n, int value)
+static void pop(struct evring_pair *pair, unsigned n, int value)
 {
 	struct evring_frame in;
 
@@ -112,7 +94,7 @@ static void pop(struct pair *pair, unsigned n, int value)
 	expect(&in, n, value);
 }
 
-static void pop_nothing(struct pair *pair)
+static void pop_nothing(struct evring_pair *pair)
 {
 	struct evring_frame in;
 
@@ -120,7 +102,7 @@ static void pop_nothing(struct pair *pair)
 }
 
 /* How often the doorbell rang since the last question. */
-static uint64_t rings(struct pair *pair)
+static uint64_t rings(struct evring_pair *pair)
 {
 	uint64_t count = 0;
 
@@ -131,27 +113,27 @@ static uint64_t rings(struct pair *pair)
 
 static void test_whole_frames(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	pop_nothing(&pair);
 	for (unsigned n = 0; n < FRAME_MAX; n++)
 		assert_int_equal(push(&pair.producer, n, (int)n * 100), 0);
 	for (unsigned n = 0; n < FRAME_MAX; n++)
 		pop(&pair, n, (int)n * 100);
 	pop_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* What does not fit is refused whole, and the rest is as it was. */
 static void test_full(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 	int pushed = 0;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	while (push(&pair.producer, 63, pushed) == 0)
 		pushed++;
 	assert_int_equal(pushed, EVRING_SLOTS / 64);
@@ -166,16 +148,16 @@ static void test_full(void **state)
 	pop(&pair, 62, pushed);
 	pop(&pair, 0, pushed + 1);
 	pop_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* Frames over the end of the slots, and over the end of what a position can count. */
 static void test_wrap(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (int i = 0; i < 3 * EVRING_SLOTS / 7; i++) {
 		assert_int_equal(push(&pair.producer, 6, i), 0);
 		pop(&pair, 6, i);
@@ -187,16 +169,16 @@ static void test_wrap(void **state)
 	for (int i = 0; i < 100; i++)
 		pop(&pair, 6, i);
 	pop_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* One for what comes to an empty ring, none while the consumer has not seen that. */
 static void test_doorbell(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	assert_int_equal(rings(&pair), 0);
 	assert_int_equal(push(&pair.producer, 2, 1), 0);
 	assert_int_equal(rings(&pair), 1);
@@ -209,10 +191,10 @@ static void test_doorbell(void **state)
 	pop(&pair, 2, 3);
 	assert_int_equal(push(&pair.producer, 2, 4), 0);
 	assert_int_equal(rings(&pair), 1);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
-static void release_nothing(struct pair *pair)
+static void release_nothing(struct evring_pair *pair)
 {
 	pop_nothing(pair);
 	assert_false(evring_take_release(&pair->consumer));
@@ -222,10 +204,10 @@ static void release_nothing(struct pair *pair)
 static void test_release(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	release_nothing(&pair);
 	assert_int_equal(push(&pair.producer, 2, 1), 0);
 	evring_release(&pair.producer);
@@ -241,17 +223,17 @@ static void test_release(void **state)
 	pop_nothing(&pair);
 	assert_true(evring_take_release(&pair.consumer));
 	release_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* It rings, also where the consumer has taken everything, and needs no room. */
 static void test_release_in_full_ring(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	evring_release(&pair.producer);
 	assert_int_equal(rings(&pair), 1);
 	while (push(&pair.producer, 63, 1) == 0)
@@ -265,17 +247,17 @@ static void test_release_in_full_ring(void **state)
 		assert_false(in.release);
 	assert_true(evring_take_release(&pair.consumer));
 	release_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* As often as the few bits in a frame's head can count, and once more. */
 static void test_many_releases(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned n = 0; n < 600; n++) {
 		for (unsigned i = 0; i < n; i++)
 			evring_release(&pair.producer);
@@ -285,18 +267,18 @@ static void test_many_releases(void **state)
 		assert_true(evring_take_release(&pair.consumer) || in.release == (n > 0));
 		release_nothing(&pair);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* The consumer waits for its own things at the same place, and can tell which of the two it was. */
 static void test_wait_for_other(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 	int pipe_ends[2];
 	bool other;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(evring_join(&pair.consumer, pipe_ends[0]), 0);
 	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 0);
@@ -317,17 +299,17 @@ static void test_wait_for_other(void **state)
 	assert_int_equal(evring_wait(&pair.producer, 0, &other), 0);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* Which frames wait is known without a clock. */
 static void test_waits(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 	uint32_t popped;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	assert_false(evring_waits(&pair.producer, &popped));
 	assert_int_equal(push(&pair.producer, 3, 1), 0);
 	assert_true(evring_waits(&pair.producer, &popped));
@@ -335,16 +317,16 @@ static void test_waits(void **state)
 	pop(&pair, 3, 1);
 	assert_false(evring_waits(&pair.producer, &popped));
 	assert_int_equal(popped, 4);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* A new consumer of the same ring goes on where the last one was. */
 static void test_second_consumer(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(push(&pair.producer, 3, i), 0);
 	pop(&pair, 3, 0);
@@ -355,12 +337,12 @@ static void test_second_consumer(void **state)
 	pop(&pair, 3, 1);
 	pop(&pair, 3, 2);
 	pop_nothing(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* --- lies -------------------------------------------------------------------------------- */
 
-static void expect_good_again(struct pair *pair)
+static void expect_good_again(struct evring_pair *pair)
 {
 	pair->producer.position = pair->consumer.position;
 	indices(pair)[PUSHED] = indices(pair)[POPPED] = pair->consumer.position;
@@ -372,10 +354,10 @@ static void expect_good_again(struct pair *pair)
 static void test_long_frame(void **state)
 {
 	static const uint16_t lies[] = { FRAME_MAX, FRAME_MAX + 1, 255, 256, 0x7fff, 0xffff };
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
 		uint32_t at = pair.consumer.position;
 
@@ -386,16 +368,16 @@ static void test_long_frame(void **state)
 		pop_nothing(&pair);
 		expect_good_again(&pair);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* A head that promises more than was pushed. */
 static void test_cut_frame(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned n = 1; n < FRAME_MAX; n++) {
 		uint32_t at = pair.consumer.position;
 
@@ -405,48 +387,48 @@ static void test_cut_frame(void **state)
 		pop_nothing(&pair);
 		expect_good_again(&pair);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* Two frames in what says to be one. */
 static void test_frame_in_frame(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 	uint32_t at;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	assert_int_equal(push(&pair.producer, 5, 1), 0);
 	at = pair.consumer.position;
 	slots(&pair)[(at + 3) % EVRING_SLOTS] = 0; /* SYN_REPORT */
 	pop_nothing(&pair);
 	expect_good_again(&pair);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 static void test_index_out_of_range(void **state)
 {
 	static const uint32_t lies[] = { EVRING_SLOTS + 1, 0x80000000, -1U, -64U };
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
 		indices(&pair)[PUSHED] = pair.consumer.position + lies[i];
 		pop_nothing(&pair);
 		pop_nothing(&pair);
 		expect_good_again(&pair);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* The consumer's own index is written over: it knows better. */
 static void test_popped_is_not_read_back(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(push(&pair.producer, 3, i), 0);
 	pop(&pair, 3, 0);
@@ -454,34 +436,34 @@ static void test_popped_is_not_read_back(void **state)
 	pop(&pair, 3, 1);
 	assert_int_equal(indices(&pair)[POPPED], 8);
 	pop(&pair, 3, 2);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* The consumer lies: the producer refuses, and writes nowhere but into the ring. */
 static void test_hostile_consumer(void **state)
 {
 	static const uint32_t lies[] = { 1, 1000, 0x80000000, -EVRING_SLOTS - 1U };
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
 		indices(&pair)[POPPED] = pair.producer.position + lies[i];
 		assert_int_equal(push(&pair.producer, 63, 0), -EAGAIN);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* What it can do to the doorbell: it fills it, without O_NONBLOCK. A frame goes out at once all the same. */
 static void test_hostile_doorbell(void **state)
 {
 	const uint64_t full = UINT64_MAX - 1;
-	struct pair pair;
+	struct evring_pair pair;
 	int status;
 	pid_t pid;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	fcntl(pair.consumer.doorbell_fd, F_SETFL, 0);
 	if (write(pair.consumer.doorbell_fd, &full, sizeof(full)) < 0)
 		assert_int_equal(errno, EINVAL);
@@ -493,7 +475,7 @@ static void test_hostile_doorbell(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 static unsigned long random_state = 88172645463325252UL;
@@ -510,10 +492,10 @@ static uint32_t rnd(void)
 static void test_random_memory(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	for (unsigned round = 0; round < 200; round++) {
 		unsigned n = 0;
 
@@ -530,10 +512,10 @@ static void test_random_memory(void **state)
 		}
 		assert_int_equal(pair.consumer.position, indices(&pair)[PUSHED]);
 	}
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
-static void lie(const struct pair *pair)
+static void lie(const struct evring_pair *pair)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (unsigned i = 0;; i++) {
@@ -546,11 +528,11 @@ static void lie(const struct pair *pair)
 static void test_moving_lies(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 	pid_t liar;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	liar = fork();
 	assert_true(liar >= 0);
 	if (liar == 0)
@@ -562,7 +544,7 @@ static void test_moving_lies(void **state)
 		}
 	kill(liar, SIGKILL);
 	assert_int_equal(waitpid(liar, NULL, 0), liar);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* --- memory that is none ----------------------------------------------------------------- */
@@ -627,13 +609,13 @@ static void test_attach_takes_good_memory(void **state)
 /* The producer's memory cannot be cut off under the consumer. */
 static void test_sealed(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	assert_int_equal(ftruncate(pair.producer.memory_fd, 4096), -1);
 	assert_int_equal(errno, EPERM);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 static unsigned count_mappings(void)
@@ -652,14 +634,14 @@ static unsigned count_mappings(void)
 static void test_nothing_is_left(void **state)
 {
 	unsigned before = count_fds();
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
 	for (unsigned i = 0; i < 50; i++) {
-		open_pair(&pair);
+		evring_pair_open(&pair);
 		assert_int_equal(count_mappings(), 2);
-		close_pair(&pair);
-		close_pair(&pair);
+		evring_pair_close(&pair);
+		evring_pair_close(&pair);
 	}
 	assert_int_equal(count_fds(), before);
 	assert_int_equal(count_mappings(), 0);
@@ -706,13 +688,13 @@ static void produce(struct evring *ring)
 static void test_two_processes(void **state)
 {
 	struct evring_frame in;
-	struct pair pair;
+	struct evring_pair pair;
 	int next = 0, status;
 	unsigned sleeps = 0;
 	pid_t producer;
 
 	(void)state;
-	open_pair(&pair);
+	evring_pair_open(&pair);
 	producer = fork();
 	if (producer == 0)
 		produce(&pair.producer);
@@ -729,7 +711,7 @@ static void test_two_processes(void **state)
 	assert_int_equal(waitpid(producer, &status, 0), producer);
 	assert_int_equal(status, 0);
 	printf("%d frames, %u wake-ups\n", FRAMES, sleeps);
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "evring-pair.h"
 #include "base/util.h"
 
 enum kind { LOAD, STORE, FENCE };
@@ -90,23 +91,10 @@ static void expect(const struct access *wanted, unsigned n)
 
 /* --- the ring of frames -------------------------------------------------------------------- */
 
-struct pair {
-	struct evring producer, consumer;
-};
-
-static void open_pair(struct pair *pair)
+static void open_pair(struct evring_pair *pair)
 {
-	assert_int_equal(evring_create(&pair->producer), 0);
-	assert_int_equal(evring_attach(&pair->consumer, dup(pair->producer.memory_fd),
-				       dup(pair->producer.doorbell_fd)),
-			 0);
+	evring_pair_open(pair);
 	n_seen = 0;
-}
-
-static void close_pair(struct pair *pair)
-{
-	evring_close(&pair->producer);
-	evring_close(&pair->consumer);
 }
 
 static const struct frame frame = {
@@ -121,7 +109,7 @@ static const struct frame frame = {
 static void evring_pushes(void **state)
 {
 	struct evring_memory *memory;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
 	open_pair(&pair);
@@ -130,7 +118,7 @@ static void evring_pushes(void **state)
 	EXPECT({ LOAD, &memory->popped, ACQUIRE }, { STORE, &memory->slot[0], RELAXED },
 	       { STORE, &memory->slot[1], RELAXED }, { STORE, &memory->pushed, RELEASE }, FULL,
 	       { LOAD, &memory->popped, RELAXED });
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* The index before the slots, and those before the index that gives them back. */
@@ -138,7 +126,7 @@ static void evring_pops(void **state)
 {
 	struct evring_memory *memory;
 	struct evring_frame out;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
 	open_pair(&pair);
@@ -151,7 +139,7 @@ static void evring_pops(void **state)
 	/* Between what it has given back and its last look, before it sleeps. */
 	assert_false(evring_pop(&pair.consumer, &out));
 	EXPECT(FULL, { LOAD, &memory->pushed, ACQUIRE });
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* One whose length is wrong: all is given back. */
@@ -159,7 +147,7 @@ static void evring_drops(void **state)
 {
 	struct evring_memory *memory;
 	struct evring_frame out;
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
 	open_pair(&pair);
@@ -170,12 +158,12 @@ static void evring_drops(void **state)
 	assert_false(evring_pop(&pair.consumer, &out));
 	EXPECT(FULL, { LOAD, &memory->pushed, ACQUIRE }, { LOAD, &memory->slot[0], RELAXED },
 	       { STORE, &memory->popped, RELEASE });
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 static void evring_releases(void **state)
 {
-	struct pair pair;
+	struct evring_pair pair;
 
 	(void)state;
 	open_pair(&pair);
@@ -183,7 +171,7 @@ static void evring_releases(void **state)
 	EXPECT({ STORE, &pair.producer.memory->releases, RELEASE });
 	assert_true(evring_take_release(&pair.consumer));
 	EXPECT({ LOAD, &pair.consumer.memory->releases, ACQUIRE });
-	close_pair(&pair);
+	evring_pair_close(&pair);
 }
 
 /* --- a virtqueue --------------------------------------------------------------------------- */

@@ -67,6 +67,45 @@ static void give_all(struct stand *stand)
 	guest_give(&stand->fe, stand->fe.guest.buffers);
 }
 
+/* The guest keeps no buffer any more. */
+static void keep_no_more(struct stand *stand)
+{
+	guest_harvest(&stand->fe);
+	stand->fe.guest.keeps = false;
+	give_all(stand);
+}
+
+/* It takes all that there is, and then nothing is down. */
+static void drain_to_all_up(struct stand *stand)
+{
+	guest_drain(&stand->fe, &stand->backend);
+	expect_all_up(stand);
+}
+
+static void begin_with_two_down(struct stand *stand)
+{
+	stand_begin(stand, &linux_guest);
+	key(stand, KEY_LEFTSHIFT, 1);
+	key(stand, BTN_LEFT, 1);
+	guest_await(&stand->fe, 2);
+}
+
+/* Starts, or goes on after frontend_stop. */
+static void resume(struct stand *stand)
+{
+	frontend_start(&stand->fe);
+	frontend_sync(&stand->fe);
+	backend_await_up(&stand->backend, DEVICE, true);
+}
+
+/* The end of a test: what is sent now arrives, whatever notifications came before. */
+static void goes_on(struct stand *stand)
+{
+	guest_calls(&stand->fe, EVENTQ);
+	stand_delivers(stand, DEVICE, &stand->fe);
+	stand_survived(stand);
+}
+
 /* --- notifications ----------------------------------------------------------------------- */
 
 static void no_call_while_muted(struct stand *stand, const struct frontend_play *play)
@@ -217,11 +256,8 @@ static void storm_without_buffers(void **state)
 	assert_int_equal(fe->guest.rel[REL_Y], -2 * 40 * 250);
 	assert_true(is_down(stand, KEY_LEFTSHIFT));
 	key(stand, KEY_LEFTSHIFT, 0);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	drain_to_all_up(stand);
+	goes_on(stand);
 }
 
 /* What waits is given in the order of the buffers, two by two. */
@@ -303,14 +339,9 @@ static void overflow_leaves_nothing_down(void **state)
 	key(stand, KEY_LEFTCTRL, 0);
 	backend_sync(&stand->backend);
 	assert_true(backend_state(&stand->backend, DEVICE).up);
-	guest_harvest(fe);
-	fe->guest.keeps = false;
-	give_all(stand);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	keep_no_more(stand);
+	drain_to_all_up(stand);
+	goes_on(stand);
 }
 
 /* The smallest that holds an event and its SYN_REPORT. */
@@ -367,9 +398,7 @@ static void indices_wrap(void **state)
 	guest_drain(fe, &stand->backend);
 	assert_int_equal(fe->guest.rel[REL_X], 70000);
 	assert_int_equal(fe->guest.rel[REL_Y], 70000);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 /* --- keys -------------------------------------------------------------------------------- */
@@ -379,24 +408,16 @@ static void release_all_releases_what_is_down(void **state)
 	struct stand *stand = *state;
 	struct frontend *fe = &stand->fe;
 
-	stand_begin(stand, &linux_guest);
-	key(stand, KEY_LEFTSHIFT, 1);
-	key(stand, BTN_LEFT, 1);
-	guest_await(fe, 2);
+	begin_with_two_down(stand);
 	fe->guest.keeps = true;
 	for (unsigned i = 0; i < 64; i++)
 		move(stand, 1, 0);
 	key(stand, KEY_A, 1);
 	backend_release_all(&stand->backend, DEVICE);
-	guest_harvest(fe);
-	fe->guest.keeps = false;
-	give_all(stand);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
+	keep_no_more(stand);
+	drain_to_all_up(stand);
 	assert_int_equal(fe->guest.rel[REL_X], 64);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 /* In several frames: one does not hold so many. */
@@ -410,8 +431,7 @@ static void release_all_releases_a_hundred(void **state)
 		key(stand, code, 1);
 	guest_drain(fe, &stand->backend);
 	backend_release_all(&stand->backend, DEVICE);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
+	drain_to_all_up(stand);
 	stand_survived(stand);
 }
 
@@ -470,10 +490,7 @@ static void pause_and_resume(void **state)
 	struct stand *stand = *state;
 	struct frontend *fe = &stand->fe;
 
-	stand_begin(stand, &linux_guest);
-	key(stand, KEY_LEFTSHIFT, 1);
-	key(stand, BTN_LEFT, 1);
-	guest_await(fe, 2);
+	begin_with_two_down(stand);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
 	/* It holds no buffer back: what it took it has used. */
@@ -483,15 +500,10 @@ static void pause_and_resume(void **state)
 	key(stand, KEY_B, 1);
 	move(stand, 1000, 1000);
 	backend_sync(&stand->backend);
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
+	resume(stand);
+	drain_to_all_up(stand);
 	assert_int_equal(fe->guest.rel[REL_X], 0);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 /* The same where its indices have just turned over: it stands where one that began anew would. */
@@ -511,14 +523,9 @@ static void pause_at_index_0(void **state)
 	assert_int_equal(fe->guest.rel[REL_X], 32767);
 	frontend_stop(fe);
 	assert_int_equal(fe->ring[EVENTQ].base, 0);
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	resume(stand);
+	drain_to_all_up(stand);
+	goes_on(stand);
 }
 
 /* What waited when it stopped is gone, and what is down in the guest comes up all the same. */
@@ -535,17 +542,10 @@ static void pause_with_no_buffers(void **state)
 		key(stand, KEY_B, i % 2 == 0);
 	backend_sync(&stand->backend);
 	frontend_stop(fe);
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
-	guest_harvest(fe);
-	fe->guest.keeps = false;
-	give_all(stand);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	resume(stand);
+	keep_no_more(stand);
+	drain_to_all_up(stand);
+	goes_on(stand);
 }
 
 static void many_pauses(void **state)
@@ -582,16 +582,12 @@ static void reboot_forgets_all(void **state)
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
 	guest_reset(fe);
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
+	resume(stand);
 	assert_int_equal(backend_state(&stand->backend, DEVICE).leds, 0);
 	give_all(stand);
 	guest_drain(fe, &stand->backend);
 	assert_int_equal(fe->guest.n_log, 0);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 static void driver_unloaded(void **state)
@@ -613,9 +609,7 @@ static void driver_unloaded(void **state)
 	backend_await_up(&stand->backend, DEVICE, true);
 	guest_drain(fe, &stand->backend);
 	assert_int_equal(fe->guest.n_log, 0);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 /* The firmware's driver has other buffers, and leaves without giving any of them back. */
@@ -640,9 +634,7 @@ static void firmware_before_the_system(void **state)
 	frontend_start(fe);
 	give_all(stand);
 	backend_await_up(&stand->backend, DEVICE, true);
-	guest_calls(fe, EVENTQ);
-	stand_delivers(stand, DEVICE, fe);
-	stand_survived(stand);
+	goes_on(stand);
 }
 
 /* QEMU has lost its back end and finds it again, over rings that the guest has long been using. */
@@ -662,11 +654,8 @@ static void find_again(struct stand *stand, uint16_t base)
 	frontend_connect(fe, stand->backend.path[DEVICE]);
 	frontend_realize(fe);
 	fe->ring[EVENTQ].base = base ? base : fe->ring[EVENTQ].vring.used->idx;
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
-	guest_drain(fe, &stand->backend);
-	expect_all_up(stand);
+	resume(stand);
+	drain_to_all_up(stand);
 	guest_calls(fe, EVENTQ);
 	for (unsigned i = 0; i < 20; i++)
 		stand_delivers(stand, DEVICE, fe);
@@ -886,15 +875,6 @@ static void memory_that_is_not_shared(void **state)
 
 /* --- LEDs -------------------------------------------------------------------------------- */
 
-static void await_leds(struct stand *stand, uint16_t leds)
-{
-	time_t deadline = time(NULL) + BACKEND_MS / 1000;
-
-	while (backend_state(&stand->backend, DEVICE).leds != leds)
-		if (time(NULL) > deadline)
-			fail_msg("the LEDs do not become %x", leds);
-}
-
 /* The last state of a burst counts, however little of the burst was shown. */
 static void leds_of_a_burst_end_as_the_guest_set_them(void **state)
 {
@@ -906,7 +886,7 @@ static void leds_of_a_burst_end_as_the_guest_set_them(void **state)
 		guest_status(fe, EV_LED, LED_SCROLLL, i % 2 == 0);
 	guest_status(fe, EV_LED, LED_NUML, 1);
 	guest_await_status(fe);
-	await_leds(stand, 1U << LED_NUML | 1U << LED_SCROLLL);
+	stand_await_leds(stand, 1U << LED_NUML | 1U << LED_SCROLLL);
 	stand_survived(stand);
 }
 
@@ -920,16 +900,14 @@ static void leds_outlive_a_pause(void **state)
 	stand_delivers(stand, DEVICE, fe);
 	guest_status(fe, EV_LED, LED_CAPSL, 1);
 	guest_await_status(fe);
-	await_leds(stand, 1U << LED_CAPSL);
+	stand_await_leds(stand, 1U << LED_CAPSL);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
-	frontend_start(fe);
-	frontend_sync(fe);
-	backend_await_up(&stand->backend, DEVICE, true);
+	resume(stand);
 	assert_int_equal(backend_state(&stand->backend, DEVICE).leds, 1U << LED_CAPSL);
 	guest_status(fe, EV_LED, LED_CAPSL, 0);
 	guest_await_status(fe);
-	await_leds(stand, 0);
+	stand_await_leds(stand, 0);
 	stand_survived(stand);
 }
 
@@ -1116,7 +1094,7 @@ static void guest_and_sender_agree(void **state)
 		step(&walk);
 	take_all(&walk);
 	guest_await_status(&stand->fe);
-	await_leds(stand, walk.leds);
+	stand_await_leds(stand, walk.leds);
 	stand_survived(stand);
 }
 

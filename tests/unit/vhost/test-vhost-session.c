@@ -32,15 +32,6 @@ static const unsigned nums[] = { 4, 64, 256, 1024, 32768 };
 
 static const struct guest_event caps_on = { EV_LED, LED_CAPSL, 1 };
 
-static void await_leds(struct stand *stand, uint16_t leds)
-{
-	time_t deadline = time(NULL) + BACKEND_MS / 1000;
-
-	while (backend_state(&stand->backend, DEVICE).leds != leds)
-		if (time(NULL) > deadline)
-			fail_msg("the LEDs do not become %x", leds);
-}
-
 /* From the start of the driver to its end, twice. */
 static void play(struct stand *stand, const struct frontend_play *play)
 {
@@ -50,7 +41,7 @@ static void play(struct stand *stand, const struct frontend_play *play)
 	stand_delivers(stand, DEVICE, fe);
 	guest_status(fe, caps_on.type, caps_on.code, caps_on.value);
 	guest_await_status(fe);
-	await_leds(stand, 1U << LED_CAPSL);
+	stand_await_leds(stand, 1U << LED_CAPSL);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
 	if (play->kind != FRONTEND_UML) {
@@ -58,13 +49,13 @@ static void play(struct stand *stand, const struct frontend_play *play)
 		frontend_start(fe);
 		guest_give(fe, fe->guest.buffers);
 		backend_await_up(&stand->backend, DEVICE, true);
-		await_leds(stand, 0);
+		stand_await_leds(stand, 0);
 		guest_calls(fe, EVENTQ);
 		stand_delivers(stand, DEVICE, fe);
 		frontend_stop(fe);
 	}
 	stand_end(stand);
-	await_leds(stand, 0);
+	stand_await_leds(stand, 0);
 }
 
 /* QEMU 7.2's guests take INDIRECT without being offered it. */
