@@ -1,8 +1,9 @@
-/* Two pipes: the child's end of one tells that the child has ended, and our end of the other ends it. */
+/* A pipe for what the child says, and a socket to the launcher: it ends the child, and has its status. */
 #include "launch/child.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "launch/launch.h"
 #include "base/util.h"
@@ -41,11 +42,25 @@ static bool take(struct child *child, const char *text, size_t size)
 	return true;
 }
 
-static void read_pipe(struct watch *watch, uint32_t events)
+static void close_watch(struct watch *watch)
 {
-	struct child *child = container_of(watch, struct child, pipe);
+	if (!watch->loop)
+		return;
+	watch_stop(watch);
+	close_fd(&watch->fd);
+}
+
+static void end_if_over(struct child *child)
+{
+	if (!child_runs(child))
+		child->ops->ended(child);
+}
+
+static void output_ready(struct watch *watch, uint32_t events)
+{
+	struct child *child = container_of(watch, struct child, output);
 	char text[READ_SIZE];
-	ssize_t size = read(child->pipe.fd, text, sizeof(text));
+	ssize_t size = read(watch->fd, text, sizeof(text));
 
 	(void)events;
 	if (size > 0) {
@@ -56,18 +71,33 @@ static void read_pipe(struct watch *watch, uint32_t events)
 		return;
 	if (!end_line(child))
 		return;
-	child_stop(child);
-	child->ops->ended(child);
+	close_watch(&child->output);
+	end_if_over(child);
+}
+
+/* The launcher closes its end without a word where it could not start the program. */
+static void control_ready(struct watch *watch, uint32_t events)
+{
+	struct child *child = container_of(watch, struct child, control);
+	ssize_t size = recv(watch->fd, &child->status, sizeof(child->status), MSG_DONTWAIT);
+
+	(void)events;
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (size != sizeof(child->status))
+		child->status = -1;
+	close_watch(&child->control);
+	end_if_over(child);
 }
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-/* The child's ends of both pipes are the launcher's after it. */
+/* The child's ends of both are the launcher's after it. */
 static int start_program(const struct loop *loop, const char *const *argv, int input, int output,
-			 int stop)
+			 int control)
 {
 	autoclose int null = input < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-	int fds[] = { input < 0 ? null : input, output, stop };
+	int fds[] = { input < 0 ? null : input, output, control };
 
 	return fds[0] < 0 ? -errno : launch(loop->launcher, LAUNCH_CHILD, argv, fds, 3);
 }
@@ -75,38 +105,37 @@ static int start_program(const struct loop *loop, const char *const *argv, int i
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops)
 {
-	int said[2] = { -1, -1 }, stop[2] = { -1, -1 }, rc = 0;
+	int said[2] = { -1, -1 }, control[2] = { -1, -1 }, rc = 0;
 
-	*child = (struct child){ .ops = ops, .stop = -1, .generation = child->generation + 1 };
-	if (pipe2(said, O_CLOEXEC) < 0 || pipe2(stop, O_CLOEXEC) < 0 ||
-	    fcntl(said[0], F_SETFL, O_NONBLOCK) < 0)
+	*child = (struct child){ .ops = ops, .status = -1, .generation = child->generation + 1 };
+	if (pipe2(said, O_CLOEXEC) < 0 || fcntl(said[0], F_SETFL, O_NONBLOCK) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
 		rc = -errno;
-	child->stop = stop[1];
 	if (rc == 0)
-		rc = start_program(loop, argv, input, said[1], stop[0]);
+		rc = start_program(loop, argv, input, said[1], control[1]);
 	if (rc == 0)
-		rc = watch_start_peer(&child->pipe, loop, said[0], EPOLLIN, read_pipe);
+		rc = watch_start_peer(&child->control, loop, control[0], EPOLLIN, control_ready);
+	if (rc == 0)
+		rc = watch_start_peer(&child->output, loop, said[0], EPOLLIN, output_ready);
 	close_fd(&said[1]);
-	close_fd(&stop[0]);
+	close_fd(&control[1]);
 	if (rc < 0) {
+		watch_stop(&child->control);
 		close_fd(&said[0]);
-		child_stop(child);
+		close_fd(&control[0]);
 	}
 	return rc;
 }
 
 bool child_runs(const struct child *child)
 {
-	return child->pipe.loop;
+	return child->output.loop || child->control.loop;
 }
 
 void child_stop(struct child *child)
 {
-	close_fd(&child->stop);
-	if (child->pipe.loop) {
-		watch_stop(&child->pipe);
-		close(child->pipe.fd);
-	}
+	close_watch(&child->control);
+	close_watch(&child->output);
 	child->generation++;
 	child->used = 0;
 }

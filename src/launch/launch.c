@@ -2,6 +2,7 @@
 #include "launch/launch.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +78,8 @@ struct process {
 	struct job {
 		pid_t pid; /* 0: unused */
 		bool is_hook;
-		struct watch ended, stop;
+		struct watch ended,
+			control; /* a pidfd; the daemon's end of it closes, or is told */
 	} job[JOBS_MAX];
 };
 
@@ -97,17 +99,28 @@ static void close_watch(struct watch *watch)
 	close_fd(&watch->fd);
 }
 
+/* As a shell gives it: the exit status, or 128 and the signal. */
+static int status_of(const siginfo_t *end)
+{
+	return end->si_code == CLD_EXITED ? end->si_status : 128 + end->si_status;
+}
+
 static void job_ended(struct watch *watch, uint32_t events)
 {
 	struct job *job = container_of(watch, struct job, ended);
 	struct process *process = container_of(watch->loop, struct process, loop);
 	bool is_hook = job->is_hook;
+	siginfo_t end = { 0 };
+	int status;
 
 	(void)events;
-	if (waitpid(job->pid, NULL, WNOHANG) == 0)
+	if (waitid(P_PIDFD, (id_t)watch->fd, &end, WEXITED | WNOHANG) == 0 && end.si_pid == 0)
 		return;
+	status = end.si_pid ? status_of(&end) : -1;
+	if (job->control.loop)
+		send(job->control.fd, &status, sizeof(status), MSG_DONTWAIT | MSG_NOSIGNAL);
 	close_watch(&job->ended);
-	close_watch(&job->stop);
+	close_watch(&job->control);
 	*job = (struct job){ 0 };
 	if (is_hook)
 		hook_ended(&process->hook);
@@ -115,108 +128,176 @@ static void job_ended(struct watch *watch, uint32_t events)
 
 static void job_stopped(struct watch *watch, uint32_t events)
 {
-	struct job *job = container_of(watch, struct job, stop);
+	struct job *job = container_of(watch, struct job, control);
 
 	(void)events;
-	close_watch(&job->stop);
+	close_watch(&job->control);
 	kill(job->pid, SIGTERM); /* not reaped yet, so it is this one */
 }
 
-/* 'stop' becomes the job's; -1: nothing ends it. 0 or -errno: then the process was told to end. */
-static int watch_job(struct process *process, struct job *job, pid_t pid, int stop)
+/* 0 or -errno: then the process was told to end. */
+static int watch_job(struct process *process, struct job *job, pid_t pid)
 {
 	autoclose int ended = (int)syscall(SYS_pidfd_open, pid, 0);
 	int rc = ended < 0 ? -errno
 			   : watch_start(&job->ended, &process->loop, ended, EPOLLIN, job_ended);
 
 	if (rc < 0) {
-		close_fd(&stop);
 		kill(pid, SIGTERM);
 		return rc;
 	}
 	steal_fd(&ended);
 	job->pid = pid;
-	if (stop >= 0 && watch_start(&job->stop, &process->loop, stop, 0, job_stopped) < 0)
-		close_fd(&stop);
 	return 0;
 }
 
-/* Between fork and exec: all but the first descriptors go, since exec itself can hang. */
-static void leave_launcher(unsigned first_to_close)
+/* --- a program ------------------------------------------------------------------------------------- */
+
+#define PROGRAM_FDS 4
+
+/* What a program is started with. */
+struct program {
+	const char *file; /* by PATH, unless it has a '/' */
+	char *const *argv;
+	const char *variable; /* "NAME=VALUE" beside the launcher's environment; NULL: none */
+	const char
+		*complaint; /* what its standard error has before the reason, if it cannot be run */
+	unsigned n_fds;
+	int fds[PROGRAM_FDS]; /* what it has as 0, 1, ...; -1: the launcher's */
+	bool ends_with_launcher, own_session;
+};
+
+/* The environment with this variable in place of its namesake; the caller frees the array. */
+static char **make_environment(const char *variable)
+{
+	size_t n = 0, used = 0, name = variable ? strcspn(variable, "=") + 1 : 0;
+	char **all;
+
+	while (environ[n])
+		n++;
+	all = calloc(n + 2, sizeof(*all));
+	if (!all)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (!variable || strncmp(environ[i], variable, name) != 0)
+			all[used++] = environ[i];
+	all[used] = (char *)variable;
+	return all;
+}
+
+/* No other descriptor stays, since exec itself can hang. */
+static void set_descriptors(const struct program *program)
+{
+	for (unsigned i = 0; i < program->n_fds; i++) {
+		int fd = program->fds[i];
+
+		if (fd == (int)i) /* dup2 would leave it close-on-exec */
+			fcntl(fd, F_SETFD, 0);
+		else if (fd >= 0)
+			dup2(fd, (int)i);
+	}
+	close_range(program->n_fds, ~0U, 0);
+}
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+/* Between fork and exec: calls only what signal-safety(7) lists, and system calls. */
+_Noreturn static void become(const struct program *program, char **environment, pid_t launcher)
 {
 	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_DFL);
-	close_range(first_to_close, ~0U, 0);
+	set_descriptors(program);
+	if (program->own_session)
+		setsid();
+	if (program->ends_with_launcher) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != launcher)
+			_exit(127);
+	}
+	execvpe(program->file, program->argv, environment);
+	say(program->complaint);
+	say(": ");
+	say(strerrordesc_np(errno) ?: "unknown error");
+	say("\n");
+	_exit(127);
 }
 
-_Noreturn static void exec_child(char **argv, const int *fds, pid_t launcher)
+/* The one way in which a program is started. 0 and the job, or -errno. */
+static int start(struct process *process, const struct program *program, struct job **out)
 {
-	dup2(fds[0], STDIN_FILENO);
-	dup2(fds[1], STDOUT_FILENO);
-	dup2(fds[1], STDERR_FILENO);
-	leave_launcher(STDERR_FILENO + 1);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	setenv("LC_ALL", "C", 1);
-	if (getppid() == launcher) {
-		execvp(argv[0], argv);
-		dprintf(STDERR_FILENO, "error: %s: %s\n", argv[0], strerrordesc_np(errno));
-	}
-	_exit(127);
+	struct job *job = unused_job(process);
+	autofree char **environment = make_environment(program->variable);
+	pid_t launcher = getpid(), pid;
+	int rc;
+
+	if (!job || !environment)
+		return job ? -ENOMEM : -EAGAIN;
+	pid = fork();
+	if (pid == 0)
+		become(program, environment, launcher);
+	rc = pid < 0 ? -errno : watch_job(process, job, pid);
+	*out = rc < 0 ? NULL : job;
+	return rc;
+}
+
+/* Takes fds[2] over. */
+static int start_child(struct process *process, char **argv, int *fds)
+{
+	char complaint[sizeof("error: ") + NAME_MAX];
+	const struct program program = { .file = argv[0],
+					 .argv = argv,
+					 .variable = "LC_ALL=C",
+					 .complaint = complaint,
+					 .n_fds = 3,
+					 .fds = { fds[0], fds[1], fds[1] },
+					 .ends_with_launcher = true };
+	struct job *job;
+	int rc;
+
+	snprintf(complaint, sizeof(complaint), "error: %s", argv[0]);
+	rc = start(process, &program, &job);
+	if (rc == 0 && watch_start(&job->control, &process->loop, fds[2], 0, job_stopped) == 0)
+		steal_fd(&fds[2]);
+	return rc;
 }
 
 /* The program as it runs now, also where its file has been replaced since. */
-_Noreturn static void exec_keeper(char **argv, const int *fds)
+static int start_keeper(struct process *process, char **argv, const int *fds)
 {
-	/* dup2 in its own place would leave it close-on-exec. */
-	int listener = fcntl(fds[0], F_DUPFD_CLOEXEC, LAUNCH_LISTENER_FD + 1);
+	const struct program program = { .file = "/proc/self/exe",
+					 .argv = argv,
+					 .complaint = "evswitch: cannot start a keeper",
+					 .n_fds = LAUNCH_LISTENER_FD + 1,
+					 .fds = { -1, STDIN_FILENO,
+						  -1, [LAUNCH_LISTENER_FD] = fds[0] },
+					 .own_session = true };
+	struct job *job;
 
-	dup2(STDIN_FILENO, STDOUT_FILENO);
-	dup2(listener, LAUNCH_LISTENER_FD);
-	leave_launcher(LAUNCH_LISTENER_FD + 1);
-	setsid();
-	execv("/proc/self/exe", argv);
-	dprintf(STDERR_FILENO, "evswitch: cannot start a keeper: %s\n", strerrordesc_np(errno));
-	_exit(127);
-}
-
-static void start_program(struct process *process, enum launch_kind kind, char **argv, int *fds)
-{
-	struct job *job = unused_job(process);
-	pid_t launcher = getpid();
-	pid_t pid = job ? fork() : -1;
-	int rc;
-
-	if (pid == 0 && kind == LAUNCH_KEEPER)
-		exec_keeper(argv, fds);
-	if (pid == 0)
-		exec_child(argv, fds, launcher);
-	rc = !job ? -EAGAIN
-	     : pid < 0
-		     ? -errno
-		     : watch_job(process, job, pid, kind == LAUNCH_CHILD ? steal_fd(&fds[2]) : -1);
-	if (rc < 0)
-		log_error("cannot start %s: %s", log_str(argv[0]).text, strerror(-rc));
+	return start(process, &program, &job);
 }
 
 static int start_hook(struct hook *hook, const char *command, const char *target)
 {
 	struct process *process = container_of(hook, struct process, hook);
-	struct job *job = unused_job(process);
-	pid_t pid = job ? fork() : -1;
+	char variable[sizeof("EVSWITCH_TARGET=") + CONF_NAME_MAX];
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
+	const struct program program = { .file = "/bin/sh",
+					 .argv = argv,
+					 .variable = variable,
+					 .complaint = "evswitch: /bin/sh",
+					 .n_fds = 3,
+					 .fds = { -1, -1, -1 } };
+	struct job *job;
 	int rc;
 
-	if (pid == 0) {
-		leave_launcher(STDERR_FILENO + 1);
-		setenv("EVSWITCH_TARGET", target, 1);
-		execl("/bin/sh", "sh", "-c", command, NULL);
-		dprintf(STDERR_FILENO, "evswitch: /bin/sh: %s\n", strerrordesc_np(errno));
-		_exit(127);
-	}
-	if (pid < 0)
-		return job ? -errno : -EAGAIN;
-	rc = watch_job(process, job, pid, -1);
+	snprintf(variable, sizeof(variable), "EVSWITCH_TARGET=%s", target);
+	rc = start(process, &program, &job);
 	if (rc < 0)
 		return rc;
 	/* One that was left alone is none any more. */
@@ -227,6 +308,15 @@ static int start_hook(struct hook *hook, const char *command, const char *target
 }
 
 static const struct hook_ops hook_ops = { .start = start_hook };
+
+static void start_program(struct process *process, enum launch_kind kind, char **argv, int *fds)
+{
+	int rc = kind == LAUNCH_KEEPER ? start_keeper(process, argv, fds)
+				       : start_child(process, argv, fds);
+
+	if (rc < 0)
+		log_error("cannot start %s: %s", log_str(argv[0]).text, strerror(-rc));
+}
 
 /* The words of a message, or false. */
 static bool unpack(char *words, size_t size, char *argv[static WORDS_MAX + 1])
@@ -301,6 +391,7 @@ static void leave_daemon(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
+	/* Whoever started evswitch may ignore it: then nothing could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_NAME, "evs-launcher");
 	/* Out of the terminal's job control, which would stop the hooks with evswitch. */

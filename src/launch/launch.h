@@ -16,7 +16,8 @@
 enum launch_kind {
 	/*
 	 * A program found by PATH, in English. Three descriptors: its standard input; its standard
-	 * output and error; and a pipe whose other end, when it closes, ends the program.
+	 * output and error; and a socket. When the other end of that closes, the program is ended; when
+	 * the program has ended, an int comes from it: the exit status, or 128 and the signal.
 	 */
 	LAUNCH_CHILD,
 	/* This program itself, as a keeper. One descriptor: its listening socket. */

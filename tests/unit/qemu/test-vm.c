@@ -624,6 +624,7 @@ static void child_lines(void **state)
 		   -1);
 	talk_until(&talk, has_ended);
 	assert_string_equal(talk.text, "one|two|three|C|last|");
+	assert_int_equal(talk.child.status, 0);
 	assert_false(child_runs(&talk.child));
 	loop_fini(&talk.loop);
 
@@ -646,6 +647,38 @@ static void child_reads_its_input(void **state)
 	fclose(file);
 	talk_until(&talk, has_ended);
 	assert_string_equal(talk.text, "from a file|");
+	loop_fini(&talk.loop);
+}
+
+/* Also of one that has closed its outputs before, and of one that cannot be run. */
+static void child_status(void **state)
+{
+	static const struct {
+		const char *script;
+		int status;
+	} cases[] = {
+		{ "exit 7", 7 },
+		{ "kill -TERM $$", 128 + SIGTERM },
+		{ "exec >&- 2>&-; read line; exit 3", 3 },
+		{ "exec /no/such/program", 127 },
+	};
+	const char *const argv[] = { "/no/such/program", NULL };
+	struct talk talk;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		talk_start(&talk, cases[i].script, -1);
+		talk_until(&talk, has_ended);
+		assert_int_equal(talk.child.status, cases[i].status);
+		loop_fini(&talk.loop);
+	}
+	talk = (struct talk){ .child = CHILD_INIT };
+	assert_int_equal(loop_init(&talk.loop), 0);
+	talk.loop.launcher = &launcher;
+	assert_int_equal(child_start(&talk.child, &talk.loop, argv, -1, &talk_ops), 0);
+	talk_until(&talk, has_ended);
+	assert_int_equal(talk.child.status, 127);
+	assert_string_equal(talk.text, "error: /no/such/program: No such file or directory|");
 	loop_fini(&talk.loop);
 }
 
@@ -732,6 +765,7 @@ int main(void)
 		cmocka_unit_test(virsh_dies_and_is_started_again),
 		cmocka_unit_test(child_lines),
 		cmocka_unit_test(child_reads_its_input),
+		cmocka_unit_test(child_status),
 		cmocka_unit_test(child_stopped_within_a_line),
 		cmocka_unit_test(child_ends_with_us),
 	};
