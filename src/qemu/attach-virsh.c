@@ -52,21 +52,15 @@ static int start(struct attach *attach, const char *const *words, int input,
 	while (*words)
 		argv[n++] = *words++;
 	attach->error[0] = '\0';
-	attach->success = false;
 	attach->present = 0;
 	return child_start(&attach->virsh, attach->loop, argv, input, ops);
 }
 
 /* --- one element --------------------------------------------------------------------------- */
 
-/* There is no exit status to look at: virsh says "Device attached successfully", or an error. */
 static void change_line(struct child *child, const char *line)
 {
-	struct attach *attach = container_of(child, struct attach, virsh);
-
-	take_error(attach, line);
-	if (strstr(line, " successfully"))
-		attach->success = true;
+	take_error(container_of(child, struct attach, virsh), line);
 }
 
 static void change_ended(struct child *child)
@@ -77,7 +71,7 @@ static void change_ended(struct child *child)
 	bool absent = detaches && (strstr(attach->error, "not found") ||
 				   strstr(attach->error, "domain is not running"));
 
-	if (attach->success || absent) {
+	if (child->status == 0 || absent) {
 		attach_step_done(attach);
 		return;
 	}
@@ -124,8 +118,6 @@ static void look_line(struct child *child, const char *line)
 	struct attach *attach = container_of(child, struct attach, virsh);
 
 	take_error(attach, line);
-	if (strstr(line, "</domain>"))
-		attach->success = true;
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		char quoted[GUEST_PATH_SIZE + 2], path[GUEST_PATH_SIZE];
 
@@ -140,7 +132,7 @@ static void look_ended(struct child *child)
 {
 	struct attach *attach = container_of(child, struct attach, virsh);
 
-	if (!attach->success) {
+	if (child->status != 0) {
 		fail(attach);
 		return;
 	}

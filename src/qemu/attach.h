@@ -83,7 +83,6 @@ struct attach {
 
 	/* By virsh. */
 	struct child virsh;
-	bool success;
 	unsigned present; /* bit n: the domain has node n */
 	unsigned looked;  /* times that the domain was read and still had a node */
 	char error[256];
