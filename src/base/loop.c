@@ -9,13 +9,14 @@
 #include "base/hot.h"
 #include "base/util.h"
 
-/* A watch that stands in a loop has an open descriptor that its owner closes with it. */
-static void watch_stop_close(struct watch *watch)
+/* Takes over 'fd', which may be a call's -1 with errno; watch_close closes it. */
+static int watch_own(struct watch *watch, struct loop *loop, int fd, watch_fn fn)
 {
-	if (!watch->loop)
-		return;
-	watch_stop(watch);
-	close_fd(&watch->fd);
+	int rc = fd < 0 ? -errno : watch_start(watch, loop, fd, EPOLLIN, fn);
+
+	if (rc < 0)
+		close_fd(&fd);
+	return rc;
 }
 
 /* --- peers --------------------------------------------------------------------------------- */
@@ -85,15 +86,10 @@ static void serve_peer(struct loop_peers *peers)
 
 static int open_peers(struct loop *loop)
 {
-	struct loop_peers *peers = &loop->peers;
-	autoclose int fd = epoll_create1(EPOLL_CLOEXEC);
-	int rc = fd < 0 ? -errno : timer_init(&peers->rested, loop, peers_rested);
+	int rc = timer_init(&loop->peers.rested, loop, peers_rested);
 
-	if (rc == 0)
-		rc = watch_start(&peers->watch, loop, fd, EPOLLIN, peers_ready);
-	if (rc == 0)
-		steal_fd(&fd);
-	return rc;
+	return rc ? rc
+		  : watch_own(&loop->peers.watch, loop, epoll_create1(EPOLL_CLOEXEC), peers_ready);
 }
 
 /* --- both levels --------------------------------------------------------------------------- */
@@ -116,7 +112,7 @@ void loop_fini(struct loop *loop)
 	if (loop->epoll_fd < 0)
 		return;
 	timer_fini(&loop->peers.rested);
-	watch_stop_close(&loop->peers.watch);
+	watch_close(&loop->peers.watch);
 	close_fd(&loop->epoll_fd);
 }
 
@@ -155,6 +151,14 @@ void watch_stop(struct watch *watch)
 	watch->loop = NULL;
 }
 
+void watch_close(struct watch *watch)
+{
+	if (!watch->loop)
+		return;
+	watch_stop(watch);
+	close_fd(&watch->fd);
+}
+
 int loop_turn(struct loop *loop, int timeout_ms)
 {
 	int n = hot_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
@@ -191,14 +195,9 @@ static void timer_ready(struct watch *watch, uint32_t events)
 
 int timer_init(struct timer *timer, struct loop *loop, timer_fn fn)
 {
-	autoclose int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	int rc = fd < 0 ? -errno : watch_start(&timer->watch, loop, fd, EPOLLIN, timer_ready);
-
-	if (rc < 0)
-		return rc;
 	timer->fn = fn;
-	steal_fd(&fd);
-	return 0;
+	return watch_own(&timer->watch, loop,
+			 timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), timer_ready);
 }
 
 static struct timespec timespec_ms(unsigned ms)
@@ -216,7 +215,7 @@ void timer_arm(struct timer *timer, unsigned first_ms, unsigned period_ms)
 
 void timer_fini(struct timer *timer)
 {
-	watch_stop_close(&timer->watch);
+	watch_close(&timer->watch);
 }
 
 static void signals_ready(struct watch *watch, uint32_t events)
@@ -238,18 +237,12 @@ int signals_init(struct signals *signals, struct loop *loop, const int *sigs, si
 		sigaddset(&set, *sigs++);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-
-	autoclose int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	int rc = fd < 0 ? -errno : watch_start(&signals->watch, loop, fd, EPOLLIN, signals_ready);
-
-	if (rc < 0)
-		return rc;
 	signals->fn = fn;
-	steal_fd(&fd);
-	return 0;
+	return watch_own(&signals->watch, loop, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
+			 signals_ready);
 }
 
 void signals_fini(struct signals *signals)
 {
-	watch_stop_close(&signals->watch);
+	watch_close(&signals->watch);
 }

@@ -75,6 +75,8 @@ int watch_start(struct watch *watch, struct loop *loop, int fd, uint32_t events,
 int watch_start_peer(struct watch *watch, struct loop *loop, int fd, uint32_t events, watch_fn fn);
 /* Stops it at once: no callback comes after. Does nothing to a watch that is not started. */
 void watch_stop(struct watch *watch);
+/* The same, and closes the descriptor; where it is not started, that stays open. */
+void watch_close(struct watch *watch);
 
 /*
  * One turn: waits up to timeout_ms (-1: without end), then runs the callbacks of all that was ready,

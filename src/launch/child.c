@@ -42,14 +42,6 @@ static bool take(struct child *child, const char *text, size_t size)
 	return true;
 }
 
-static void close_watch(struct watch *watch)
-{
-	if (!watch->loop)
-		return;
-	watch_stop(watch);
-	close_fd(&watch->fd);
-}
-
 static void end_if_over(struct child *child)
 {
 	if (!child_runs(child))
@@ -71,7 +63,7 @@ static void output_ready(struct watch *watch, uint32_t events)
 		return;
 	if (!end_line(child))
 		return;
-	close_watch(&child->output);
+	watch_close(&child->output);
 	end_if_over(child);
 }
 
@@ -86,7 +78,7 @@ static void control_ready(struct watch *watch, uint32_t events)
 		return;
 	if (size != sizeof(child->status))
 		child->status = -1;
-	close_watch(&child->control);
+	watch_close(&child->control);
 	end_if_over(child);
 }
 
@@ -134,8 +126,8 @@ bool child_runs(const struct child *child)
 
 void child_stop(struct child *child)
 {
-	close_watch(&child->control);
-	close_watch(&child->output);
+	watch_close(&child->control);
+	watch_close(&child->output);
 	child->generation++;
 	child->used = 0;
 }

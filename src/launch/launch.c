@@ -91,14 +91,6 @@ static struct job *unused_job(struct process *process)
 	return NULL;
 }
 
-static void close_watch(struct watch *watch)
-{
-	if (!watch->loop)
-		return;
-	watch_stop(watch);
-	close_fd(&watch->fd);
-}
-
 /* As a shell gives it: the exit status, or 128 and the signal. */
 static int status_of(const siginfo_t *end)
 {
@@ -119,8 +111,8 @@ static void job_ended(struct watch *watch, uint32_t events)
 	status = end.si_pid ? status_of(&end) : -1;
 	if (job->control.loop)
 		send(job->control.fd, &status, sizeof(status), MSG_DONTWAIT | MSG_NOSIGNAL);
-	close_watch(&job->ended);
-	close_watch(&job->control);
+	watch_close(&job->ended);
+	watch_close(&job->control);
 	*job = (struct job){ 0 };
 	if (is_hook)
 		hook_ended(&process->hook);
@@ -131,7 +123,7 @@ static void job_stopped(struct watch *watch, uint32_t events)
 	struct job *job = container_of(watch, struct job, control);
 
 	(void)events;
-	close_watch(&job->control);
+	watch_close(&job->control);
 	kill(job->pid, SIGTERM); /* not reaped yet, so it is this one */
 }
 
@@ -333,8 +325,8 @@ static bool unpack(char *words, size_t size, char *argv[static WORDS_MAX + 1])
 
 static void daemon_gone(struct process *process)
 {
-	close_watch(&process->socket);
-	close_watch(&process->wake);
+	watch_close(&process->socket);
+	watch_close(&process->wake);
 	process->alone = true;
 	hook_set_focus(&process->hook, 0);
 }
