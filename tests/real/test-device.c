@@ -139,9 +139,9 @@ static void grab(void)
 	long deadline = now_ms() + WORLD_MS;
 	enum device_news news;
 
-	assert_int_equal(device_open(&bench.device, &bench.loop, bench.puppet.uinput.devnode,
-				     readable, due),
-			 0);
+	assert_int_equal(
+		device_open(&bench.device, &bench.loop, bench.puppet.uinput.devnode, readable, due),
+		0);
 	assert_int_equal(device_grab(&bench.device, &news), 0);
 	take_news(news);
 	while (!bench.grabbed) {
