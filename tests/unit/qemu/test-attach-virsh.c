@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "guest/channel.h"
 #include "launch/launch.h"
 #include "qemu/attach.h"
 #include "now.h"
@@ -22,7 +23,7 @@ static struct scene {
 	struct launcher launcher;
 	struct loop loop;
 	struct conf_guest guest;
-	struct life life;
+	struct vm vm;
 	struct attach attach;
 	bool done;
 	int rc;
@@ -34,13 +35,15 @@ static int set_up(void **state)
 	(void)state;
 	scene = (struct scene){ .dir = "/tmp/evswitch-virsh-XXXXXX", .launcher = LAUNCHER_INIT };
 	scene.guest = (struct conf_guest){ .name = "win10",
-					   .via = "virtio-input",
+					   .via = &channel_find("virtio-input")->conf,
 					   .libvirt = (char *)"win10" };
-	scene.life = (struct life){ .guest = &scene.guest, .state = LIFE_RUNNING };
+	scene.vm = (struct vm){ .guest = &scene.guest, .state = RUN_STATE_RUNNING };
 	assert_non_null(mkdtemp(scene.dir));
 	snprintf(scene.virsh, sizeof(scene.virsh), "%s/virsh", scene.dir);
 	assert_int_equal(loop_init(&scene.loop), 0);
-	assert_int_equal(attach_init(&scene.attach, &scene.loop, &scene.life, scene.dir), 0);
+	assert_int_equal(attach_init(&scene.attach, &scene.loop, &scene.vm,
+				     &channel_find("virtio-input")->qemu, scene.dir),
+			 0);
 	return 0;
 }
 
