@@ -38,6 +38,8 @@ ok 'fewer than are listed: not 0' test "$status" != 0
 ok 'says so' says 'FAILED: check-of-check: ran 2 checks, 3 are listed'
 outcome 3 1 0 '3 passed, 0 failed'
 ok 'a bad exit status: not 0' test "$status" != 0
+outcome 3 1 0 'FAIL the third' '2 passed, 1 failed'
+ok 'names what failed at the end' says '^FAILED: check-of-check: FAIL the third'
 outcome 3 0 0 '2 passed, 0 failed, 1 skipped' 'skip: this machine has none'
 ok 'skipped with a reason: 0' test "$status" = 0
 ok 'says the reason' says 'skipped: check-of-check: skip: this machine has none'
