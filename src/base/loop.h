@@ -8,6 +8,12 @@
  * comes and how soon; of those one is served in a turn, the last, each in its turn. So what a device
  * says waits for one callback of one peer at most, which must be bounded; and all peers together
  * take 1/LOOP_PEER_SHARE of a processor at most.
+ *
+ * Re-entrancy, for these and all other callbacks. A module calls its owner back from a turn of the loop,
+ * never from within a function that the owner called, unless that function's comment names the callback.
+ * The owner may then call any function of the module, but must not close or free the object that calls,
+ * unless the callback's comment allows it: it does so in a later turn. What is slow, or concerns others,
+ * is noted, and done once the module has returned.
  */
 #pragma once
 

@@ -63,10 +63,8 @@ static void tell_status(struct daemon *daemon)
 	notify_send(&daemon->notify, status);
 }
 
-static void tell_focus(struct daemon *daemon)
+static void tell_focus(struct daemon *daemon, unsigned focus)
 {
-	unsigned focus = daemon->router.focus;
-
 	launch_hooks(&daemon->launcher, focus);
 	daemon->hurry_due |= focus != ROUTER_HOST;
 	show_all_leds(daemon);
@@ -81,7 +79,7 @@ OFF_PATH static void tell_news(struct daemon *daemon)
 	if (news->refused)
 		log_warn("%s", news->text);
 	if (news->focused)
-		tell_focus(daemon);
+		tell_focus(daemon, news->focus);
 	if (news->panicked)
 		log_warn(news->again ? "panic chord again: letting go of everything"
 				     : "panic chord: the host has the focus");
@@ -112,13 +110,14 @@ OFF_PATH static int enter(struct daemon *daemon, unsigned target)
 	return rc;
 }
 
-OFF_PATH static void focused(struct daemon *daemon, unsigned from)
+OFF_PATH static void focused(struct daemon *daemon, unsigned from, unsigned to)
 {
 	if (from != ROUTER_HOST)
 		guest_leave(guest_of(daemon, from));
 	if (daemon->news.focused)
 		tell(daemon);
 	daemon->news.any = daemon->news.focused = true;
+	daemon->news.focus = to;
 }
 
 OFF_PATH static void panicked(struct daemon *daemon, bool again)
@@ -134,7 +133,7 @@ OFF_PATH static void panicked(struct daemon *daemon, bool again)
 static void target_down(struct daemon *daemon, unsigned target)
 {
 	if (router_target_down(&daemon->router, target, (int64_t)now_us()))
-		focused(daemon, target);
+		focused(daemon, target, ROUTER_HOST);
 }
 
 OFF_PATH static void host_failed(struct daemon *daemon, int rc)
@@ -189,7 +188,7 @@ static int forward(struct daemon *daemon, enum router_step step, struct route *r
 			router_entered(router, enter(daemon, route->target));
 			break;
 		case ROUTER_FOCUSED:
-			focused(daemon, route->from);
+			focused(daemon, route->from, route->target);
 			break;
 		case ROUTER_PANICKED:
 			panicked(daemon, route->again);

@@ -34,7 +34,8 @@ struct output {
  */
 struct news {
 	bool any;
-	bool focused;   /* the focus has moved */
+	bool focused; /* the focus has moved, to: */
+	unsigned focus;
 	bool panicked;  /* the panic chord; */
 	bool again;     /* the second one */
 	bool refused;   /* a guest did not get the focus: */

@@ -21,7 +21,7 @@
 
 struct guest;
 
-/* None is called from within a call into the guest. */
+/* For what they may do, see loop.h. */
 struct guest_ops {
 	/*
 	 * It can take nothing any more, for the reason given; what was down on it is up, or comes up

@@ -17,7 +17,7 @@
 
 struct sink;
 
-/* What a sink tells its owner. None may be called from within a call into the sink. */
+/* What a sink tells its owner; for what these may do, see loop.h. */
 struct sink_owner {
 	/* The target can take nothing any more; what was down on it is up, as far as that can be. */
 	void (*down)(struct sink *sink, const char *why);

@@ -38,6 +38,6 @@ struct end {
 	const char *guest;
 	struct keeper_identity identity;
 	char domain[KEEPER_DOMAIN_MAX]; /* of the last OPEN */
-	/* The state has changed. Not from within a call into the end. */
+	/* The state has changed. */
 	void (*changed)(struct end *end);
 };

@@ -16,10 +16,7 @@
 struct qinput;
 
 struct qinput_ops {
-	/*
-	 * What qinput_up, qinput_why or qinput_vm tells has changed; qinput_free is legal within. Never
-	 * called from within qinput_send.
-	 */
+	/* What qinput_up, qinput_why or qinput_vm tells has changed; qinput_free is legal within. */
 	void (*changed)(struct qinput *qinput);
 };
 

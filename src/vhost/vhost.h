@@ -37,7 +37,7 @@ struct vhost_ops {
 	 * goes on where it was.
 	 */
 	void (*started)(struct vhost *vhost, unsigned index, bool fresh);
-	/* It runs no more: it was stopped, or broke. Not called from within vhost_signal. */
+	/* It runs no more: it was stopped, or broke. */
 	void (*stopped)(struct vhost *vhost, unsigned index);
 	/* The driver says that buffers wait. Spurious at any time, and in a starting ring at least once. */
 	void (*kicked)(struct vhost *vhost, unsigned index);

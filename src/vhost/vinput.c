@@ -56,7 +56,7 @@ struct vinput {
 	uint16_t told_leds;
 };
 
-/* Its last act: the owner may send from within. */
+/* Called last: the owner may call vinput_send in the callback. */
 static void tell(struct vinput *vinput)
 {
 	if (vinput->told_up == vinput->up && vinput->told_leds == vinput->leds &&

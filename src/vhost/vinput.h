@@ -24,10 +24,7 @@ struct vinput;
 struct vinput_ops {
 	/* May who connected at this socket stay? Whoever does is given what is typed. */
 	bool (*admit)(struct vinput *vinput, int fd);
-	/*
-	 * 'up', 'leds' or 'connected' has changed. Never called from within vinput_send. It may send, but not free
-	 * the device.
-	 */
+	/* 'up', 'leds' or 'connected' has changed. */
 	void (*changed)(struct vinput *vinput);
 };
 

@@ -60,6 +60,32 @@ static void test_toggle(void **state)
 	stage_close(&stage);
 }
 
+/* There and back within one frame: both are reported, and in order. */
+static void test_two_switches_at_once(void **state)
+{
+	static const struct input_event twice[] = {
+		{ .type = EV_KEY, .code = KEY_LEFTCTRL, .value = 1 },
+		{ .type = EV_KEY, .code = KEY_RIGHTCTRL, .value = 1 },
+		{ .type = EV_KEY, .code = KEY_RIGHTCTRL, .value = 0 },
+		{ .type = EV_KEY, .code = KEY_RIGHTCTRL, .value = 1 },
+		{ .type = EV_KEY, .code = KEY_RIGHTCTRL, .value = 0 },
+		{ .type = EV_KEY, .code = KEY_LEFTCTRL, .value = 0 },
+	};
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	stage_guest_up(&stage);
+	puppet_play(&stage.keyboard, twice, ARRAY_SIZE(twice));
+	program_expect(&stage.program, "focus: one");
+	program_expect(&stage.program, "focus: host");
+	expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
+	type(&stage.keyboard, KEY_C);
+	expect_typed(&stage.host_keyboard, KEY_C);
+	observer_expect_nothing(&stage.guest_keyboard);
+	stage_close(&stage);
+}
+
 /* Only one of the nodes is held: the guest is there, and what nobody holds gets nothing. */
 static void test_pointer_only(void **state)
 {
@@ -537,6 +563,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_toggle, world_reset),
+		cmocka_unit_test_teardown(test_two_switches_at_once, world_reset),
 		cmocka_unit_test_teardown(test_pointer_only, world_reset),
 		cmocka_unit_test_teardown(test_host_device_fails, world_reset),
 		cmocka_unit_test_teardown(test_guest_device_fails, world_reset),
