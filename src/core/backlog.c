@@ -1,9 +1,9 @@
-/* A ring of the events that wait, and what is down at both of its ends. */
+/* A ring of queued events, with the key state before the first and after the last of them. */
 #include "core/backlog.h"
 
 #include "base/util.h"
 
-/* Kept free for the axes that motion adds to the last frame: so adding to it never overflows. */
+/* Reserved for the axes that merged motion adds to the last frame: merging never overflows. */
 #define SLACK REL_CNT
 
 void backlog_init(struct backlog *backlog, int step_max)
@@ -65,9 +65,7 @@ static bool is_motion(const struct frame *frame)
 	return true;
 }
 
-/*
- * Where the last waiting frame begins if it is of EV_REL alone, else (or if it has none) its end.
- */
+/* The start of the last queued frame if all its events are EV_REL, else the end of the queue. */
 static unsigned last_motion(struct backlog *backlog)
 {
 	unsigned start = backlog->n;
@@ -82,7 +80,7 @@ static unsigned last_motion(struct backlog *backlog)
 
 static void add_motion(struct backlog *backlog, unsigned start, const struct frame *frame)
 {
-	backlog->n--; /* its SYN_REPORT: the new one's takes its place */
+	backlog->n--; /* the new frame's SYN_REPORT replaces the old one */
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
 		const struct input_event *ev = &frame->ev[i];
 		unsigned at = start;
@@ -98,7 +96,7 @@ static void add_motion(struct backlog *backlog, unsigned start, const struct fra
 	append(backlog, &frame->ev[frame->n - 1]);
 }
 
-/* False where it is not for the target: it lost this key in an overflow. */
+/* False if the event would repeat the key's state: an overflow has already released it. */
 static bool note_key(struct keyset *down, const struct input_event *ev)
 {
 	if ((ev->value == 1) == keyset_has(down, ev->code))
@@ -153,7 +151,7 @@ unsigned backlog_next(const struct backlog *backlog)
 	return n < FRAME_MAX ? n + 1 : FRAME_MAX;
 }
 
-/* Takes from *ev what is above the largest step, and returns it. */
+/* Limits the value of *ev to +-max and returns the excess. */
 static int take_excess(struct input_event *ev, int max)
 {
 	int value = ev->value;

@@ -1,9 +1,10 @@
 /*
- * What a target that cannot take a frame now is still owed: transitions of keys in order, motion
- * summed up between them. Pure and bounded. On overflow the queue gives way to one thing:
- * everything that is down at the target goes up. Every frame for the target passes through, also
- * while it has room: only so is it known what is down there. The owner pushes, then pops while
- * there is room.
+ * A bounded queue of frames for a target that is not ready to receive them. Key transitions keep
+ * their order; motion between them is summed. On overflow the queued events are dropped, and every
+ * key that is down at the target is released instead. Pure; embedded in the sink that owns it.
+ *
+ * Every frame for the target goes through its backlog, even while the target has room, so that the
+ * backlog knows which keys are down there. The owner pushes, then pops while there is room.
  */
 #pragma once
 
@@ -12,20 +13,20 @@
 #include "core/frame.h"
 #include "core/keyset.h"
 
-#define BACKLOG_MAX 256 /* events that wait */
+#define BACKLOG_MAX 256 /* queued events */
 
 struct backlog {
 	int step_max;       /* the largest EV_REL value that the target's reports hold; 0: any */
-	bool no_repeats;    /* the target repeats keys by itself: value 2 is left out */
+	bool no_repeats;    /* the target generates key repeat: drop EV_KEY events of value 2 */
 	unsigned first, n;  /* a ring of events; each frame ends with its SYN_REPORT */
-	bool letting_go;    /* before what waits: all of 'seen' goes up */
-	unsigned overflows; /* how often everything was let go */
-	struct keyset down; /* what is down at the target once all that waits was delivered */
-	struct keyset seen; /* what is down there now, by what backlog_pop handed out */
+	bool letting_go;    /* release all of 'seen' before the queued events */
+	unsigned overflows; /* how often the queue overflowed */
+	struct keyset down; /* down at the target once the whole queue is delivered */
+	struct keyset seen; /* down at the target now: popped presses without a popped release */
 	struct input_event ev[BACKLOG_MAX];
 };
 
-/* step_max as in struct shape_rules: what shape split must not grow beyond it by being summed. */
+/* step_max as in struct shape_rules: summed motion is split again so that no event exceeds it. */
 void backlog_init(struct backlog *backlog, int step_max);
 
 static inline bool backlog_empty(const struct backlog *backlog)
@@ -34,15 +35,15 @@ static inline bool backlog_empty(const struct backlog *backlog)
 }
 
 /*
- * Hot. Appends a whole frame. One of EV_REL alone is added to the last that waits where that is of
- * EV_REL alone. After an overflow the keys that were let go stay up until they are pressed anew:
- * their repetitions and releases are left out.
+ * Hot. Appends a whole frame. If it and the last queued frame contain nothing but EV_REL, the two
+ * are merged. Keys that an overflow released stay up until their next press: their repeats and
+ * releases are dropped.
  */
 void backlog_push(struct backlog *backlog, const struct frame *frame);
 
 /*
- * Hot. For a frame that goes to the target directly, while nothing waits: notes one event of it, as
- * pushing and popping it would. False where it is to be left out.
+ * Hot. For a frame that is sent directly because the backlog is empty: updates the key state by one
+ * event, as pushing and popping it would. False if the caller must drop the event.
  */
 static inline bool backlog_pass(struct backlog *backlog, const struct input_event *ev)
 {
@@ -62,17 +63,20 @@ static inline bool backlog_pass(struct backlog *backlog, const struct input_even
 	return true;
 }
 
-/* How many events the next frame to be popped has whole; 2 where it can be had in parts; or 0. */
+/*
+ * The smallest 'room', in events, that backlog_pop needs for the whole of the next frame; 2 if that
+ * frame consists of releases, which may be popped in parts; 0 if nothing is queued.
+ */
 unsigned backlog_next(const struct backlog *backlog);
 
 /*
- * Hot. Takes the oldest frame, or as much of it as 'room' events hold, the SYN_REPORT among them:
- * the rest of a longer one is the next frame. False where nothing waits or 'room' is below 2.
+ * Hot. Removes the oldest frame. A frame longer than 'room' events, including its SYN_REPORT, is
+ * split: the rest becomes the next frame. False if nothing is queued or 'room' is below 2.
  */
 bool backlog_pop(struct backlog *backlog, unsigned room, struct frame *out);
 
-/* Drops what waits: the next thing that the target is owed is that all that is down there goes up. */
+/* Drops the queued events. The next frames release every key that is down at the target. */
 void backlog_let_go(struct backlog *backlog);
 
-/* Forgets everything but the count: the target is gone, or was reset and has nothing down. */
+/* Clears all state except 'overflows': the target is gone, or was reset and has no keys down. */
 void backlog_reset(struct backlog *backlog);

@@ -1,6 +1,7 @@
 /*
- * The unit of all processing: the input events up to one SYN_REPORT. No stage sees half of one, one
- * write() emits it, and none is ever allocated: a frame lives in its owner.
+ * The frame: input events up to and including one SYN_REPORT. It is the unit of all processing. No
+ * stage sees part of a frame, and one write() emits it. Frames are never allocated: each is
+ * embedded in its owner.
  */
 #pragma once
 
@@ -9,29 +10,28 @@
 
 #include "core/keyset.h"
 
-/* Longer than any keyboard's or mouse's frame; the kernel itself cuts at about this length too. */
+/* Longer than any frame of a keyboard or mouse. The kernel splits frames at about this length. */
 #define FRAME_MAX 64
 
 struct frame {
-	unsigned
-		n; /* events in use, the closing SYN_REPORT among them once frame_close was called */
-	bool resync; /* made from the kernel's state after a SYN_DROPPED, not from a finger just now */
+	unsigned n;  /* events in use, including the SYN_REPORT once it is added */
+	bool resync; /* derived from the kernel's key state after SYN_DROPPED, not from new input */
 	struct input_event ev[FRAME_MAX];
 };
 
-/* True while a further event and the closing SYN_REPORT both fit. */
+/* True while one more event and the closing SYN_REPORT both fit. */
 static inline bool frame_has_room(const struct frame *frame)
 {
 	return frame->n < FRAME_MAX - 1;
 }
 
-/* Appends a copy of 'ev'; the caller has asked frame_has_room. */
+/* Appends a copy of 'ev'. The caller has checked frame_has_room. */
 static inline void frame_add(struct frame *frame, const struct input_event *ev)
 {
 	frame->ev[frame->n++] = *ev;
 }
 
-/* The same from parts; the time is taken from 'at'. */
+/* The same, from its parts; the timestamp is copied from 'at'. */
 static inline void frame_put(struct frame *frame, const struct input_event *at, unsigned type,
 			     unsigned code, int value)
 {
@@ -43,15 +43,15 @@ static inline void frame_put(struct frame *frame, const struct input_event *at, 
 	ev->value = value;
 }
 
-/* Appends the SYN_REPORT that makes the frame whole. Room for it is always left. */
+/* Appends the SYN_REPORT that completes the frame. frame_has_room reserves its slot. */
 static inline void frame_close(struct frame *frame, const struct input_event *at)
 {
 	frame_put(frame, at, EV_SYN, SYN_REPORT, 0);
 }
 
 /*
- * Makes a whole frame that releases as many of the keys in 'down' as fit, and takes them out of it;
- * false where none is left.
+ * Builds a whole frame that releases as many keys of 'down' as fit, and removes these from 'down'.
+ * False if 'down' is empty.
  */
 static inline bool frame_release(struct frame *frame, struct keyset *down)
 {

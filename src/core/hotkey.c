@@ -1,4 +1,4 @@
-/* Chord matching: exact in its modifiers, indifferent to other keys. */
+/* Chord matching: modifiers must match exactly, other keys may be down as well. */
 #include "core/hotkey.h"
 
 #include <linux/input.h>

@@ -1,4 +1,4 @@
-/* Names of keys and buttons <-> EV_KEY codes: libevdev's tables behind the spelling users write. */
+/* Names of keys and buttons, and chords and lists of them. */
 #include "core/keys.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "core/keyset.h"
 
-/* ASCII only and whatever the locale: libevdev's names are ASCII. */
+/* Unlike toupper(), independent of the locale: libevdev's names are ASCII. */
 static char to_upper(char c)
 {
 	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
@@ -35,7 +35,7 @@ int keys_code(const char *name)
 	full[length] = '\0';
 
 	code = libevdev_event_code_from_name(EV_KEY, full);
-	/* KEY_RESERVED and KEY_MAX are in the table, but no key ever has them. */
+	/* libevdev's table has KEY_RESERVED and KEY_MAX, but no key has these codes. */
 	return code > KEY_RESERVED && code < KEY_MAX ? code : -EINVAL;
 }
 
@@ -55,7 +55,7 @@ struct keys_name keys_name(unsigned code)
 	return name;
 }
 
-/* Copies what fits; a cut never leaves half of a UTF-8 character behind. */
+/* Truncates between UTF-8 characters, never within one. */
 static struct keys_name name_from(const char *text, size_t length)
 {
 	struct keys_name name = { "" };
@@ -69,7 +69,7 @@ static struct keys_name name_from(const char *text, size_t length)
 	return name;
 }
 
-/* The name up to 'separator' or the end, without blanks around it; *text moves behind it. */
+/* The trimmed text up to 'separator'. *text advances past it; NULL after the last name. */
 static struct keys_name next_name(const char **text, char separator)
 {
 	const char *start = *text, *end = strchr(start, separator);
@@ -80,7 +80,7 @@ static struct keys_name next_name(const char **text, char separator)
 	return name_from(start, size);
 }
 
-/* Takes the next name into *code; 'before' are the codes that already came. */
+/* Parses the next name; 'before' holds the codes parsed so far. */
 static enum keys_error next_code(const char **text, char separator, const struct keyset *before,
 				 unsigned *code, struct keys_name *bad)
 {

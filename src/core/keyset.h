@@ -1,4 +1,7 @@
-/* A set of EV_KEY codes, 0 to KEY_MAX, as a bitmap in the layout of EVIOCGKEY. A value: copy it freely. */
+/*
+ * A set of EV_KEY codes, 0 to KEY_MAX, as a bitmap in the layout of EVIOCGKEY. It is a plain value:
+ * copy it freely.
+ */
 #pragma once
 
 #include <linux/input.h>
@@ -11,7 +14,7 @@ struct keyset {
 	unsigned long word[KEYSET_WORDS];
 };
 
-/* Every function takes any code: one above KEY_MAX is in no set, and adding it does nothing. */
+/* All functions accept any code: codes above KEY_MAX are in no set; adding one has no effect. */
 static inline bool keyset_has(const struct keyset *set, unsigned code)
 {
 	return code < KEY_CNT && (set->word[code / KEYSET_BITS] >> (code % KEYSET_BITS) & 1);
@@ -43,7 +46,7 @@ static inline void keyset_add_all(struct keyset *set, const struct keyset *other
 		set->word[i] |= other->word[i];
 }
 
-/* The first code in the set that is not below 'from', or KEY_CNT where there is none. */
+/* The lowest code >= 'from' in the set, or KEY_CNT if there is none. */
 static inline unsigned keyset_next(const struct keyset *set, unsigned from)
 {
 	while (from < KEY_CNT) {
@@ -56,7 +59,7 @@ static inline unsigned keyset_next(const struct keyset *set, unsigned from)
 	return KEY_CNT;
 }
 
-/* 'code' takes every member in rising order; removing the current one within the loop is safe. */
+/* Iterates over the set in ascending order. The loop may remove the current code from it. */
 #define keyset_for_each(code, set)                                                                 \
 	for (unsigned code = keyset_next((set), 0); code < KEY_CNT;                                \
 	     code = keyset_next((set), code + 1))

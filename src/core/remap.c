@@ -1,4 +1,4 @@
-/* A device's "remap =": looks codes up in it. */
+/* Lookups in a remap table, which is short enough for a linear search. */
 #include "core/remap.h"
 
 #include "core/keyset.h"

@@ -1,5 +1,7 @@
-/* A device's "remap =": one EV_KEY code for another, before hotkeys and after the panic chord.
- * Pure. */
+/*
+ * The "remap =" setting of a device: replaces EV_KEY codes. It applies before hotkeys are matched,
+ * but not to the panic chord. Pure; the configuration owns the table.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -13,11 +15,11 @@ struct remap {
 	unsigned n;
 	struct remap_entry {
 		uint16_t from, to;
-	} entry[REMAP_MAX]; /* every 'from' once */
+	} entry[REMAP_MAX]; /* no two have the same 'from' */
 };
 
-/* What 'code' becomes; itself where no entry names it. */
+/* The code that replaces 'code', or 'code' itself if no entry remaps it. */
 unsigned remap_code(const struct remap *remap, unsigned code);
 
-/* Whether any member of 'raw' (codes before the remap) becomes 'code'. */
+/* True if any code in 'raw' (before the remap) maps to 'code'. */
 bool remap_any(const struct remap *remap, const struct keyset *raw, unsigned code);

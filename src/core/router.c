@@ -1,4 +1,4 @@
-/* Where every event goes, and who holds what. The invariants stand in the header. */
+/* Routing as a sequence of stages. The invariants I1 to I13 are listed in the header. */
 #include "core/router.h"
 
 #include <errno.h>
@@ -26,9 +26,7 @@ void router_init(struct router *router, const struct hotkeys *hotkeys, const str
 		add_chord(&router->in_a_hotkey, &hotkeys->entry[i].chord);
 }
 
-/*
- * The targets are two places: the host, and whichever guest has the focus. No other has keys down.
- */
+/* Only the host and the focused guest can have keys down (I2). */
 static struct keyset *held_at(struct router_device *device, unsigned place)
 {
 	return place == AT_HOST ? &device->at_host : &device->at_guest;
@@ -39,7 +37,7 @@ static unsigned focus_place(const struct router *router)
 	return router->focus == ROUTER_HOST ? AT_HOST : AT_GUEST;
 }
 
-/* Where what device d sends goes now. */
+/* The destination of new events from device d. */
 static unsigned place_of(const struct router *router, unsigned d)
 {
 	return router->device[d].pinned ? AT_HOST : focus_place(router);
@@ -55,7 +53,7 @@ static const struct frame *close_frame(struct router *router, unsigned place)
 	return out;
 }
 
-/* What was made goes out with this step. False where that is nothing. */
+/* Hands the output out with this step. False if there is none. */
 static bool hand_out(struct router *router, unsigned d, struct route *route)
 {
 	route->host = close_frame(router, AT_HOST);
@@ -66,13 +64,13 @@ static bool hand_out(struct router *router, unsigned d, struct route *route)
 	return router->work.handed;
 }
 
-/* There is room: a frame that is routed makes no longer one, and what makes more asks before. */
+/* Never overflows: routing does not lengthen a frame; callers that generate events check first. */
 static void put(struct router *router, unsigned place, const struct input_event *ev, unsigned code)
 {
 	frame_put(&router->out[place], ev, ev->type, code, ev->value);
 }
 
-/* Whether 'code' (after the remap) is down on the port that device d has at this place. */
+/* True if 'code' (after the remap) is down on the port that device d uses there. */
 static bool is_down_at(struct router *router, unsigned d, unsigned place, unsigned code)
 {
 	struct router_device *device = &router->device[place == AT_HOST ? d : 0];
@@ -109,8 +107,8 @@ static void release_at(struct router *router, unsigned d, unsigned place,
 }
 
 /*
- * Puts releases of what device d holds at the place, as many as fit; 'keep' (codes after the remap) may
- * be NULL.
+ * Releases as many of the keys that device d holds there as fit into the frame, except those in
+ * 'keep' (codes after the remap; may be NULL).
  */
 static void put_releases(struct router *router, unsigned d, unsigned place,
 			 const struct keyset *keep)
@@ -135,7 +133,7 @@ static void put_releases(struct router *router, unsigned d, unsigned place,
 const uint16_t router_menu_keys[ROUTER_MENU_KEYS] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
 						      KEY_RIGHTMETA };
 
-/* Whether Alt or Meta is about to come up on the port, and no Ctrl is down with it. */
+/* True if Alt or Meta is about to be released on the port while no Ctrl is down there. */
 static bool opens_menu(struct router *router, unsigned d, unsigned place, const struct keyset *keep)
 {
 	bool menu = false;
@@ -152,7 +150,7 @@ static bool leaves_host(const struct router_device *device)
 	return device->present && !device->pinned;
 }
 
-/* What stays down where the focus leaves it. */
+/* The keys that stay down when the focus leaves. */
 static const struct keyset *kept_at(const struct router *router, unsigned place)
 {
 	return place == AT_HOST ? router->always : NULL;
@@ -165,9 +163,9 @@ static void begin_stage(struct router *router, enum router_stage stage)
 }
 
 /*
- * Alt or Meta that comes up with no other key in between opens a menu, in Windows and on most
- * desktops. A tap of Ctrl, which by itself does nothing, comes between: a frame for each half of it.
- * A guest has one port for all devices.
+ * Windows and most desktops open a menu when Alt or Meta is released with no other key in between.
+ * A tap of Ctrl, which alone has no effect, prevents that. Its press and release need a frame each.
+ * A guest has one port for all devices, so one tap is enough there.
  */
 static enum router_step shut_menus(struct router *router, struct route *route)
 {
@@ -195,7 +193,7 @@ static enum router_step shut_menus(struct router *router, struct route *route)
 	return ROUTER_DONE;
 }
 
-/* All that a switch takes away from where the focus was. */
+/* Releases the keys that a switch takes from the old target (I2). */
 static enum router_step release_left(struct router *router, struct route *route)
 {
 	struct router_work *work = &router->work;
@@ -259,7 +257,7 @@ void router_entered(struct router *router, int rc)
 	}
 }
 
-/* With the frame in hand, or without one. */
+/* Works with and without an input frame. */
 OFF_PATH static void begin_switch(struct router *router, unsigned target)
 {
 	struct router_work *work = &router->work;
@@ -293,7 +291,7 @@ static int64_t time_us(struct timeval time)
 	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
 }
 
-/* To the host whatever the state, and everything up there too: the user may be fighting a stuck key. */
+/* Releases all keys of the host, too: the reason for the chord may be a stuck key. */
 OFF_PATH static void begin_panic(struct router *router, const struct input_event *ev)
 {
 	int64_t last = time_us(router->panicked_at);
@@ -336,7 +334,7 @@ static int hotkey_completed(const struct router *router, unsigned code)
 {
 	struct keyset down = { 0 };
 
-	/* Hardly any press can complete one: only for those is it worth to see what else is down. */
+	/* Most keys are in no hotkey: skip the walk over all devices for them. */
 	if (!keyset_has(&router->in_a_hotkey, code))
 		return -1;
 	for (unsigned d = 0; d < router->n_devices; d++) {
@@ -382,7 +380,7 @@ static void release(struct router *router, unsigned d, const struct input_event 
 		release_at(router, d, AT_GUEST, ev);
 }
 
-/* The host's clone repeats by itself; a guest's driver may count on the source's repetitions. */
+/* The kernel generates key repeat for the host's clone. A guest's driver may need the source's. */
 static void repeat(struct router *router, unsigned d, const struct input_event *ev)
 {
 	const struct router_device *device = &router->device[d];
@@ -404,15 +402,18 @@ static void route_key(struct router *router, unsigned d, const struct input_even
 }
 
 /*
- * Scan codes stay behind: no desktop reads them, a guest's driver would send them back, and so does
- * uinput, which would wake us for each.
+ * Scan codes are dropped: no desktop reads them, and both uinput and a guest's driver would send
+ * each one back to us, at the cost of a wake-up.
  */
 static bool is_scan_code(const struct input_event *ev)
 {
 	return ev->type == EV_MSC && ev->code == MSC_SCAN;
 }
 
-/* Every event tells the time; one that was queued before the loss tells an earlier one. */
+/*
+ * Any event may end the quiet period, since only events carry time. An event that was queued before
+ * the focus returned is older than quiet_since_us, hence 'quiet < 0'.
+ */
 OFF_PATH static void listen_for_quiet(struct router *router, const struct input_event *ev)
 {
 	int64_t quiet = time_us(ev->time) - router->quiet_since_us;
@@ -442,7 +443,7 @@ static void route_other(struct router *router, unsigned d, const struct input_ev
 		put(router, place, ev, ev->code);
 }
 
-/* Until an event begins what has to be done before the next one, or to the end. */
+/* Routes events up to one that starts another stage, or to the end of the frame. */
 static void route_events(struct router *router, struct route *route)
 {
 	struct router_work *work = &router->work;
@@ -464,7 +465,7 @@ static void route_events(struct router *router, struct route *route)
 	}
 	work->at = last;
 	work->frame = NULL;
-	work->rc = 0; /* nobody asked for the hotkeys in it */
+	work->rc = 0; /* only router_switch reports a result; a hotkey does not */
 	work->stage = STAGE_IDLE;
 	hand_out(router, work->device, route);
 }
@@ -505,7 +506,7 @@ static enum router_step release_removed(struct router *router, struct route *rou
 	return ROUTER_DONE;
 }
 
-/* ROUTER_DONE where the next stage has to be looked at. */
+/* ROUTER_DONE if the stage had nothing to report: go on with the next. */
 static enum router_step do_stage(struct router *router, struct route *route)
 {
 	switch (router->work.stage) {
@@ -538,7 +539,7 @@ static void begin_step(struct router *router, struct route *route)
 	*route = (struct route){ 0 };
 }
 
-/* Until there is something to say, or nothing left to do. */
+/* Runs stages up to one that has a step to return. */
 OFF_PATH static enum router_step do_stages(struct router *router, struct route *route)
 {
 	while (router->work.stage != STAGE_IDLE) {
@@ -565,7 +566,7 @@ static bool is_motion(const struct frame *frame)
 	return frame->n > 1;
 }
 
-/* It goes on as it is. */
+/* The frame is passed on without a copy. */
 static void pass_motion(struct router *router, unsigned d, const struct frame *frame,
 			struct route *route)
 {
@@ -597,7 +598,7 @@ enum router_step router_frame(struct router *router, unsigned d, const struct fr
 	return work->stage == STAGE_IDLE ? ROUTER_DONE : do_stages(router, route);
 }
 
-/* Without a frame. */
+/* Starts a sequence that has no input frame, so its events have no time. */
 static void begin(struct router *router, enum router_stage stage, unsigned d)
 {
 	static const struct input_event undated;

@@ -1,35 +1,41 @@
 /*
- * Decides where every event goes: panic chord, remap, hotkeys, focus, and who holds what down. Pure:
- * no descriptor, no clock (time is the events' own), no allocation, no callback.
+ * Decides where every event goes: handles the panic chord, remap, hotkeys and focus, and tracks
+ * which device holds which key down on which target. Pure: no descriptor, no clock (events carry
+ * their own time), no allocation, no callback. The daemon owns the router and sends the frames it
+ * returns.
  *
- * One frame of one device goes in, and what follows from it comes out step by step: frames for targets,
- * a question, and what has happened. The first step is the result of router_frame, the others are had by
- * router_next until ROUTER_DONE, which nearly always is the first. The same holds for every function here
- * that returns a step; none of them may be called before the one before is done. Several devices share the
- * targets.
+ * The caller passes in one frame of one device and gets the consequences back step by step: frames
+ * to send, a question to answer, and notifications. router_frame returns the first step,
+ * router_next each further one, up to ROUTER_DONE; nearly always the first step is ROUTER_DONE. The
+ * same holds for every function here that returns a step. Finish one such sequence before starting
+ * the next.
  *
- * Target 0 is the host: there each device has a port of its own (its clone), so what two devices hold
- * never mixes. A guest has one port for all devices: a key is down there while any of them holds it.
+ * Target 0 is the host, where each device has its own port (its clone), so keys held on two devices
+ * stay separate. A guest has one port for all devices: a key is down there while any device holds
+ * it.
  *
- * What holds at every ROUTER_DONE, and what the random walk checks:
- *  I1  What is down on a port is what the router believes is down there.
- *  I2  Nothing but an 'always' key, or what a pinned device holds, is down on a target without focus.
- *  I3  Nothing is down without a finger on it, outside the gap between a loss and its resync. (The tap
- *      of Ctrl that keeps a menu shut when a switch releases Alt or Meta is over within the call.)
- *  I4  Focus is never on a target that is gone. On one that was reset it stays: what was down there is
- *      forgotten, and nothing is sent there while nobody can take it.
- *  I5  An event reaches one target at most.
- *  I6  From every state the panic chord reaches the host.
+ * Invariants, which hold at every ROUTER_DONE and which the random walk checks:
+ *  I1  The router's view of the keys down on a port is correct.
+ *  I2  On a target without focus no key is down, except 'always' keys and keys held on pinned
+ *      devices.
+ *  I3  No key is down unless it is physically held, except between SYN_DROPPED and the resync. (The
+ *      tap of Ctrl that keeps a menu shut when a switch releases Alt or Meta is over within the
+ *      call.)
+ *  I4  The focus is never on a target that is gone. It stays on a target that was reset: all its
+ *      keys count as up, and nothing is sent to it until it is ready.
+ *  I5  An event reaches at most one target.
+ *  I6  The panic chord returns the focus to the host from any state.
  *  I7  Presses and releases of a code alternate on every port.
- *  I8  A resync presses only what the kernel says is down, and completes no hotkey but the panic chord.
- *  I9  Every frame ends with its one SYN_REPORT, and events of one frame stay in order.
- *  I10 The key that completes a hotkey reaches nobody, nor does its release.
- *  I11 No transition of a key is lost while its target is up.
- *  I12 The work of a step is bounded by the number of devices, keys and entries in tables.
- *  I13 A guest cannot choose when what is typed goes to the host: after a return of the focus that the
- *      user has not asked for, no press reaches a target but that of an 'always' key or on a pinned
- *      device, until all keys were up, and none moved, for ROUTER_QUIET_US after it, or the user has
- *      decided with a hotkey or the panic chord. Motion passes.
+ *  I8  A resync presses only keys that the kernel reports down, and completes no hotkey but the
+ *      panic chord.
+ *  I9  Every frame ends with its only SYN_REPORT, and the events of a frame stay in order.
+ *  I10 The key that completes a hotkey reaches no target, nor does its release.
+ *  I11 No key transition is lost while its target is up.
+ *  I12 The work of a step is bounded by the number of devices, keys and table entries.
+ *  I13 A guest cannot choose the moment from which keystrokes go to the host. After the focus
+ *      returns without the user's request, only presses of 'always' keys and on pinned devices
+ *      reach a target. This ends once all keys have been up, with no key event, for
+ *      ROUTER_QUIET_US, or once the user completes a hotkey or the panic chord. Motion passes.
  */
 #pragma once
 
@@ -47,139 +53,146 @@
 #define ROUTER_TARGETS 16
 #define ROUTER_HOST    0
 
-#define ROUTER_PANIC_AGAIN_US 2000000 /* a second panic chord within this time is counted as such */
+#define ROUTER_PANIC_AGAIN_US 2000000 /* a panic chord this soon after the last sets route.again */
 #define ROUTER_QUIET_US       500000  /* I13 */
 
-/* Actions in struct hotkeys: 0 .. ROUTER_TARGETS - 1 switch to that target, this one to the next. */
+/*
+ * An action in struct hotkeys is the number of the target to switch to, or this for the next one.
+ */
 #define ROUTER_NEXT ROUTER_TARGETS
 
 /*
- * Keys that open a menu where they come up with no other key in between. A switch that releases one
- * taps KEY_LEFTCTRL before: the host's devices that have one of these must be able to.
+ * Keys that open a menu if they are pressed and released with no other key in between. Before a
+ * switch releases one it taps KEY_LEFTCTRL, so a clone that declares any of these must declare that
+ * too.
  */
 #define ROUTER_MENU_KEYS 4
 extern const uint16_t router_menu_keys[ROUTER_MENU_KEYS];
 
 enum router_step {
-	ROUTER_DONE,  /* nothing is left to do but to send the frames */
-	ROUTER_SEND,  /* the frames are to be sent first */
-	ROUTER_ENTER, /* can 'target' have the focus? router_entered answers */
-	ROUTER_FOCUSED, /* 'target' has the focus; 'from' has nothing down any more but what I2 leaves */
-	ROUTER_PANICKED /* the panic chord: the host has the focus. 'again': the second within 2 s */
+	ROUTER_DONE,    /* send the frames; the sequence is complete */
+	ROUTER_SEND,    /* send the frames, then call router_next */
+	ROUTER_ENTER,   /* can 'target' take the focus? Answer with router_entered */
+	ROUTER_FOCUSED, /* the focus moved from 'from' to 'target'; keys on 'from' are up (I2) */
+	ROUTER_PANICKED /* the panic chord; 'again': within ROUTER_PANIC_AGAIN_US of the last */
 };
 
 struct route {
 	/*
-	 * With ROUTER_DONE and ROUTER_SEND: a whole frame for the host, where 'device' is its port, and one
-	 * for the guest 'target', from the same device; NULL for none. Valid until the next step.
+	 * With ROUTER_DONE and ROUTER_SEND: whole frames for the host's port 'device' and for the
+	 * guest 'target', or NULL. Both come from 'device' and are valid until the next step.
 	 */
 	const struct frame *host, *guest;
 	unsigned device;
 	unsigned target, from;
 	bool again;
-	int rc; /* with ROUTER_DONE: of router_switch, 0 for all else */
+	int rc; /* with ROUTER_DONE: the result of router_switch; otherwise 0 */
 };
 
 struct router_device {
 	bool present;
 	bool pinned;               /* to the host */
-	const struct remap *remap; /* the configuration's */
-	struct keyset raw;         /* fingers: down on the device, before the remap */
-	struct keyset at_host;     /* the part of raw whose press the host got */
-	struct keyset at_guest;    /* the part of raw whose press the focused guest got */
+	const struct remap *remap; /* owned by the configuration */
+	struct keyset raw;         /* physically down on the device, before the remap */
+	struct keyset at_host;     /* the subset of raw whose press went to the host */
+	struct keyset at_guest;    /* the subset of raw whose press went to the focused guest */
 };
 
-/* Internal: what router_next does next, from the last to the first of a switch. */
+/* Internal: the next thing that router_next does. */
 enum router_stage {
 	STAGE_IDLE,
-	STAGE_ROUTE, /* the events of the frame in hand */
-	STAGE_ENTER, /* waits for the answer */
-	STAGE_FLUSH, /* what was made so far goes out before what follows, and at the frame's end */
-	STAGE_SHUT_MENUS, /* the focus moves: what it leaves is released */
-	STAGE_RELEASE,
-	STAGE_FOCUS,
-	STAGE_PANIC, /* what the host has down is released */
+	STAGE_ROUTE,      /* route the remaining events of the input frame */
+	STAGE_ENTER,      /* ask whether the target can take the focus */
+	STAGE_FLUSH,      /* send the output so far, before a switch or the panic chord */
+	STAGE_SHUT_MENUS, /* a switch: tap Ctrl at the old target if needed ... */
+	STAGE_RELEASE,    /* ... release its keys ... */
+	STAGE_FOCUS,      /* ... and move the focus */
+	STAGE_PANIC,      /* release all keys of the host */
 	STAGE_PANICKED,
-	STAGE_REMOVE_HOST, /* what a device held that is gone */
-	STAGE_REMOVE_GUEST
+	STAGE_REMOVE_HOST, /* release the keys of a removed device at the host ... */
+	STAGE_REMOVE_GUEST /* ... and at the guest */
 };
 
 struct router_work {
 	enum router_stage stage;
-	const struct frame *frame;    /* in hand; NULL: none */
-	const struct input_event *ev; /* the next one in it */
-	const struct input_event *at; /* lends its time to what is made */
-	unsigned device;              /* that the frame is from */
-	unsigned to, others;          /* where the focus may go, and how many more can be asked */
-	unsigned cursor;              /* the device that is at turn to be released */
-	bool tapped;                  /* its Ctrl is down */
-	bool handed;                  /* router.out, by the last step */
-	bool moves, panics, again, next; /* the focus; the panic chord; ROUTER_NEXT */
+	const struct frame *frame;       /* the input frame, or NULL */
+	const struct input_event *ev;    /* the next event to route */
+	const struct input_event *at;    /* its time goes into generated events */
+	unsigned device;                 /* the source of the frame */
+	unsigned to, others;             /* the candidate for the focus; how many follow it */
+	unsigned cursor;                 /* the next device to release */
+	bool tapped;                     /* the tap's Ctrl is down at 'cursor' */
+	bool handed;                     /* the last step handed out router.out */
+	bool moves, panics, again, next; /* pending: switch, panic; see struct route; ROUTER_NEXT */
 	int rc;
 };
 
 struct router {
-	const struct hotkeys *hotkeys; /* the configuration's */
+	const struct hotkeys *hotkeys; /* this and the next two: owned by the configuration */
 	const struct chord *panic;
 	const struct keyset *always; /* codes after the remap */
-	struct keyset in_a_hotkey;   /* codes after the remap that stand in any of the hotkeys */
+	struct keyset in_a_hotkey;   /* codes after the remap that occur in any hotkey */
 	struct keyset in_panic;      /* codes before the remap */
 	unsigned n_targets;
 	unsigned focus;
-	struct timeval panicked_at; /* of the last panic chord; zero before the first */
-	bool decided;               /* the user has completed a hotkey or the panic chord, ever */
-	bool awaited;           /* I4: the target with the focus was reset, and is not ready yet */
-	bool deaf;              /* I13: presses go nowhere */
-	int64_t quiet_since_us; /* while deaf: no key was down, and none moved, since */
-	unsigned n_devices;     /* one above the highest that was ever present */
+	struct timeval panicked_at; /* the last panic chord; zero before the first */
+	bool decided;               /* the user has ever completed a hotkey or the panic chord */
+	bool awaited;               /* I4: the focused target was reset and is not ready yet */
+	bool deaf;                  /* I13: presses are dropped */
+	int64_t quiet_since_us;     /* while deaf: since when all keys are up without a key event */
+	unsigned n_devices;         /* one more than the highest device that was ever present */
 	struct router_device device[ROUTER_DEVICES];
 	struct router_work work;
-	struct frame out[2]; /* in the making: for the host, for the focused guest */
+	struct frame out[2]; /* frames under construction: for the host, for the focused guest */
 };
 
-/* All pointers must outlive the router. n_targets: 1 to ROUTER_TARGETS, the host among them. */
+/* All pointers must outlive the router. n_targets: 1 to ROUTER_TARGETS, including the host. */
 void router_init(struct router *router, const struct hotkeys *hotkeys, const struct chord *panic,
 		 const struct keyset *always, unsigned n_targets);
 
-/* A device appears, with nothing down. */
+/* Adds a device, 0 to ROUTER_DEVICES - 1, with no keys down. 'remap' must outlive it. */
 void router_add_device(struct router *router, unsigned device, const struct remap *remap);
-/* The device is gone: what it held is released wherever it was down. */
+/* Removes a device: the keys that it held are released on every target. */
 enum router_step router_remove_device(struct router *router, unsigned device, struct route *route);
 
 /*
- * All that the device sends is the host's from now on, whoever has the focus; hotkeys and the panic
- * chord count on it too. It is present, and has nothing down.
+ * From now on all events of the device go to the host, whichever target has the focus. Hotkeys and
+ * the panic chord still work on it. The device must be present and have no keys down.
  */
 void router_pin_device(struct router *router, unsigned device);
 
-/* Hot. One whole frame, SYN_REPORT at its end, of a device that is present; kept until ROUTER_DONE. */
+/*
+ * Hot. Routes a whole frame of a present device. The caller keeps 'frame' valid until ROUTER_DONE.
+ */
 enum router_step router_frame(struct router *router, unsigned device, const struct frame *frame,
 			      struct route *route);
 
 /*
- * Gives the focus to a target, or to the next one in order that is up (ROUTER_NEXT): the user's decision.
- * At ROUTER_DONE, route->rc is 0, also where the target had the focus already; or the error that
- * router_entered was given; -ENODEV where no other target is up, -EINVAL where there is no such target.
+ * Moves the focus at the user's request to 'target', or with ROUTER_NEXT to the next target in
+ * order that can take it. At ROUTER_DONE, route->rc is 0 (also if the target already had the
+ * focus), the error passed to router_entered, -ENODEV if ROUTER_NEXT finds no target, or -EINVAL if
+ * there is no such target.
  */
 enum router_step router_switch(struct router *router, unsigned target, struct route *route);
 
+/* The next step of the sequence that the last call began. Call until ROUTER_DONE. */
 enum router_step router_next(struct router *router, struct route *route);
 
-/* Between ROUTER_ENTER and router_next: 0, or -errno and the focus does not go there. */
+/* Answers ROUTER_ENTER, before router_next: 0, or -errno to refuse the focus. */
 void router_entered(struct router *router, int rc);
 
 /*
- * The target can take nothing any more. What was down there is forgotten, not released: its sink
- * does that. True where it had the focus: that is the host's now, and I13 holds from 'now_us' on, by the clock
- * of the events.
+ * The target can no longer receive events. Its keys count as up without being released here: its
+ * sink releases them. True if it had the focus, which then returns to the host, and I13 applies
+ * from 'now_us' (microseconds on the clock of the events) on.
  */
 bool router_target_down(struct router *router, unsigned target, int64_t now_us);
 
 /*
- * The target was reset, or takes events again after that ('ready'), and its machine goes on: it has
- * nothing down, and keeps the focus if it has it.
+ * The target was reset and has no keys down; 'ready': it accepts events again. The machine keeps
+ * running, so the target keeps the focus if it has it.
  */
 void router_target_reset(struct router *router, unsigned target, bool ready);
 
-/* Whether a finger is on any key or button. */
+/* True if no key or button is physically down on any device. */
 bool router_idle(const struct router *router);

@@ -1,4 +1,4 @@
-/* The tables of nodes and codes, the pairs that must not meet, and motion in steps. */
+/* Which code belongs to which node; modifier pairs that must not meet; motion in steps. */
 #include "core/shape.h"
 
 #include "base/hot.h"
@@ -18,7 +18,7 @@ static const uint16_t pairs[SHAPE_PAIRS][2] = {
 	{ KEY_LEFTMETA, KEY_RIGHTMETA },
 };
 
-/* Keys of HID's consumer page, in the order of their codes: most keys are below the first. */
+/* Keys of the HID consumer page, sorted to end the search early: most codes are below the first. */
 static const uint16_t media_keys[] = {
 	KEY_MUTE,         KEY_VOLUMEDOWN,   KEY_VOLUMEUP,  KEY_STOP,         KEY_CALC,
 	KEY_FILE,         KEY_WWW,          KEY_MAIL,      KEY_BOOKMARKS,    KEY_COMPUTER,
@@ -38,9 +38,10 @@ static bool is_media_key(unsigned code)
 }
 
 /*
- * Of the keys behind the buttons, those that keyboards have. Linux before 6.10 never announces a device
- * whose uevent is longer than 2,048 bytes, and each key from KEY_MUTE on takes 3 or 4 of them: remote
- * controls', telephones' and cameras' keys stay out, and laptops' Fn chords, which firmware makes.
+ * The keys above the button range that keyboards have. Linux before 6.10 never announces a device
+ * whose uevent exceeds 2,048 bytes, and each key from KEY_MUTE on takes 3 or 4 bytes of it. So the
+ * keys of remote controls, telephones and cameras are left out, and so are Fn chords of laptops,
+ * which firmware generates.
  */
 static const struct {
 	uint16_t first, last;
@@ -73,8 +74,8 @@ static bool is_keyboard_key(unsigned code)
 }
 
 /*
- * The node of an EV_KEY code, or SHAPE_NODES for none. Game pads' and tablets' buttons have none: a
- * guest would take the whole node for a joystick and its desktop would ignore it.
+ * The node of an EV_KEY code, or SHAPE_NODES for none. Buttons of game pads and tablets have none:
+ * with them, a guest would classify the whole node as a joystick, which its desktop ignores.
  */
 static enum shape_node key_node(unsigned code)
 {
@@ -91,8 +92,9 @@ static bool is_hires_wheel(unsigned code)
 }
 
 /*
- * With nine axes the kernel gives the node's reader a queue of 256 events instead of 128. The axes
- * of six-degree controllers stay out where a guest's own udev would look at them.
+ * With nine axes, evdev gives each client of the node a buffer of 256 events instead of 128. That
+ * is why input-linux gets the axes of 6DoF controllers, too. In a guest that sees the node's own
+ * axes, udev would classify it by them, so they are left out.
  */
 static bool rel_carried(const struct shape_rules *rules, unsigned code)
 {
@@ -103,7 +105,7 @@ static bool rel_carried(const struct shape_rules *rules, unsigned code)
 	return rules->wheel_clicks || code < REL_Z || code >= REL_HWHEEL;
 }
 
-/* Whether the node that an EV_KEY code belongs to declares it. */
+/* True if the node of an EV_KEY code declares it under these rules. */
 static bool key_carried(const struct shape_rules *rules, unsigned code)
 {
 	return code != KEY_SCROLLLOCK || !rules->one_of_pair;
@@ -149,7 +151,7 @@ static void pair_release(struct shape_pair *pair, struct frame *out, const struc
 {
 	if (ev->code == pair->waiting)
 		pair->waiting = 0;
-	if (ev->code != pair->down) /* waiting until now, or down before a reset */
+	if (ev->code != pair->down) /* was held back, or was down before a reset */
 		return;
 	frame_add(out, ev);
 	pair->down = pair->waiting;
@@ -170,7 +172,7 @@ static void put_pair(struct shape_pair *pair, struct frame *out, const struct in
 	}
 }
 
-/* Motion that has to go out in steps is summed up. */
+/* Sums the motion that has to be sent in steps. */
 static void put_aside(struct shape *shape, const struct input_event *ev)
 {
 	int *sum = ev->code == REL_X ? &shape->dx : ev->code == REL_Y ? &shape->dy : &shape->clicks;
@@ -179,7 +181,7 @@ static void put_aside(struct shape *shape, const struct input_event *ev)
 		*sum = ev->value;
 }
 
-/* The next step of what was put aside, at most 'max' either way (0: any), taken from *sum. */
+/* Takes the next step, at most 'max' in either direction (0: any), from *sum. */
 static int take_step(int *sum, int max)
 {
 	int step = *sum;
@@ -215,7 +217,7 @@ static bool fits_one_step(const struct shape *shape)
 		(shape->dx >= -max && shape->dx <= max && shape->dy >= -max && shape->dy <= max));
 }
 
-/* One event can add two (a released pair), the last step three, and then comes the SYN_REPORT. */
+/* For two events of one (a pair's release), three of the last step, and the SYN_REPORT. */
 #define ROOM 6
 
 static void put_key(struct shape *shape, struct frame *out, const struct input_event *ev)
@@ -236,7 +238,7 @@ static void put_motion(struct shape *shape, struct frame *out, const struct inpu
 		frame_add(out, ev);
 }
 
-/* The node that the event goes to, or SHAPE_NODES where none carries it. */
+/* The node for the event, or SHAPE_NODES if none carries it. */
 static enum shape_node node_of(const struct shape *shape, const struct input_event *ev)
 {
 	if (ev->type == EV_KEY && ev->code < KEY_CNT)
@@ -246,7 +248,7 @@ static enum shape_node node_of(const struct shape *shape, const struct input_eve
 	return SHAPE_NODES;
 }
 
-/* SHAPE_NODES; or the node where an event has no room: what it has goes out before. */
+/* Returns SHAPE_NODES, or the node whose frame is full and must be sent before the next event. */
 static enum shape_node put_events(struct shape *shape, const struct input_event *last)
 {
 	for (; shape->ev < last; shape->ev++) {
@@ -266,7 +268,7 @@ static enum shape_node put_events(struct shape *shape, const struct input_event 
 	return SHAPE_NODES;
 }
 
-/* All steps but the last are frames of their own; the last goes out with the rest of the frame. */
+/* Each step but the last is a frame of its own; the last joins the other events' frame. */
 static bool put_own_step(struct shape *shape, const struct input_event *at)
 {
 	if (!fits_one_step(shape) && ++shape->steps < SHAPE_STEPS_MAX) {
@@ -319,7 +321,7 @@ static bool is_changed(const struct shape *shape, const struct input_event *ev)
 	return ev->type == EV_REL ? shape->rel_in_steps >> ev->code & 1 : shape->rules.one_of_pair;
 }
 
-/* Nearly every frame is for one node, and passes as it is: which one; else SHAPE_NODES. */
+/* Nearly every frame is for one node and needs no change: returns that node, or SHAPE_NODES. */
 static enum shape_node passes_to(const struct shape *shape, const struct frame *in)
 {
 	enum shape_node node = SHAPE_NODES;

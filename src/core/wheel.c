@@ -1,4 +1,4 @@
-/* Clicks and their parts. */
+/* Conversion between wheel clicks and 120ths of a click. */
 #include "core/wheel.h"
 
 static uint16_t missing(uint16_t declared, unsigned clicks, unsigned hires)
