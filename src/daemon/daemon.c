@@ -1,4 +1,4 @@
-/* Start, timers and signals, and the end: what happens in which order. */
+/* Startup, timers, signals and shutdown, in the order that keeps the user's input safe. */
 #include "daemon/daemon.h"
 
 #include <pthread.h>
@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "base/util.h"
 
-/* Until the user decides, a guest named by "start =" is given this long to open its nodes, tried this often. */
+/*
+ * The guest of "start =" gets this many attempts to take the focus, unless the user switches first.
+ */
 #define START_TRIES  20
 #define START_TRY_MS 250
 
@@ -29,7 +31,10 @@ void daemon_quit(struct daemon *daemon, int exit_code)
 
 /* --- timers and signals --------------------------------------------------------------- */
 
-/* By the signal itself: the kernel knows when there is nobody who could continue the process. */
+/*
+ * Raises the signal with its default action instead of SIGSTOP: the kernel discards it for an
+ * orphaned process group, where nobody could continue the process.
+ */
 static void stand_still(int signo)
 {
 	sigset_t set;
@@ -41,7 +46,7 @@ static void stand_still(int signo)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* A process that stands still must have nothing grabbed: nobody could type, not even to continue it. */
+/* Ungrabs all devices before stopping. Otherwise the user could not even type "fg". */
 static void suspend(struct daemon *daemon, int signo)
 {
 	int fds[ROUTER_DEVICES];
@@ -68,11 +73,11 @@ static void signalled(struct signals *signals, int signo)
 
 	if (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU)
 		suspend(daemon, signo);
-	else if (signo != SIGHUP || !daemon->takes_back) /* one hangup may send several */
+	else if (signo != SIGHUP || !daemon->takes_back) /* a hangup may send more than one */
 		daemon_quit(daemon, EX_OK);
 }
 
-/* The ping itself is sent when the turn of the loop that this is part of was completed. */
+/* The ping is sent only after this turn of the loop has completed, as proof that the loop works. */
 static void watchdog_expired(struct timer *timer)
 {
 	container_of(timer, struct daemon, watchdog)->ping_due = true;
@@ -90,7 +95,7 @@ static void start_expired(struct timer *timer)
 	struct router *router = &daemon->router;
 
 	if (--daemon->start_tries == 0 || router->decided)
-		timer_fini(timer); /* from now on the user is told why */
+		timer_fini(timer); /* from now on 'enter' reports why it fails */
 	if (!router->decided && forward_switch(daemon, daemon->conf->start) == 0)
 		timer_fini(timer);
 }
@@ -107,7 +112,7 @@ static void say_who_runs(uid_t user)
 		  user == geteuid() ? "" : "sudo ");
 }
 
-/* The one evswitch that runs, and may make devices. */
+/* Checks that no other evswitch runs, and that /dev/uinput can be used. */
 static int take_uinput(struct daemon *daemon)
 {
 	uid_t holder = 0;
@@ -135,7 +140,7 @@ static bool any_guest(const struct daemon *daemon, bool (*is)(const struct guest
 	return false;
 }
 
-/* Nothing is grabbed yet: this may take what a keeper needs to answer, or does not. */
+/* May block until every keeper has answered or timed out: no device is grabbed yet. */
 static void await_keepers(struct daemon *daemon)
 {
 	while (any_guest(daemon, guest_is_pending) && !daemon->quit)
@@ -178,7 +183,7 @@ static int open_loop(struct daemon *daemon)
 	return EX_OSERR;
 }
 
-/* A process and a thread that have nothing open of what follows. */
+/* First of all, so that the launcher and the log thread inherit no descriptor opened later. */
 static int start_helpers(struct daemon *daemon)
 {
 	int rc = launcher_start(&daemon->launcher, daemon->conf);
@@ -191,7 +196,7 @@ static int start_helpers(struct daemon *daemon)
 	return EX_OK;
 }
 
-/* All that is written to exists before anything is grabbed, and before systemd hears of it. */
+/* Targets are created before any device is grabbed, and both before systemd gets READY=1. */
 static int start(struct daemon *daemon, const struct daemon_options *options)
 {
 	int rc = start_helpers(daemon);
@@ -235,7 +240,9 @@ static void run(struct daemon *daemon)
 	}
 }
 
-/* A trial leaves a VM as it found it, unless a signal ends that. Input is free by now. */
+/*
+ * A trial leaves VMs as it found them, unless a signal interrupts this. Devices are already free.
+ */
 static void take_back(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
@@ -251,7 +258,7 @@ static void take_back(struct daemon *daemon)
 		guest_end_take_back(&daemon->output[i].guest);
 }
 
-/* Everything up everywhere, then all devices at once back to the host. */
+/* Releases all keys, then returns all devices to the host at once. */
 static void let_go(struct daemon *daemon, bool trial)
 {
 	int fds[ROUTER_DEVICES];
@@ -291,8 +298,8 @@ int daemon_run(const struct conf *conf, const struct daemon_options *options)
 	daemon->loop.epoll_fd = daemon->lock = -1;
 	daemon->launcher = (struct launcher)LAUNCHER_INIT;
 	notify_init(&daemon->notify);
-	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
-	/* Other programs of the same user have no business in what is typed: no core, no ptrace. */
+	signal(SIGPIPE, SIG_IGN); /* stderr may be a pipe whose reader is gone */
+	/* Keystrokes are private: no core dumps, no ptrace by the user's other programs. */
 	prctl(PR_SET_DUMPABLE, 0);
 	forward_init(daemon);
 	rc = start(daemon, options);

@@ -1,4 +1,4 @@
-/* The switcher itself: owns the loop, the devices, the guests and the router, and wires them. */
+/* The switcher: owns and connects the event loop, the devices, the guests and the router. */
 #pragma once
 
 #include "conf/conf.h"
@@ -7,5 +7,8 @@ struct daemon_options {
 	unsigned try_s; /* end after this many seconds; 0: never */
 };
 
-/* Runs until a signal, a second panic chord or the end of the trial. Returns a sysexits code. */
+/*
+ * Runs until a signal, a second panic chord, the end of the trial or a fatal error. Returns a
+ * sysexits code; the cause has been logged. 'conf' must outlive the call.
+ */
 int daemon_run(const struct conf *conf, const struct daemon_options *options);

@@ -1,6 +1,6 @@
 /*
- * The way of a frame: from its device through the router to the host's clone or to a guest. Frames are
- * pulled, one after the other; the whole of a batch is forwarded before anybody is told of anything.
+ * Forwards frames from a device through the router to the host's clone or to a guest. Frames are
+ * pulled one at a time, and a whole batch is forwarded before anything is reported.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static struct guest *focused_guest(struct daemon *daemon)
 	return focus == ROUTER_HOST ? NULL : guest_of(daemon, focus);
 }
 
-/* --- LEDs: each keyboard shows those of the target that has the focus ----------------- */
+/* --- LEDs: every keyboard shows those of the focused target --------------------------- */
 
 static void show_leds(struct input *input)
 {
@@ -47,7 +47,7 @@ static void show_all_leds(struct daemon *daemon)
 		show_leds(&daemon->input[i]);
 }
 
-/* --- what others are told, once the frames are forwarded ------------------------------- */
+/* --- reports, once the frames are forwarded -------------------------------------------- */
 
 static void tell_status(struct daemon *daemon)
 {
@@ -56,7 +56,7 @@ static void tell_status(struct daemon *daemon)
 
 	snprintf(status, sizeof(status), "STATUS=focus: %s%s", target_name(daemon, router->focus),
 		 router->awaited ? ", which takes nothing yet" : "");
-	/* A guest can cause any number that say the same. */
+	/* A guest can cause this any number of times: send changes only. */
 	if (strcmp(status, daemon->status) == 0)
 		return;
 	memcpy(daemon->status, status, sizeof(status));
@@ -100,7 +100,7 @@ OFF_PATH static int enter(struct daemon *daemon, unsigned target)
 	const char *why = "unknown";
 	int rc = guest_enter(guest_of(daemon, target), &why);
 
-	/* The guest of "start =" is tried without a word until the user decides. */
+	/* Attempts for "start =" are silent until the user first switches. */
 	if (rc == 0 || (daemon->start.watch.loop && !daemon->router.decided))
 		return rc;
 	tell(daemon);
@@ -144,7 +144,7 @@ OFF_PATH static void host_failed(struct daemon *daemon, int rc)
 	daemon_quit(daemon, EX_IOERR);
 }
 
-/* What could not be written is lost, and no key may stay down there. */
+/* The frame is lost, perhaps with a release in it, so release every key there. */
 OFF_PATH static void guest_failed(struct daemon *daemon, unsigned target, int rc)
 {
 	if (daemon->router.focus != target)
@@ -155,7 +155,7 @@ OFF_PATH static void guest_failed(struct daemon *daemon, unsigned target, int rc
 	target_down(daemon, target);
 }
 
-/* What a step has for the host and for a guest. 0, or -errno where the guest did not take it. */
+/* Sends the frames of a step. 0, or -errno if writing to the guest failed. */
 static int send_frames(struct daemon *daemon, const struct route *route)
 {
 	int rc = 0;
@@ -167,7 +167,10 @@ static int send_frames(struct daemon *daemon, const struct route *route)
 	return route->guest ? guest_send(guest_of(daemon, route->target), route->guest) : 0;
 }
 
-/* Does all that follows from a first step of the router's. Returns the outcome of a switch: 0 or -errno. */
+/*
+ * Carries out all steps of the router, beginning with 'step'. The result of router_switch: 0 or
+ * -errno.
+ */
 static int forward(struct daemon *daemon, enum router_step step, struct route *route)
 {
 	struct router *router = &daemon->router;

@@ -1,4 +1,4 @@
-/* Devices that come and go: which section means a node, and which source takes it. */
+/* Hotplug: matches nodes to [device] sections and assigns them to sources. */
 #include <string.h>
 #include <sysexits.h>
 
@@ -7,7 +7,9 @@
 #include "daemon/internal.h"
 #include "evdev/access.h"
 
-/* Where another device had the node's name before, that one is gone. */
+/*
+ * True if a source has the node open. If that node was unplugged and its name reused, removes it.
+ */
 static bool is_plugged(struct daemon *daemon, const char *devnode)
 {
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
@@ -24,7 +26,10 @@ static bool is_plugged(struct daemon *daemon, const char *devnode)
 	return false;
 }
 
-/* The place that this node had before, else one that its section has free, else a new one. */
+/*
+ * The source that had this node before, else an unplugged one of its section, else a new one, or
+ * NULL.
+ */
 static struct input *find_input(struct daemon *daemon, const struct conf_device *section,
 				const struct node_info *node)
 {
@@ -64,7 +69,7 @@ static const struct conf_device *find_section(const struct conf *conf, const str
 	return NULL;
 }
 
-/* The user database may be slow to answer, so it is not asked while anything is grabbed. */
+/* access_why asks the user database, which may be slow: not while a device is grabbed. */
 static struct access_words why_denied(const struct daemon *daemon, const char *devnode)
 {
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
@@ -87,7 +92,7 @@ static void plug_failed(const struct daemon *daemon, const char *section,
 			  strerror(-rc));
 }
 
-/* A path is one node: where it leads to another now, the one before is given up. */
+/* A path means a single node. If it now leads to another one, the section gives up the old node. */
 static void follow_path(struct daemon *daemon, const struct conf_device *section,
 			const struct node_info *node)
 {
