@@ -1,4 +1,4 @@
-/* Uinput nodes that QEMU opens by its input-linux objects. */
+/* Channel input-linux: QEMU opens uinput nodes through its input-linux objects. */
 #include "guest/channel.h"
 
 #include "guest/sink-uinput.h"

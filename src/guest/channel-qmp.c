@@ -1,4 +1,4 @@
-/* QEMU's monitor, which takes input as commands. */
+/* Channel qmp: sends input as commands to QEMU's monitor. */
 #include "guest/channel.h"
 
 #include "guest/sink-kept.h"

@@ -1,4 +1,4 @@
-/* Virtio input devices of our own, to which QEMU connects by vhost-user. */
+/* Channel vhost-user: virtio-input devices that the keeper provides to QEMU over vhost-user. */
 #include "guest/channel.h"
 
 #include "guest/sink-kept.h"

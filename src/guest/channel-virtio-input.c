@@ -1,4 +1,4 @@
-/* Uinput nodes that QEMU passes on by its virtio-input-host devices. */
+/* Channel virtio-input: QEMU passes uinput nodes through with virtio-input-host devices. */
 #include "guest/channel.h"
 
 #include "guest/sink-uinput.h"

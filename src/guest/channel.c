@@ -1,7 +1,7 @@
-/* The table of channels. A new one is a file of its own and its name here. */
+/* The table of channels. To add one, write its file and add its name here. */
 #include "guest/channel.h"
 
-/* In the order in which the user is told of them. */
+/* In the order in which messages and --probe list them. */
 #define CHANNELS(X)                                                                                \
 	X(input_linux)                                                                             \
 	X(virtio_input)                                                                            \

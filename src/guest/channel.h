@@ -1,7 +1,8 @@
 /*
- * A channel to a guest, a value of "via =": all that evswitch knows of it stands in one descriptor, in
- * a file of its own (channel-*.c). Each part is handed to the module that needs it, and no module
- * asks which channel it serves.
+ * A channel is a way to pass input to a guest, selected by "via =". One constant descriptor, in a
+ * file of its own (channel-*.c), defines everything about it. Each part is passed to the module
+ * that needs it; no module tests which channel it serves. Descriptors are static; nobody frees
+ * them.
  */
 #pragma once
 
@@ -13,15 +14,15 @@
 #include "base/util.h"
 
 struct channel {
-	struct conf_channel conf; /* the name: 1 to KEEPER_VIA_MAX - 1 of a-z and '-' */
+	struct conf_channel conf; /* the name: 1 to KEEPER_VIA_MAX - 1 characters of a-z and '-' */
 	struct qemu_channel qemu;
-	struct shape_rules rules;    /* what the channel itself cannot take */
-	const struct sink_ops *sink; /* the daemon's part */
-	/* The keeper's, which drives the guest's end. NULL: the daemon does, by the sink alone. */
+	struct shape_rules rules;    /* limits of the channel, whatever the guest's system */
+	const struct sink_ops *sink; /* how the daemon sends frames */
+	/* How the keeper drives the guest's end. NULL: the daemon's sink writes to it directly. */
 	end_new_fn end_new;
 };
 
-/* All channels, NULL at the end. */
+/* All channels, terminated by NULL. */
 extern const struct conf_channel *const channel_table[];
 
 static inline const struct channel *channel_of(const struct conf_channel *via)
@@ -29,7 +30,7 @@ static inline const struct channel *channel_of(const struct conf_channel *via)
 	return container_of(via, struct channel, conf);
 }
 
-/* The channel of that name, or NULL. */
+/* The channel called 'via', or NULL. */
 static inline const struct channel *channel_find(const char *via)
 {
 	const struct conf_channel *found = conf_find_channel(channel_table, via);
@@ -37,7 +38,7 @@ static inline const struct channel *channel_find(const char *via)
 	return found ? channel_of(found) : NULL;
 }
 
-/* As end_find_fn. */
+/* An end_find_fn. */
 static inline end_new_fn channel_end(const char *via)
 {
 	const struct channel *channel = channel_find(via);

@@ -1,4 +1,4 @@
-/* A guest: shape in front of a sink, and the keeper behind it. */
+/* Shapes frames for the sink, and reacts to changes of the keeper and of the VM. */
 #include "guest/guest.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static int find_place(const struct channel *channel, const struct conf *conf,
 	place[0] = '\0';
 	if (channel->qemu.place == QEMU_LINKS)
 		return 0;
-	if (path) { /* which is short enough, or the configuration would have been refused */
+	if (path) { /* fits: conf/ rejects longer ones */
 		snprintf(place, USOCK_PATH_MAX, "%s", path);
 		return 0;
 	}
@@ -50,7 +50,7 @@ static void sink_leds(struct sink *sink)
 	guest->ops->leds(guest);
 }
 
-/* The machine that comes up knows of no key and no LED. */
+/* A machine that was reset has no keys down and no LEDs lit. */
 static void forget(struct guest *guest, const char *why)
 {
 	guest_release(guest);
@@ -73,7 +73,7 @@ static const struct sink_owner sink_owner = { .down = sink_down,
 					      .reset = sink_reset,
 					      .leds = sink_leds };
 
-/* --- its VM ---------------------------------------------------------------------------------------- */
+/* --- the VM ---------------------------------------------------------------------------------------- */
 
 static void given(struct attach *attach, int rc, const char *words)
 {
@@ -88,13 +88,16 @@ static void given(struct attach *attach, int rc, const char *words)
 			    guest->conf->name, words);
 }
 
-/* By an earlier configuration, whose devices the VM has until it lets go of them. */
+/* True if the sink is of an earlier configuration, whose devices the VM still has open. */
 static bool is_outdated(const struct guest *guest)
 {
 	return !keeper_same(&guest->sink->identity, &guest->wanted);
 }
 
-/* To a VM that runs and has not opened them by its own configuration: once in each run of it. */
+/*
+ * Attaches the devices to a running VM unless it has opened them itself; once in each run of the
+ * VM.
+ */
 static void offer(struct guest *guest)
 {
 	const char *why;
@@ -183,12 +186,12 @@ static void look(struct timer *timer)
 	timer_arm(timer, 0, 0);
 	sink_free(guest->sink);
 	guest->sink = NULL;
-	kept_retire(&guest->kept); /* a new one comes, and kept_attached */
+	kept_retire(&guest->kept); /* a new keeper follows, and kept_attached */
 }
 
 /*
- * QEMU drops what a stopped guest is sent, and a release that it dropped would be missing for ever: so
- * what is down there stays down, and comes up when the guest can hear of it.
+ * QEMU drops input for a stopped VM. A dropped release would leave the key stuck, so keys are
+ * released only once the VM runs again.
  */
 static void take_state(struct guest *guest, enum run_state state)
 {
@@ -200,14 +203,14 @@ static void take_state(struct guest *guest, enum run_state state)
 	guest->paused = run_state_is_stopped(state);
 	if (state == RUN_STATE_OFF || (guest->paused && !was_paused))
 		guest->ops->down(guest, guest->why_paused);
-	/* Without the focus, that is: what a focused guest has down, the router releases. */
+	/* For a guest without focus; the router releases the keys of a focused one. */
 	if (state == RUN_STATE_OFF || (was_paused && !guest->paused))
 		guest_release(guest);
 }
 
 /*
- * As vm_ops.told. One that is stopped as it crashes loses the focus, and what is down in it goes up when it
- * runs again.
+ * Handles changes of the VM, as vm_ops.told reports them. A VM that stops when its system crashes
+ * only loses the focus; its keys are released when it runs again.
  */
 static void take_news(struct guest *guest, unsigned news, enum run_state state)
 {
@@ -219,7 +222,10 @@ static void take_news(struct guest *guest, unsigned news, enum run_state state)
 		take_state(guest, state);
 }
 
-/* The keeper follows the VM where it has the monitor; what its first state counts was before. */
+/*
+ * With qmp the keeper has the monitor and reports the VM. The counters in its first state include
+ * earlier resets and panics, so only later changes count.
+ */
 static void hear_keeper(struct guest *guest)
 {
 	const struct keeper_state *state = &guest->kept.state;
@@ -263,7 +269,7 @@ static void kept_changed(struct kept *kept)
 {
 	struct guest *guest = container_of(kept, struct guest, kept);
 
-	/* First: it knows best why the sink is down. */
+	/* Before the sink: the VM's state gives the user a better reason than the sink's. */
 	if (!guest->vm.loop)
 		hear_keeper(guest);
 	if (guest->sink && guest->sink->ops->kept_changed)
@@ -294,7 +300,7 @@ static void vm_event(struct vm *vm, const char *name, struct json_object *data)
 
 static const struct vm_ops vm_ops = { .told = vm_told, .event = vm_event };
 
-/* A guest that takes its input from the monitor is followed by its keeper, on the same connection. */
+/* With qmp the keeper follows the VM: the monitor serves a single client. */
 static void follow(struct guest *guest, const struct channel *channel)
 {
 	const struct conf_guest *conf = guest->conf;

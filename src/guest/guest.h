@@ -1,8 +1,9 @@
 /*
- * A configured guest: its keeper, its sink (the channel), its shape, and, where it is followed, its VM
- * and what gives a QEMU that runs the devices. Takes the router's frames, whole and unshaped. What the
- * guest has open from an earlier configuration counts until it lets go of it. Owned by the daemon; owns
- * all of these.
+ * A configured guest. Accepts whole, unshaped frames from the router and sends them through its
+ * shape and its sink (the channel). Talks to its keeper, and if the configuration names a domain or
+ * a monitor, follows the VM and attaches the devices to it. If the VM still has devices of an
+ * earlier configuration open, that configuration stays in effect until the VM closes them. Owned by
+ * the daemon; owns its keeper connection, sink, shape, VM and attach.
  */
 #pragma once
 
@@ -16,81 +17,94 @@
 #include "guest/sink.h"
 #include "qemu/vm.h"
 
-/* How often an earlier configuration's devices are looked at, whether they can go. */
+/* How often to check whether the VM has closed the devices of an earlier configuration. */
 #define GUEST_LOOK_MS 250
 
 struct guest;
 
-/* For what they may do, see loop.h. */
+/* See loop.h for the rule of re-entrancy. */
 struct guest_ops {
 	/*
-	 * It can take nothing any more, for the reason given; what was down on it is up, or comes up
-	 * when it runs again.
+	 * The guest can no longer receive input; 'why' explains it to the user. Its keys are up, or
+	 * will be released when it runs again.
 	 */
 	void (*down)(struct guest *guest, const char *why);
 	/*
-	 * It was reset or has crashed, and its VM goes on; or it is ready again after that (guest->ready).
-	 * Nothing is down on it, and no LED is lit. It may come more than once for one reset.
+	 * The guest was reset or crashed while its VM runs on, or is ready again after that
+	 * (guest->ready). All its keys are up and its LEDs off. May be called more than once for
+	 * one reset.
 	 */
 	void (*reset)(struct guest *guest, const char *why);
-	/* It set its lock LEDs: guest_leds. */
+	/* The guest changed its lock LEDs, see guest_leds. */
 	void (*leds)(struct guest *guest);
 };
 
 struct guest {
 	const struct guest_ops *ops;
-	const struct conf_guest *conf; /* the configuration's */
+	const struct conf_guest *conf; /* owned by the configuration */
 	struct loop *loop;
-	struct keeper_identity wanted; /* by the configuration */
+	struct keeper_identity wanted; /* according to the configuration */
 	struct kept kept;
 	struct shape shape;
 	struct sink *sink; /* NULL until its keeper has answered */
 	bool focused;
-	bool ready;                /* while it has the focus: it takes events */
-	bool paused;               /* QEMU drops its input: by what was last heard of its VM */
-	const char *why_paused;    /* in words for the user */
-	struct keeper_state heard; /* of its VM, from the keeper that has the monitor */
-	bool offered;              /* its devices, to the QEMU that runs now */
-	bool ends;                 /* no VM is given devices any more */
-	struct log_limit limit;    /* of what its VM and its keeper cause */
-	struct timer look; /* while the sink is by an earlier configuration: has the VM let go? */
+	bool ready;                /* while focused: it accepts events */
+	bool paused;               /* QEMU drops its input, by the last state of the VM */
+	const char *why_paused;    /* for the user */
+	struct keeper_state heard; /* last state from a keeper that has the monitor */
+	bool offered;              /* tried to attach the devices to the current run of the VM */
+	bool ends;                 /* do not attach devices to a VM any more */
+	struct log_limit limit;    /* for messages that the VM or the keeper can cause */
+	struct timer look;         /* runs while the sink is of an earlier configuration */
 	struct attach attach;
-	struct vm vm;   /* followed where the configuration names its domain or monitor */
-	int open_error; /* its devices cannot be made; 0: none */
+	struct vm vm;   /* open if the configuration names its domain or monitor */
+	int open_error; /* -errno if its devices could not be created, else 0 */
 };
 
 /*
- * Finds or starts the guest's keeper; the devices are made once that has answered, in the loop, which
- * guest_is_pending tells. 0 or -errno; guest_close is legal, and due, after a failure too.
+ * Connects to the guest's keeper or starts one. The devices are created in the loop once the keeper
+ * has answered; guest_is_pending is true until then. 0; -ENAMETOOLONG if the socket directory's
+ * path is too long; or -errno, which has been logged. Call guest_close in any case. The pointers
+ * must outlive the guest.
  */
 int guest_open(struct guest *guest, const struct conf *conf, const struct conf_guest *section,
 	       struct loop *loop, const struct guest_ops *ops);
 void guest_close(struct guest *guest);
+/*
+ * True while it is undecided whether the guest's devices can be created; guest->open_error says
+ * later.
+ */
 bool guest_is_pending(const struct guest *guest);
 
-/* udev has set the permissions of this node, which may be one of the guest's. */
+/* udev has set the permissions of a node, which may be one of the guest's. */
 void guest_settled(struct guest *guest, const char *devnode);
 
 /*
- * Begins to remove from a QEMU that runs what this process gave it, and gives no QEMU anything from now
- * on. guest_takes_back is true until that has ended, in the loop; attach.h has its limits. What is not
- * removed is logged, also where the caller ends it before that.
+ * Starts to detach from the running VM what this process attached, and attaches nothing from now
+ * on. guest_takes_back is true until that has finished in the loop; see attach.h for its time
+ * limits. guest_end_take_back gives up. Devices that could not be detached are logged in either
+ * case.
  */
 void guest_take_back(struct guest *guest);
 bool guest_takes_back(const struct guest *guest);
 void guest_end_take_back(struct guest *guest);
 
-/* As sink_ops.enter; a guest that has been left, or lost, has nothing down. */
+/*
+ * Prepares the guest for the focus, as sink_ops.enter: 0, or -errno and *why; -EAGAIN if its VM is
+ * paused. The guest must have no keys down. After success, call guest_leave before entering again.
+ */
 int guest_enter(struct guest *guest, const char **why);
 void guest_leave(struct guest *guest);
-/* All that is down in the guest goes up, though the router does not know of it any more. */
+/*
+ * Releases all keys that are down in the guest, including those that the router no longer tracks.
+ */
 void guest_release(struct guest *guest);
 
-/* Its lock LEDs as a mask; 0 where none are known. */
+/* The guest's lock LEDs: bit n is LED code n; 0 if unknown. */
 uint16_t guest_leds(const struct guest *guest);
 
 /*
- * Hot. 0; or -errno where part of it could not be written: the guest is to be released, and takes nothing
- * until the next guest_enter.
+ * Hot. Sends a whole frame. 0, or -errno if part of it could not be written: then call
+ * guest_release, and send nothing until the next guest_enter.
  */
 int guest_send(struct guest *guest, const struct frame *frame);

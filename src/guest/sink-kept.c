@@ -1,4 +1,4 @@
-/* A ring of frames to the keeper, and what the keeper says of the guest. */
+/* Sends frames to the keeper through a ring, and follows the state that the keeper reports. */
 #include "guest/sink-kept.h"
 
 #include "keeper/evring.h"
@@ -8,20 +8,20 @@
 static const char not_running[] =
 	"its keeper does not run: its process, evs-keeper, is stopped or gets no processor time";
 
-/* Frames that wait for more than a second: how often that is looked at, and how many looks must find it. */
+/* A keeper that takes no frame for this many checks counts as stopped: more than a second. */
 #define LOOK_MS     500
 #define LOOKS_STILL 3
 
 struct sink_kept {
 	struct sink sink;
 	struct evring ring;
-	struct timer look; /* while it has the focus */
-	uint32_t popped;   /* of the ring, at the last look */
-	unsigned still; /* looks that found frames waiting, and none taken since the one before */
-	bool up;        /* as the user was told */
+	struct timer look; /* runs while the guest has the focus */
+	uint32_t popped;   /* the ring's counter at the last check */
+	unsigned still;    /* checks in a row with frames waiting and none taken */
+	bool up;           /* as last logged */
 	bool entered;
-	bool ready;          /* while entered: as the owner knows */
-	uint32_t generation; /* of the guest's end when it was entered */
+	bool ready;          /* while entered: as last reported to the owner */
+	uint32_t generation; /* while entered: of the state that was reported */
 };
 
 static struct sink_kept *to_kept(struct sink *sink)
@@ -35,7 +35,7 @@ static void leave(struct sink *sink)
 	timer_arm(&to_kept(sink)->look, 0, 0);
 }
 
-/* Whether the keeper has taken nothing of what waits since a look found it standing still. */
+/* True if the keeper counts as stopped and has still not taken a frame. */
 static bool stands_still(struct sink_kept *kept)
 {
 	uint32_t popped;
@@ -70,7 +70,7 @@ static void sink_close(struct sink *sink)
 	evring_close(&to_kept(sink)->ring);
 }
 
-/* A new ring for each keeper: what an earlier one has read of the last cannot be known. */
+/* Each keeper gets a new ring: how far the last one has read the old ring is unknown. */
 static int attach(struct sink *sink)
 {
 	struct sink_kept *kept = to_kept(sink);
@@ -90,7 +90,7 @@ static const char *why_down(const struct kept *kept)
 	return kept->attached && kept->state.why[0] ? kept->state.why : kept->why;
 }
 
-/* A VM that starts, ends or stops to take input is seen nowhere else before a switch is tried. */
+/* Without this, the user would learn that the VM started or stopped only from a failed switch. */
 static void tell_user(struct sink_kept *kept)
 {
 	struct kept *from = kept->sink.kept;
@@ -105,7 +105,7 @@ static void tell_user(struct sink_kept *kept)
 			    why_down(from));
 }
 
-/* Also where it went down and up again before anybody looked. */
+/* The generation reveals that the end went down and up again between two states. */
 static bool is_reset(const struct sink_kept *kept, const struct keeper_state *state)
 {
 	return state->up != kept->ready || (state->up && state->generation != kept->generation);
@@ -147,7 +147,7 @@ static int enter(struct sink *sink, const char **why)
 	return 0;
 }
 
-/* Before its first state, the keeper has not made it. */
+/* Before its first state, the keeper has not created the end. */
 static bool vacant(struct sink *sink)
 {
 	const struct kept *kept = sink->kept;

@@ -1,4 +1,6 @@
-/* The sink of channels whose end the keeper drives: frames go to it through an evring. */
+/*
+ * The sink of channels whose end the keeper drives: sends frames to the keeper through an evring.
+ */
 #pragma once
 
 #include "guest/sink.h"

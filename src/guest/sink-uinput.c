@@ -1,6 +1,6 @@
 /*
- * Three nodes for one guest. The guest is up while its keyboard or its pointer is held; it is down
- * for all three as soon as one that was held is lost.
+ * Three nodes for one guest. The guest is up while its keyboard or its pointer node is grabbed.
+ * When the grab of any node is lost, the guest is down.
  */
 #include "guest/sink-uinput.h"
 
@@ -10,14 +10,16 @@
 #include "evdev/node.h"
 #include "base/util.h"
 
-/* How often a node that nobody held when the focus came is looked at: this long a mouse may seem dead. */
+/*
+ * How often to check nodes that were not grabbed when the focus came; until then, one seems dead.
+ */
 #define SINK_LOOK_MS 250
 
 struct sink_uinput {
 	struct sink sink;
 	struct node node[SHAPE_NODES];
-	unsigned settled;  /* bit n: udev has announced node n, its links are there */
-	struct timer look; /* with the focus, while a node is not held: has somebody taken it? */
+	unsigned settled;  /* bit n: udev has announced node n, so its links exist */
+	struct timer look; /* while the guest has the focus and a node is not grabbed */
 };
 
 static struct sink_uinput *to_uinput(struct sink *sink)
@@ -38,7 +40,7 @@ static void release(struct sink *sink)
 		node_release_all(&to_uinput(sink)->node[i]);
 }
 
-/* Which of the sink's nodes this is cannot be had by container_of: nodes of a sink are an array. */
+/* container_of needs a constant index, so step back to node 0 first. */
 static struct sink_uinput *owner_of(struct node *node)
 {
 	return container_of(node - node->which, struct sink_uinput, node[0]);
@@ -64,7 +66,7 @@ static void node_leds(struct node *node)
 
 static const struct node_ops node_ops = { .lost = node_lost, .leds = node_leds };
 
-/* The keeper is to have the node; without one it ends with this process. */
+/* Passes the node to the keeper. Without a keeper the node vanishes with this process. */
 static void keep(struct sink *sink, struct node *node)
 {
 	int rc = kept_keep_node(sink->kept, &sink->identity, node->which, &node->uinput,
@@ -101,7 +103,9 @@ static int open_node(struct sink *sink, struct node *node, enum shape_node which
 	return rc;
 }
 
-/* Nothing tells of a grab: QEMU is given one node after the other, and takes some after the focus came. */
+/*
+ * The kernel does not report a grab, and QEMU may grab some nodes only after the focus came: poll.
+ */
 static void look(struct timer *timer)
 {
 	struct sink_uinput *uinput = container_of(timer, struct sink_uinput, look);

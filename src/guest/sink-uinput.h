@@ -1,4 +1,4 @@
-/* The sink of channels over uinput nodes that QEMU opens; the daemon writes to them itself. */
+/* The sink of channels on uinput nodes, which QEMU opens: the daemon writes to them directly. */
 #pragma once
 
 #include "guest/sink.h"

@@ -1,4 +1,4 @@
-/* What all sinks have in common: how one begins and ends. */
+/* Allocation and release, common to all sinks. */
 #include "guest/sink.h"
 
 #include <stdlib.h>

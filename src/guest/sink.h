@@ -1,8 +1,8 @@
 /*
- * The daemon's part of a channel (channel.h): takes shaped frames for a guest's three nodes and says
- * when the guest is there. Its concrete struct begins with struct sink; sink_new allocates it,
- * sink_free ends it. What the guest has open belongs to the guest's keeper as well (kept.h), so that
- * it outlives the sink.
+ * The daemon's part of a channel (channel.h): sends shaped frames to a guest's three nodes, and
+ * reports whether the guest can receive them. A concrete sink's struct begins with struct sink;
+ * sink_new allocates it, and the guest owns it until sink_free. The keeper shares what the guest
+ * has open (kept.h), which so outlives the sink.
  */
 #pragma once
 
@@ -17,16 +17,16 @@
 
 struct sink;
 
-/* What a sink tells its owner; for what these may do, see loop.h. */
+/* Callbacks to the sink's owner. See loop.h for the rule of re-entrancy. */
 struct sink_owner {
-	/* The target can take nothing any more; what was down on it is up, as far as that can be. */
+	/* The guest can no longer receive input. Its keys have been released as far as possible. */
 	void (*down)(struct sink *sink, const char *why);
 	/*
-	 * The guest has its devices still, but its driver has stopped them, or started them anew
-	 * ('ready'): nothing is down in it. A sink that is not ready takes nothing.
+	 * The guest still has its devices, but its driver stopped or restarted ('ready') them. No
+	 * keys are down. Send nothing while the sink is not ready.
 	 */
 	void (*reset)(struct sink *sink, bool ready);
-	/* The guest set its lock LEDs: sink->leds. */
+	/* The guest changed its lock LEDs, see sink->leds. */
 	void (*leds)(struct sink *sink);
 };
 
@@ -34,28 +34,30 @@ struct sink_ops {
 	size_t size; /* of the concrete struct */
 
 	/*
-	 * Makes the guest's devices, or takes over those that sink->kept has. 0 or -errno; sink_free is
-	 * legal, and due, after a failure too.
+	 * Creates the guest's devices, or takes over those that the keeper has (sink->kept). 0 or
+	 * -errno; call sink_free in any case.
 	 */
 	int (*open)(struct sink *sink);
 	void (*close)(struct sink *sink);
-	/* After open, and whenever the guest has a new keeper: hands it what it is to keep. 0 or -errno. */
+	/* After open, and for each new keeper: passes it the guest's end. 0 or -errno. */
 	int (*attach)(struct sink *sink);
-	/* sink->kept has another state, or the keeper is gone. NULL: no matter. */
+	/* sink->kept has a new state, or the keeper is gone. May be NULL. */
 	void (*kept_changed)(struct sink *sink);
-	/* udev has set the permissions of an evdev node that may be one of the sink's. NULL: no matter. */
+	/* udev has set the permissions of an evdev node, which may be the sink's. May be NULL. */
 	void (*settled)(struct sink *sink, const char *devnode);
 	/*
-	 * May the guest have the focus? 0, and from now on owner->down is called when it is lost, and
-	 * owner->reset; or -errno with *why saying what is missing and what to do. 'leave' ends it.
+	 * Prepares for the focus. 0, and until 'leave' the sink may call owner->down and
+	 * owner->reset; or -errno if the guest cannot take it (-ENOTCONN: it is down; -EACCES: no
+	 * permission), and *why explains what is missing and what to do. *why is valid until the
+	 * next call.
 	 */
 	int (*enter)(struct sink *sink, const char **why);
 	void (*leave)(struct sink *sink);
-	/* Whether the guest's devices are there, and nobody has them open: then it can be given them. */
+	/* True if the guest's devices exist and nobody has them open, so they can be attached. */
 	bool (*vacant)(struct sink *sink);
-	/* All that is down in the guest goes up, though nothing says so any more. */
+	/* Releases all keys that are down in the guest. */
 	void (*release)(struct sink *sink);
-	/* Hot: no block, no malloc, no log. 0, or -errno where the target is dead. */
+	/* Hot: must not block, allocate or log. 0, or -errno if the guest cannot be reached. */
 	int (*send)(struct sink *sink, enum shape_node node, const struct frame *frame);
 };
 
@@ -63,16 +65,16 @@ struct sink {
 	const struct sink_ops *ops;
 	const struct sink_owner *owner;
 	struct loop *loop;
-	const char *guest;  /* its name; the configuration's */
-	const char *domain; /* libvirt's, likewise; NULL: none is named */
-	struct kept *kept;  /* the guest's */
+	const char *guest;  /* the guest's name; owned by the configuration */
+	const char *domain; /* its libvirt domain, likewise; NULL: not configured */
+	struct kept *kept;  /* owned by the guest */
 	struct keeper_identity identity;
-	uint16_t leds; /* the guest's lock LEDs, bit n for LED code n; 0 where none are known */
+	uint16_t leds; /* the guest's lock LEDs: bit n is LED code n; 0 if unknown */
 };
 
 /*
- * A sink for this end of a guest, not yet open, or NULL: no memory. The strings, the loop, the keeper
- * and the owner must outlive it.
+ * Allocates a sink; ops->open is up to the caller. NULL if there is no memory. The strings, loop,
+ * keeper and owner must outlive it; 'identity' is copied.
  */
 struct sink *sink_new(const struct sink_ops *ops, const struct keeper_identity *identity,
 		      struct loop *loop, const char *guest, struct kept *kept,
