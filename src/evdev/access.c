@@ -1,4 +1,4 @@
-/* The node's mode, the process's groups and the user database, compared. */
+/* Compares the node's mode with the process's groups and the user database. */
 #include "evdev/access.h"
 
 #include <grp.h>
@@ -25,7 +25,7 @@ static bool database_has(const struct passwd *user, gid_t group)
 	return false;
 }
 
-/* The group exists for nobody but root, or the mode gives it nothing: udev has applied no rule. */
+/* The node belongs to root's group or its mode grants the group nothing: udev applied no rule. */
 static const char *rule_remedy(const char *devnode)
 {
 	if (strcmp(devnode, "/dev/uinput") == 0)

@@ -1,7 +1,7 @@
 /*
- * Why this process may not open a device node, and the command that changes it. Asks the node, the
- * process's own groups and the user database: the three disagree where a rule was not applied, or a
- * login is older than a group membership. Owns nothing.
+ * Explains why this process may not open a device node, and names the command that fixes it.
+ * Compares the node's mode, the process's groups and the user database: these differ if udev has
+ * not applied a rule, or if the user joined a group after logging in. Owns nothing.
  */
 #pragma once
 
@@ -10,8 +10,9 @@ struct access_words {
 };
 
 /*
- * The cause of an EACCES or EPERM from opening 'devnode' for reading and writing, with its remedy, as
- * the end of a sentence. The database may have to be fetched over a network (nss(5)): never call this
- * while a device is grabbed. Use as access_why(devnode).text within one expression.
+ * The cause of EACCES or EPERM when opening 'devnode' for reading and writing, and its remedy,
+ * worded as the end of a sentence. May block on a user database in the network (nss(5)), so never
+ * call it while a device is grabbed. The result is a temporary: use access_why(devnode).text within
+ * one expression.
  */
 struct access_words access_why(const char *devnode);

@@ -1,4 +1,4 @@
-/* A source's double on the host. */
+/* Copies a source's description to a uinput device. */
 #include "evdev/clone.h"
 
 #include <stdio.h>
@@ -31,7 +31,10 @@ static void identify_codes(struct libevdev *source, struct clone_identity *ident
 	}
 }
 
-/* No driver is checked for this, and uinput is. The values of an axis are passed on as they are. */
+/*
+ * The kernel checks this for uinput only, not for drivers. The axis's values are passed on
+ * unchanged.
+ */
 static struct input_absinfo mended(unsigned code, struct input_absinfo abs)
 {
 	if (abs.maximum < abs.minimum) {
@@ -78,7 +81,7 @@ static void identify(struct libevdev *source, struct clone_identity *identity)
 	identify_codes(source, identity);
 }
 
-/* uinput gives every device the kernel's own delay and rate: these are the source's. */
+/* A uinput device starts with the kernel's default delay and rate: set the source's. */
 static void copy_repeat(struct clone *clone, const struct libevdev *source)
 {
 	const int *repeat = clone->identity.repeat;

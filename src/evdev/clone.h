@@ -1,9 +1,10 @@
 /*
- * The host's side of a source: a uinput device with the source's name, ids, properties, axes,
- * repeat and LEDs, so that the desktop treats it as it treated the source. It stays while the
- * source is unplugged. Told from a source by its phys, "evswitch/host/...". No force feedback: a
- * program that uploaded an effect would hang for half a minute. What uinput refuses and a driver may
- * have, an axis from a higher to a lower number or no name, is mended in the copy. The clone owns it.
+ * The host's copy of a source: a uinput device with the source's name, ids, properties, axes,
+ * repeat and LEDs, so that the desktop treats it like the source. It stays while the source is
+ * unplugged, and is recognised by its phys, "evswitch/host/...". Force feedback is left out: a
+ * program that uploads an effect would hang for half a minute. Drivers may declare what uinput
+ * rejects (an axis whose minimum exceeds its maximum, an empty name); the copy corrects it.
+ * Embedded in the source; owns the uinput device.
  */
 #pragma once
 
@@ -17,22 +18,25 @@
 
 struct clone;
 
-/* The host's programs changed these LEDs: clone->leds.mask. At most every UINPUT_LEDS_MS. */
+/*
+ * Programs on the host changed the LEDs in 'changed' (bit n: LED code n); clone->leds.mask has the
+ * state. Called at most every UINPUT_LEDS_MS.
+ */
 typedef void (*clone_leds_fn)(struct clone *clone, uint16_t changed);
 
-/* Everything about a source that its clone copies: equal bytes mean that the clone still fits. */
+/* Everything that a clone copies from its source. Compared as bytes. */
 struct clone_identity {
 	char name[256];
 	int id[4]; /* bustype, vendor, product, version */
 	int repeat[2];
 	unsigned char properties[(INPUT_PROP_CNT + 7) / 8];
 	unsigned char codes[EV_CNT][(KEY_CNT + 7) / 8];
-	struct input_absinfo abs[ABS_CNT]; /* the value left out */
+	struct input_absinfo abs[ABS_CNT]; /* without the current values */
 };
 
 struct clone {
 	struct uinput uinput;
-	struct uinput_leds leds; /* the host's own: leds.mask */
+	struct uinput_leds leds; /* as set by programs on the host */
 	clone_leds_fn leds_changed;
 	struct clone_identity identity;
 };
@@ -44,9 +48,8 @@ struct clone {
 	}
 
 /*
- * Makes the clone of 'source' (that libevdev is mended for uinput, the real device is not touched)
- * with the phys given, and 'leds' as the host's LEDs to begin with. 0, or -errno: -EACCES, -ENOENT
- * for /dev/uinput.
+ * Creates the clone of 'source'. Corrects the description in 'source' where uinput would reject it;
+ * the real device is not touched. 'leds' is the initial LED state. 0 or -errno, as uinput_open.
  */
 int clone_open(struct clone *clone, struct loop *loop, struct libevdev *source, const char *phys,
 	       uint16_t leds, clone_leds_fn leds_changed);
@@ -56,11 +59,11 @@ static inline bool clone_is_open(const struct clone *clone)
 	return clone->uinput.fd >= 0;
 }
 
-/* Whether the clone, which must be open, is what clone_open would make of 'source'. */
+/* True if clone_open would make the same device from 'source'. The clone must be open. */
 bool clone_fits(const struct clone *clone, struct libevdev *source);
 
-/* Hot. Writes a whole frame. 0, or -errno: the host cannot be reached through it any more. */
+/* Hot. Writes a whole frame. 0, or -errno if the device is broken. */
 int clone_send(struct clone *clone, const struct frame *frame);
 
-/* Removes the device; the kernel releases what is down on it. */
+/* Destroys the device; the kernel releases the keys that are down on it. */
 void clone_close(struct clone *clone);

@@ -1,4 +1,4 @@
-/* One source node: neutral, grab, frames, resync, LEDs. */
+/* Waiting for the grab, reading frames, resyncing and LEDs of a real evdev node. */
 #include "evdev/device.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static bool has(const struct libevdev *evdev, unsigned type, unsigned code)
 	return libevdev_has_event_code(evdev, type, code);
 }
 
-/* Axes alone do not tell: keyboards have some for their volume. */
+/* Absolute axes alone are not enough: some keyboards have one for the volume. */
 bool device_points_absolutely(const struct device *device)
 {
 	const struct libevdev *evdev = device->evdev;
@@ -44,7 +44,7 @@ static int describe(struct device *device, int fd, timer_fn due)
 
 	if (rc < 0)
 		return rc;
-	/* Switching the clock empties the queue: before anything is read. */
+	/* EVIOCSCLOCKID flushes the queue, so do it before reading. */
 	if (ioctl(fd, EVIOCSCLOCKID, &clock) < 0)
 		return -errno;
 	return timer_init(&device->timer, device->loop, due);
@@ -134,9 +134,9 @@ static struct input_event event(unsigned type, unsigned code, int value)
 }
 
 /*
- * Writing to the real node, not grabbed, reaches every program of the host at once. The press
- * before the release is a no-op for a key that is down, and makes the release pass for one that
- * came up while only we could hear it.
+ * Events written to the ungrabbed node reach every program on the host. The press before each
+ * release has no effect on a key that is down. If the key came up while only we received its
+ * events, the press is needed: the kernel drops a release of a key that it has as up.
  */
 static void release_for_host(struct device *device, const struct keyset *down)
 {
@@ -160,8 +160,8 @@ static void drain(int fd)
 }
 
 /*
- * What has gone down for the host's programs since the witness was drained, and not come up. False
- * where the witness lost events.
+ * Collects the keys that went down for the host's programs since the witness was last drained, and
+ * are still down. False if the witness lost events.
  */
 static bool read_witness(const struct device *device, struct keyset *heard)
 {
@@ -178,7 +178,7 @@ static bool read_witness(const struct device *device, struct keyset *heard)
 	return true;
 }
 
-/* Another program's grab: the user is told once, and the device is tried until it is free. */
+/* Another program has the grab: logs it once, and retries until the device is free. */
 static void try_again_later(struct device *device, int error)
 {
 	if (!device->busy_told)
@@ -191,12 +191,12 @@ static void try_again_later(struct device *device, int error)
 
 OFF_PATH static void take_state(struct device *device, const struct input_event *at);
 
-/* The grab is taken, and the host's programs have nothing down on the device. */
+/* The device is grabbed, and the host's programs see no key down. */
 static enum device_news grab_done(struct device *device)
 {
 	static const struct input_event now = { 0 };
 
-	/* First of all: what was queued before the grab goes with it. */
+	/* Before reading: this also discards events that were queued before the grab. */
 	take_state(device, &now);
 	timer_arm(&device->timer, 0, 0);
 	close_later(steal_fd(&device->witness));
@@ -205,9 +205,9 @@ static enum device_news grab_done(struct device *device)
 }
 
 /*
- * 'down' was down before, and the host's programs know. Where more went down for them before the grab
- * took effect, its release would never reach them: the grab is given back, which waits for the kernel,
- * once in a very long time.
+ * Grabs, given that the host's programs see 'down' as down. If another key went down just before
+ * the grab took effect, they would never see its release, so the grab is undone. That blocks for
+ * tens of milliseconds, but is very rare.
  */
 static enum device_news grab_now(struct device *device, const struct keyset *down)
 {
@@ -230,7 +230,10 @@ static enum device_news grab_now(struct device *device, const struct keyset *dow
 	return DEVICE_NOTHING;
 }
 
-/* Only where nothing is down; with 'why' all the same, and what is down is released by hand. */
+/*
+ * Grabs if no key is down. With 'why' (logged), releases the keys that are down and grabs in any
+ * case.
+ */
 OFF_PATH static enum device_news try_to_grab(struct device *device, const char *why)
 {
 	struct keyset down;
@@ -240,7 +243,7 @@ OFF_PATH static enum device_news try_to_grab(struct device *device, const char *
 		return gone(device);
 	if (!keyset_empty(&down) && !why)
 		return DEVICE_NOTHING;
-	/* What is held while another program has the grab is that program's. */
+	/* While another program has the grab, keys that are down belong to it. */
 	if (!keyset_empty(&down) && !device->busy_told) {
 		log_info("%s: a key or button %s: releasing it for the host", device->devnode, why);
 		release_for_host(device, &down);
@@ -253,7 +256,7 @@ enum device_news device_due(struct device *device)
 	return try_to_grab(device, "has been down for 3 s");
 }
 
-/* Those of the LEDs that the device has. The kernel drops what changes nothing. */
+/* Writes the LEDs that the device has. The kernel drops events that change nothing. */
 OFF_PATH static void write_leds(struct device *device, unsigned which, uint16_t leds)
 {
 	struct input_event ev[LED_CNT + 1];
@@ -289,7 +292,9 @@ void device_set_leds(struct device *device, unsigned which, uint16_t leds)
 		write_leds(device, which, leds);
 }
 
-/* Of a frame that is read in part, a loss takes the whole: only what is delivered counts as known. */
+/*
+ * Only once a frame is whole: SYN_DROPPED discards a partial one, which then was never delivered.
+ */
 static void note_down(struct device *device)
 {
 	for (unsigned i = 0; i < device->frame.n; i++) {
@@ -302,7 +307,7 @@ static void note_down(struct device *device)
 	}
 }
 
-/* An event, and the other form of a wheel where the device lacks that, and the SYN_REPORT fit. */
+/* True if an event, a generated wheel event and the SYN_REPORT fit. */
 static bool has_room(const struct device *device)
 {
 	return device->frame.n < FRAME_MAX - 1 - (device->wheel.made != 0);
@@ -318,7 +323,7 @@ static const struct frame *hand_out(struct device *device, const struct input_ev
 	return &device->frame;
 }
 
-/* A LED that a desktop wrote into the real keyboard comes back to us; ours do too, and agree. */
+/* All LED writes to the node are echoed to us, ours and other programs'. Only the latter differ. */
 OFF_PATH static void check_led(struct device *device, const struct input_event *ev)
 {
 	if (ev->code <= LED_MAX && DEVICE_LOCK_LEDS >> ev->code & 1 &&
@@ -333,8 +338,8 @@ static bool next_difference(struct device *device, struct input_event *ev)
 }
 
 /*
- * libevdev compares what was delivered with what the kernel says now, which it does when it is asked for
- * the first difference. What is queued, or was read, goes: the kernel's state has it in already.
+ * Starts a resync. libevdev reads the kernel's state when it is asked for the first difference.
+ * Queued and unprocessed events are discarded: that state already includes them.
  */
 static void take_state(struct device *device, const struct input_event *at)
 {
@@ -352,7 +357,7 @@ static void take_state(struct device *device, const struct input_event *at)
 	device->sync = SYNC_DIFFERENCES;
 }
 
-/* Switches, and all axes but those of contacts, which libevdev follows slot by slot. */
+/* State that take_plain_state delivers: switches, and axes without slots. libevdev tracks slots. */
 static bool is_plain_state(unsigned type, unsigned code)
 {
 	return type == EV_SW || (type == EV_ABS && code < ABS_MT_SLOT);
@@ -364,7 +369,7 @@ static void begin_sync(struct device *device, enum device_sync sync)
 	device->sync_code = 0;
 }
 
-/* False where there is none left. */
+/* Appends the next difference. False if none is left. */
 static bool take_difference(struct device *device)
 {
 	struct input_event ev = device->difference;
@@ -382,8 +387,8 @@ static bool take_difference(struct device *device)
 }
 
 /*
- * All switches or all axes, whatever was delivered before: the host's device drops what changes nothing.
- * False where there is none left.
+ * Appends all switches or all axes, changed or not: the clone's input core drops values that change
+ * nothing. False if none is left.
  */
 static bool take_plain_state(struct device *device, unsigned type)
 {
@@ -415,7 +420,7 @@ OFF_PATH static const struct frame *next_sync_frame(struct device *device)
 	return device->frame.n > 0 ? hand_out(device, &device->at) : NULL;
 }
 
-/* True where a frame is whole. */
+/* True if the event completes a frame. */
 static bool take_syn(struct device *device, const struct input_event *ev)
 {
 	if (ev->code == SYN_DROPPED)
@@ -445,7 +450,7 @@ static void take(struct device *device, const struct input_event *ev)
 	}
 }
 
-/* Up to the end of a frame, or of what was read. */
+/* Processes the batch up to the end of a frame; NULL if the batch ends first. */
 static const struct frame *next_read_frame(struct device *device)
 {
 	while (device->next < device->end) {

@@ -1,4 +1,4 @@
-/* libudev: the nodes that are there, and the monitor. */
+/* libudev enumeration and monitor; inotify for the symlinks in configured paths. */
 #include "evdev/hotplug.h"
 
 #include <stdio.h>
@@ -29,7 +29,10 @@ static bool has_property(struct udev_device *device, const char *name)
 	return value && strcmp(value, "1") == 0;
 }
 
-/* udev takes a mouse with more than 16 buttons for a joystick, whose codes follow a mouse's. */
+/*
+ * udev classifies a mouse with more than 16 buttons as a joystick: BTN_JOYSTICK follows the mouse
+ * codes.
+ */
 static bool moves_like_a_mouse(struct udev_device *device)
 {
 	/* The parent is owned by the device. */
@@ -40,7 +43,9 @@ static bool moves_like_a_mouse(struct udev_device *device)
 	return (axes & 3) == 3;
 }
 
-/* What udev takes the node for, of enum node_use; also a mouse where it moves like one. */
+/*
+ * udev's classification as a mask of enum node_use, plus NODE_USE_MOUSE if the node moves like one.
+ */
 static unsigned read_uses(struct udev_device *device)
 {
 	static const struct {
@@ -64,7 +69,7 @@ static unsigned read_uses(struct udev_device *device)
 			uses |= known[i].use;
 	if (uses & NODE_USE_JOYSTICK && moves_like_a_mouse(device))
 		uses |= NODE_USE_MOUSE;
-	/* udev gives every keyboard both */
+	/* udev sets both properties for every keyboard */
 	return uses & NODE_USE_KEYBOARD ? uses & ~(unsigned)NODE_USE_KEYS : uses;
 }
 
@@ -93,7 +98,7 @@ static bool is_hidden(struct udev_device *device)
 	return udev_device_get_property_value(device, "LIBINPUT_IGNORE_DEVICE") != NULL;
 }
 
-/* Where udev does not say when, it is now. */
+/* The current time if udev does not know when it was done. */
 static uint64_t done_us(struct udev_device *device)
 {
 	return now_us() - udev_device_get_usec_since_initialized(device);
@@ -139,7 +144,7 @@ static void removed(struct hotplug *hotplug, const char *devnode)
 {
 	if (hotplug->ops->removed && is_event_node(devnode))
 		hotplug->ops->removed(hotplug, devnode);
-	/* a link that several devices share leads to another of them now */
+	/* a link shared by several devices now leads to another one */
 	if (hotplug->ops->links)
 		hotplug->ops->links(hotplug);
 }
@@ -168,7 +173,7 @@ static void links_ready(struct watch *watch, uint32_t events)
 		hotplug->ops->links(hotplug);
 }
 
-/* Watches the deepest directory of the path that there is; returns the length of its name. */
+/* Watches the deepest existing directory of the path; returns the length of its name. */
 static size_t watch_deepest(struct hotplug *hotplug, const char *path)
 {
 	char dir[HOTPLUG_PATH_MAX * 4];
@@ -185,7 +190,7 @@ static size_t watch_deepest(struct hotplug *hotplug, const char *path)
 	return 0;
 }
 
-/* A directory may be made between the moment it is missed and the moment its parent is watched. */
+/* Repeats, since a directory may be created just before the watch on its parent begins. */
 static void watch_path(struct hotplug *hotplug, const char *path)
 {
 	size_t before, depth = 0;
@@ -196,7 +201,7 @@ static void watch_path(struct hotplug *hotplug, const char *path)
 	} while (depth > before);
 }
 
-/* Of the node's links the one in the directory of 'path', else the node itself. */
+/* Prefers the node's link in the same directory as 'path', else names the node itself. */
 static void name_like(struct udev_device *device, const char *path, char event[HOTPLUG_PATH_MAX])
 {
 	size_t dir = (size_t)(strrchr(path, '/') - path) + 1;
@@ -212,7 +217,7 @@ static void name_like(struct udev_device *device, const char *path, char event[H
 	}
 }
 
-/* The event node beside a mouse* or js* node, which is another child of the same input device. */
+/* The event node that belongs to a mouse* or js* node: a sibling below the same input device. */
 static void name_event_node(struct hotplug *hotplug, struct udev_device *other, const char *path,
 			    char event[HOTPLUG_PATH_MAX])
 {
@@ -266,7 +271,7 @@ int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplu
 	*hotplug = (struct hotplug){ .ops = ops, .udev = udev_new(), .inotify = -1 };
 	if (!hotplug->udev)
 		return -ENOMEM;
-	/* "udev" and not "kernel": after the rules have run. */
+	/* "udev", not "kernel": reported after the rules have run. */
 	hotplug->monitor = udev_monitor_new_from_netlink(hotplug->udev, "udev");
 	if (!hotplug->monitor ||
 	    udev_monitor_filter_add_match_subsystem_devtype(hotplug->monitor, "input", NULL) < 0 ||
@@ -291,7 +296,7 @@ static bool is_foreign(struct udev_device *device)
 	       match_own(attr(input, "phys"), udev_device_get_syspath(input)) == MATCH_FOREIGN;
 }
 
-/* One that udev is not done with comes through the monitor. 'device' may be NULL. */
+/* Devices that udev is still processing are reported by the monitor later. 'device' may be NULL. */
 static void tell_if_done(struct hotplug *hotplug, struct udev_device *device)
 {
 	if (!device)

@@ -1,6 +1,7 @@
 /*
- * Which evdev nodes there are, and which come and go, as udev tells once it has set links and
- * permissions. Our own virtual devices are told apart by their phys, never by a name.
+ * Enumerates evdev nodes and monitors additions and removals, through udev and so only once it has
+ * set links and permissions. Our own virtual devices are recognised by their phys, never by their
+ * name. Embedded in the daemon or the probe; owns its udev objects and its inotify instance.
  */
 #pragma once
 
@@ -14,17 +15,20 @@
 struct hotplug;
 
 struct hotplug_ops {
-	/* A node is there, or its properties changed: may come again for one already known. */
+	/*
+	 * A node was added or its properties changed, so this may be called again for a known node.
+	 */
 	void (*added)(struct hotplug *hotplug, const struct node_info *node);
-	/* NULL where nobody asks: a device that is open says so itself, and earlier. */
+	/* May be NULL: an open device notices its removal earlier. */
 	void (*removed)(struct hotplug *hotplug, const char *devnode);
 	/*
-	 * udev is done with a node that has a phys of ours, since 'done_us' (CLOCK_MONOTONIC): one of
-	 * the same name may have been there before. 'exposed': it is a guest's and no rule hides it from
-	 * the desktop. NULL: those come to 'added' too, where node->own tells.
+	 * udev finished processing one of our own nodes at 'done_us' (CLOCK_MONOTONIC,
+	 * microseconds; an earlier node may have had the same name). 'exposed': it is a guest's,
+	 * and no udev rule hides it from the desktop. NULL: own nodes are reported to 'added', too,
+	 * with node->own set.
 	 */
 	void (*own)(struct hotplug *hotplug, const char *devnode, uint64_t done_us, bool exposed);
-	/* Links may lead elsewhere now: hotplug_look is due for every path of interest. NULL: of none. */
+	/* Symlinks may have changed: call hotplug_look for every path of interest. May be NULL. */
 	void (*links)(struct hotplug *hotplug);
 };
 
@@ -32,27 +36,27 @@ struct hotplug {
 	const struct hotplug_ops *ops;
 	struct udev *udev;
 	struct udev_monitor *monitor;
-	unsigned undone; /* real devices that udev was not done with at the scan */
+	unsigned undone; /* real devices that udev had not finished processing at the scan */
 	struct watch watch;
-	int inotify; /* of the directories that hotplug_look met */
+	int inotify; /* watches the directories that hotplug_look visited */
 	struct watch links;
 };
 
-/* Starts to listen. 0 or -errno (-EIO where udev cannot be reached). */
+/* Starts monitoring. 0 or -errno (-EIO: udev cannot be reached). */
 int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops);
-/* Calls ops for every node that is there now. 0 or -errno. */
+/* Calls ops for every node that exists now. 0 or -errno. */
 int hotplug_scan(struct hotplug *hotplug);
 
 #define HOTPLUG_PATH_MAX 256
 
 /*
- * Calls ops->added for the node that this path leads to, and watches the path from now on. 0 too where
- * udev is not done with the node; -errno of stat where it leads nowhere; -ENOTTY where it leads to
- * something else: 'event' then has the path of the same device's event node, or "".
+ * Calls ops->added for the node that 'path' leads to, and watches the path from now on. 0, also if
+ * udev has not finished processing the node; -errno of stat() if the path leads nowhere; -ENOTTY if
+ * it leads to something else: 'event' is then the path of the same device's event node, or "".
  */
 int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_PATH_MAX]);
 
-/* Calls ops for this node if udev is done with it: an announcement can get lost. */
+/* Calls ops for this node if udev has finished processing it: its uevent may have been lost. */
 void hotplug_ask(struct hotplug *hotplug, const char *devnode);
-/* Harmless on a zeroed struct, and after a failed init. */
+/* Stops monitoring. Also safe on a zeroed struct and after a failed init. */
 void hotplug_fini(struct hotplug *hotplug);

@@ -1,4 +1,4 @@
-/* A byte of /dev/uinput for each user. */
+/* One byte of /dev/uinput for each user. */
 #include "evdev/instance.h"
 
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 
 #include "base/util.h"
 
-/* Byte n of these is user n's. */
+/* The byte at LOCK_BEGIN + n belongs to user n. */
 #define LOCK_BEGIN (INT64_C(1) << 40)
 #define LOCK_USERS (INT64_C(1) << 32)
 #define LOCK_TRIES 10
@@ -30,7 +30,9 @@ int instance_lock(uid_t *holder)
 	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
 		struct flock lock = wanted_lock();
 
-		/* Of the open file, not of the process: that would lose it with any close of the node. */
+		/*
+		 * OFD locks: a process-owned lock is lost when any descriptor of the node closes.
+		 */
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 			return steal_fd(&fd);
 		if ((errno != EAGAIN && errno != EACCES) || fcntl(fd, F_OFD_GETLK, &lock) < 0)

@@ -1,14 +1,15 @@
 /*
- * One evswitch for each user of a machine, and none beside root's: two would take each other's devices.
- * The lock stands on /dev/uinput, the one file that all of them open and nobody else can, in bytes of
- * it: root's covers those of all users. It ends with the process. Owns nothing.
+ * Allows one evswitch for each user, and none besides root's: two would grab each other's devices.
+ * The lock is on /dev/uinput, the one file that every evswitch opens and unprivileged programs
+ * cannot. Each user locks one byte of it, root those of all users. The kernel drops the lock when
+ * the process ends. Owns nothing; the caller owns the descriptor.
  */
 #pragma once
 
 #include <sys/types.h>
 
 /*
- * Opens /dev/uinput and locks it. Returns the descriptor, which keeps the lock; -EBUSY where another
- * process has it, and *holder is that one's user; or the error of open or fcntl.
+ * Opens and locks /dev/uinput. Returns the descriptor; closing it drops the lock. -EBUSY if an
+ * evswitch of user *holder has the lock; -errno of open() (-EACCES, -ENOENT) or of fcntl().
  */
 int instance_lock(uid_t *holder);

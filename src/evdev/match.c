@@ -1,4 +1,4 @@
-/* Decides which [device] section a source node belongs to, by comparing strings only. */
+/* Comparison of node properties. */
 #include "evdev/match.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "conf/conf.h"
 
-/* True where 'wanted' is not asked for, or equals 'actual' without the blanks around either. */
+/* True if 'wanted' is NULL or equals 'actual', ignoring blanks around both. */
 static bool same_text(const char *wanted, const char *actual,
 		      int (*compare)(const char *, const char *, size_t))
 {

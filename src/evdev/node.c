@@ -1,4 +1,4 @@
-/* A guest's node, and the guard that says whether somebody holds it. */
+/* A guest's uinput node, and the guard that detects whether it is grabbed. */
 #include "evdev/node.h"
 
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static void add_codes(struct libevdev *model, enum shape_node which,
 			libevdev_enable_event_code(model, EV_LED, code, NULL);
 }
 
-/* No EV_REP: repetitions come from the source. No EV_MSC: a guest's driver would send it back. */
+/* No EV_REP: key repeat comes from the source. No EV_MSC: a guest's driver would send it back. */
 static struct libevdev *make_model(const char *guest, enum shape_node which,
 				   const struct shape_rules *rules)
 {
@@ -54,16 +54,17 @@ int node_open_guard(struct node *node)
 	return 0;
 }
 
-/*
- * True where the guard had anything to read. Bounded: a queue holds a few hundred events at most.
- */
+/* True if the guard had anything to read. Bounded: a client's buffer holds a few hundred events. */
 static bool guard_heard(const struct node *node)
 {
 	struct pollfd guard = { .fd = node->guard_fd, .events = POLLIN };
 	struct input_event ev[64];
 	bool heard = false;
 
-	/* The keeper shares the open file, and with it O_NONBLOCK, which it may have cleared. */
+	/*
+	 * poll() first: the keeper shares the open file description and may have cleared
+	 * O_NONBLOCK.
+	 */
 	for (unsigned i = 0; i < 16 && poll(&guard, 1, 0) == 1 && guard.revents & POLLIN &&
 			     read(node->guard_fd, ev, sizeof(ev)) > 0;
 	     i++)
@@ -71,7 +72,7 @@ static bool guard_heard(const struct node *node)
 	return heard;
 }
 
-/* Watched, what the guard heard is evidence, which guard_ready alone takes. */
+/* While the loop watches the guard, only guard_ready may read it, so just poll. */
 static bool guard_is_quiet(const struct node *node)
 {
 	struct pollfd guard = { .fd = node->guard_fd, .events = POLLIN };
@@ -82,9 +83,9 @@ static bool guard_is_quiet(const struct node *node)
 bool node_check(const struct node *node)
 {
 	/*
-	 * Of the codes that mean nothing to any reader, the one that the kernel gives to handlers only:
-	 * SYN_CONFIG goes to the device too, and a guest's virtio-input driver would send it back to
-	 * this node, and so on for ever.
+	 * No client acts on SYN_MT_REPORT, and the input core passes it to handlers only.
+	 * SYN_CONFIG would also go to the device, and a guest's virtio-input driver would send it
+	 * back to this node in an endless loop.
 	 */
 	static const struct input_event sentinel[] = {
 		{ .type = EV_SYN, .code = SYN_MT_REPORT },
@@ -126,7 +127,7 @@ void node_leave(struct node *node)
 	watch_stop(&node->guard);
 }
 
-/* LEDs count while somebody holds the node; otherwise they are the host console's. */
+/* LED writes count only while the node is grabbed; otherwise they come from the host's console. */
 static void leds_changed(struct uinput_leds *leds, uint16_t changed)
 {
 	struct node *node = container_of(leds, struct node, leds);

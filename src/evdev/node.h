@@ -1,13 +1,16 @@
 /*
- * A guest-facing uinput node and its guard. QEMU opens the node and grabs it. While nobody holds
- * that grab, what is written to the node reaches the host's console, SysRq and every other reader:
- * so a frame is written only while the node is known to be held.
+ * A uinput node for a guest, and its guard. QEMU opens and grabs the node. While it is not grabbed,
+ * events written to it reach the host's console, SysRq and every other client. So frames are
+ * written only while the node is known to be grabbed ("held").
  *
- * The guard is an open, never grabbing client of ours on the same node: it receives events exactly
- * while nobody holds the grab. A harmless sentinel (SYN_MT_REPORT) written to the node and the guard
- * read back tell at once. Between node_enter and node_leave the guard is in the loop instead, and
- * anything readable there says that the grab was lost: nothing else reads it then. The node owns both
- * descriptors and the device.
+ * The guard is an evdev client of ours on the same node that never grabs it. It receives events
+ * exactly while nobody else has the grab. To check, write a sentinel (SYN_MT_REPORT, which has no
+ * effect) and see whether it arrives at the guard. Between node_enter and node_leave the guard is
+ * watched by the loop instead: if it becomes readable, the grab was lost. Nothing else may read it
+ * meanwhile.
+ *
+ * Embedded in sink-uinput and in the keeper; owns both descriptors. The device exists while any
+ * process has its uinput descriptor open.
  */
 #pragma once
 
@@ -23,10 +26,10 @@ struct node;
 
 struct node_ops {
 	/*
-	 * The guard heard something: the grab is lost. The node has released what was down on it.
+	 * The guard received an event: the grab was lost. All keys on the node have been released.
 	 */
 	void (*lost)(struct node *node);
-	/* The holder set LEDs: node->leds.mask. At most every UINPUT_LEDS_MS. */
+	/* The holder set LEDs, see node->leds.mask. Called at most every UINPUT_LEDS_MS. */
 	void (*leds)(struct node *node);
 };
 
@@ -35,9 +38,9 @@ struct node {
 	struct loop *loop;
 	enum shape_node which;
 	struct uinput uinput;
-	int guard_fd;       /* -1: not yet permitted to open it */
-	struct watch guard; /* in the loop while the node is known to be held and has the focus */
-	struct uinput_leds leds; /* the holder's: leds.mask */
+	int guard_fd;            /* -1: not open, usually for lack of permission so far */
+	struct watch guard;      /* active while the node is held and has the focus */
+	struct uinput_leds leds; /* as set by the holder */
 };
 
 #define NODE_INIT                                                                                  \
@@ -46,49 +49,54 @@ struct node {
 	}
 
 /*
- * Makes node 'which' of the guest: name "evswitch-GUEST-keyboard", phys "evswitch/GUEST/keyboard",
- * the codes that shape_carries allows. 0, or -errno as uinput_open.
+ * Creates node 'which' of the guest, for example with the name "evswitch-GUEST-keyboard" and the
+ * phys "evswitch/GUEST/keyboard". It declares the codes that shape_carries allows. 0, or -errno as
+ * uinput_open.
  */
 int node_open(struct node *node, struct loop *loop, const char *guest, enum shape_node which,
 	      const struct shape_rules *rules, const struct node_ops *ops);
 
 /*
- * Takes over a node that an earlier process made, with its guard if there is one (-1: none), and
- * releases what that one left down. The LEDs are what their holder has set meanwhile. It owns both
- * descriptors from now on, in any case. 0 or -errno.
+ * Adopts a node that an earlier process created, with its guard (-1: none), and releases all keys
+ * that are down on it. node->leds is read from the kernel. Takes ownership of both descriptors,
+ * even on failure. 0 or -errno.
  */
 int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int uinput_fd,
 	       int guard_fd, const char *devnode, const struct node_ops *ops);
 
 /*
- * Opens the guard, if it is not open: to be called again when udev has set the node's permissions.
+ * Opens the guard unless it is open. 0, or -errno; on -EACCES, call again once udev has set the
+ * node's permissions.
  */
 int node_open_guard(struct node *node);
 
 /*
- * Whether somebody holds the node now; false while there is no guard. A question: it changes nothing
- * about the node, and what the guard heard since node_enter is still there for ops->lost.
+ * True if the node is grabbed now; false without a guard. Does not change the node's state: events
+ * that the guard received since node_enter still lead to ops->lost.
  */
 bool node_check(const struct node *node);
 
 /*
- * The guest has the focus: if somebody holds the node, frames are written to it from now on, until
- * ops->lost or node_leave. Legal at any time, also to look whether it is held by now. 0, held or not,
- * or -errno of watch_start.
+ * Call when the guest gets the focus, and again to check whether the node has been grabbed since.
+ * If it is grabbed, frames are written to it until ops->lost or node_leave. 0, held or not, or
+ * -errno of watch_start.
  */
 int node_enter(struct node *node);
 void node_leave(struct node *node);
 
-/* Whether frames are written to it: held at node_enter, and neither lost nor left since. */
+/* True if frames are written to the node: held at node_enter, and neither lost nor left since. */
 static inline bool node_held(const struct node *node)
 {
 	return node->guard.loop != NULL;
 }
 
-/* Hot. A whole frame; swallowed while the node is not held. 0 or -errno: the node is broken. */
+/*
+ * Hot. Writes a whole frame; drops it while the node is not held. 0, or -errno if the node is
+ * broken.
+ */
 int node_send(struct node *node, const struct frame *frame);
 
-/* Releases all that the kernel says is down on the node. */
+/* Releases all keys that the kernel reports down on the node. */
 void node_release_all(const struct node *node);
 
 void node_close(struct node *node);

@@ -1,4 +1,4 @@
-/* Plugging, settling, grabbing and unplugging of one configured device. */
+/* The life of a configured device: plugged in, settled, grabbed, unplugged. */
 #include "evdev/source.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ void source_unplug(struct source *source)
 	device_close(&source->device);
 }
 
-/* What the device says is noted here too. */
+/* Keeps the source's own state in step with the device's. */
 static enum device_news note(struct source *source, enum device_news news)
 {
 	if (news == DEVICE_GRABBED) {
@@ -105,7 +105,7 @@ static int make_clone(struct source *source)
 			  source->wakes->leds);
 }
 
-/* Grabbing before the desktop has opened the clone would lose what is typed meanwhile. */
+/* Input would be lost if the device were grabbed before the desktop can open the clone. */
 static int wait_for_udev(struct source *source)
 {
 	int rc = timer_init(&source->settle, source->device.loop, source->wakes->unsettled);
@@ -115,10 +115,7 @@ static int wait_for_udev(struct source *source)
 	return rc;
 }
 
-/*
- * What a remap makes of the device's keys, and what the router puts beside them, its clone can press;
- * and it can turn its wheels as the device does now.
- */
+/* The clone must declare all codes that remap, router (the tap of Ctrl) and wheel can generate. */
 static void declare_more(struct source *source)
 {
 	const struct remap *remap = &source->conf->remap;

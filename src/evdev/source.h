@@ -1,7 +1,8 @@
 /*
- * A configured device at work: the real node while it is plugged in, and its clone on the host, which
- * stays. The clone also declares what a remap and the wheel (wheel.h) make of the device's events. The
- * node is grabbed once the clone is ready for the desktop. Owned by the daemon; owns both.
+ * A configured device in use: the real node while it is plugged in, and its clone on the host,
+ * which stays when the node is unplugged. The clone also declares the codes that remap and wheel
+ * (wheel.h) can generate. The node is grabbed once the desktop can open the clone. Owned by the
+ * daemon; owns device and clone.
  */
 #pragma once
 
@@ -13,32 +14,32 @@
 #include "evdev/device.h"
 #include "evdev/match.h"
 
-/* How often udev is asked about a clone that it has not announced. */
+/* How often to ask udev about a clone that it has not announced. */
 #define SOURCE_SETTLE_MS 1000
 
-/* The owner's callbacks of the loop; each says when one of the functions below is to be called. */
+/* Loop callbacks of the owner. Each has to call the function below that is named here. */
 struct source_wakes {
 	watch_fn readable;  /* of device.watch: source_read */
 	timer_fn due;       /* of device.timer: source_due */
 	timer_fn unsettled; /* of settle: source_unsettled */
-	clone_leds_fn leds; /* of clone: the host's programs changed its LEDs */
+	clone_leds_fn leds; /* of clone: see clone_leds_fn */
 };
 
 struct source {
 	const struct source_wakes *wakes;
-	const struct conf_device *conf; /* NULL: this one is unused */
-	unsigned nth;                   /* 1, or more where the section matched several nodes */
-	bool ready;                 /* grabbed: frames come; nothing was down on it when it was */
-	struct match_traits traits; /* of the last node */
+	const struct conf_device *conf; /* NULL: unused */
+	unsigned nth;                   /* counts the nodes that the section matched, from 1 */
+	bool ready;                 /* grabbed, with no key down at that moment: delivers frames */
+	struct match_traits traits; /* of the node that was last plugged in */
 	struct device device;
 	struct clone clone;
-	uint64_t made_us;    /* when the clone was made, CLOCK_MONOTONIC */
+	uint64_t made_us;    /* when the clone was created, CLOCK_MONOTONIC */
 	bool settled;        /* udev has announced the clone: the desktop can open it */
-	bool settle_told;    /* that the announcement is late */
-	struct timer settle; /* runs while the clone waits for udev */
+	bool settle_told;    /* logged: the announcement is late */
+	struct timer settle; /* runs while waiting for the announcement */
 };
 
-/* Takes a section; no node yet. */
+/* Assigns a section. 'conf' and 'wakes' must outlive the source. */
 void source_init(struct source *source, const struct conf_device *conf, unsigned nth,
 		 const struct source_wakes *wakes);
 
@@ -47,37 +48,37 @@ static inline bool source_is_plugged(const struct source *source)
 	return device_is_open(&source->device);
 }
 
-/* How much speaks for it that the source, unplugged now, was last this node: 0 for nothing. */
+/* How likely an unplugged source had this node before, as match_likeness: 0 if it did not. */
 unsigned source_likeness(const struct source *source, const struct node_info *node);
 
 /*
- * Opens the node and makes the clone, unless the one that is there fits. *news says whether it is grabbed
- * already. 0, or -errno: of device_open with clone_is_open unchanged, or of clone_open.
+ * Opens the node, and creates the clone unless the existing one fits. *news: whether the node is
+ * grabbed already. 0, or -errno of device_open (the clone is then unchanged) or of clone_open.
  */
 int source_plug(struct source *source, struct loop *loop, const struct node_info *node,
 		enum device_news *news);
 
-/* Gives the node up, which is still there; the clone stays. */
+/* Closes the node although it still exists. The clone stays. */
 void source_unplug(struct source *source);
 
 /*
- * Each of these says what became of the source: DEVICE_GRABBED, it is ready, and frames are to be had;
- * DEVICE_GONE, it is unplugged, and what it held is to be released.
+ * These return the change that they caused: with DEVICE_GRABBED the source is ready, pull its
+ * frames; with DEVICE_GONE it is unplugged, release its keys.
  */
 
-/* Hot. Reads once; then source_next_frame. */
+/* Hot. Reads one batch; then pull its frames with source_next_frame. */
 enum device_news source_read(struct source *source);
 enum device_news source_due(struct source *source);
-/* The clone has waited for udev. Where the source is not gone, udev is to be asked. */
+/* The settle timer expired. Unless the source is gone, ask udev about the clone (hotplug_ask). */
 enum device_news source_unsettled(struct source *source);
-/* udev was done with this node at that time (CLOCK_MONOTONIC): it may be the clone. */
+/* udev finished processing 'devnode', maybe the clone, at 'done_us' (CLOCK_MONOTONIC). */
 enum device_news source_settled(struct source *source, const char *devnode, uint64_t done_us);
 /*
- * A guest has the focus, and what is typed on a device that is not grabbed reaches the host: grabs it
- * at once if it waits, for udev or for a key to come up.
+ * Grabs the device at once if it is waiting for udev or for keys to come up. For when a guest has
+ * the focus: input from an ungrabbed device reaches the host.
  */
 enum device_news source_hurry(struct source *source);
-/* Whether the node is still there that it was plugged with. */
+/* DEVICE_GONE if the plugged node no longer exists. */
 enum device_news source_check(struct source *source);
 
 /* Hot. As device_next_frame. */
@@ -87,12 +88,12 @@ static inline const struct frame *source_next_frame(struct source *source)
 }
 
 /*
- * Before the process stands still: gives up a device that is grabbed. Returns its descriptor for the
- * caller to ungrab, which stays the source's, or -1 where nothing is grabbed.
+ * Stops using a grabbed device before the process is stopped. Returns the descriptor for the caller
+ * to ungrab (the source still owns it), or -1 if the device is not grabbed.
  */
 int source_suspend(struct source *source);
-/* Takes it again. */
+/* Grabs the device again after source_suspend. */
 enum device_news source_resume(struct source *source);
 
-/* Ends everything. Returns the device's descriptor for the caller to close, or -1. */
+/* Closes device and clone. Returns the device's descriptor for the caller to close, or -1. */
 int source_close(struct source *source);

@@ -1,4 +1,4 @@
-/* /dev/uinput: create with a phys, write frames, read LEDs back. */
+/* Creates devices with a phys, writes frames, and reads back LEDs. */
 #include "evdev/uinput.h"
 
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include "base/util.h"
 
 /*
- * Frees libevdev's handle and leaves the device alone: libevdev would remove it through the descriptor
- * that it was given, which is made another one first. The device is kept by duplicates of it.
+ * Frees libevdev's handle but keeps the device. libevdev destroys the device through the descriptor
+ * that it was given, so replace that one first; duplicates keep the device alive.
  */
 static int free_handle(struct libevdev_uinput *device, int fd)
 {
@@ -61,7 +61,7 @@ int uinput_send(int fd, const struct frame *frame)
 	return written < 0 ? -errno : -EIO;
 }
 
-/* What is read from uinput is a queue of 16 that overruns without a word: good for a few events only. */
+/* uinput queues 16 events and overruns silently, so LED events alone are not reliable. */
 static bool apply_events(struct uinput_leds *leds)
 {
 	struct input_event ev[16];
@@ -113,7 +113,7 @@ static bool read_files(const struct uinput_leds *leds, uint16_t *now)
 	return true;
 }
 
-/* evdev's ioctl waits for whoever writes to the node, and that is as long as one write is. */
+/* EVIOCGLED waits for a concurrent write() to the node, but only for the length of that one. */
 static bool ask_state(const struct uinput_leds *leds, uint16_t *now)
 {
 	if (leds->has_files)
@@ -121,7 +121,7 @@ static bool ask_state(const struct uinput_leds *leds, uint16_t *now)
 	return leds->evdev_fd >= 0 && ioctl(leds->evdev_fd, EVIOCGLED(sizeof(*now)), now) >= 0;
 }
 
-/* Of what the kernel has, only the changes: what it showed before may be somebody else's. */
+/* Applies only changes: LEDs that were lit before may have been set by another program. */
 static void apply_state(struct uinput_leds *leds)
 {
 	uint16_t now = leds->kernel, changed;
@@ -135,7 +135,7 @@ static void apply_state(struct uinput_leds *leds)
 
 static int start_watch(struct uinput_leds *leds);
 
-/* True where somebody has set LEDs since the last look. */
+/* True if another program has set LEDs since the last check. */
 static bool look_at_leds(struct uinput_leds *leds)
 {
 	uint16_t mask = leds->mask;
@@ -158,7 +158,7 @@ static void leds_ready(struct watch *watch, uint32_t events)
 	struct uinput_leds *leds = container_of(watch, struct uinput_leds, watch);
 
 	(void)events;
-	/* Without the state, events must be taken as they come. */
+	/* Without a state to query, every event must be read. */
 	if (leds->evdev_fd >= 0)
 		watch_stop(watch);
 	look_at_leds(leds);

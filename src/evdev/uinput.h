@@ -1,5 +1,6 @@
 /*
- * What clones and guest nodes share: a uinput device with a phys, which libevdev alone cannot give.
+ * A uinput device as clones and guest nodes use it: with a phys, which libevdev cannot set, and
+ * with LEDs. Owns its descriptor.
  */
 #pragma once
 
@@ -13,66 +14,71 @@
 
 #define UINPUT_DEVNODE_MAX 64
 
-/* The highest number of a contact's slot that the kernel lets uinput declare. */
+/* The highest maximum of ABS_MT_SLOT that the kernel accepts from uinput. */
 #define UINPUT_SLOT_MAX 99
 
-/* A device of ours: it lives as long as some process has its descriptor open. */
+/* A device of ours. It exists as long as any process has its descriptor open. */
 struct uinput {
-	int fd; /* -1: none. Frames are written here, by whoever was given it */
+	int fd; /* -1: none. Frames are written to it; the keeper may have a duplicate */
 	char devnode[UINPUT_DEVNODE_MAX]; /* of its evdev node */
 };
 
 /*
- * Makes a uinput device like 'model', with 'phys', non-blocking. 0; or -errno of opening /dev/uinput
- * (-EACCES, -ENOENT) or of making the device: then *uinput is closed.
+ * Creates a uinput device like 'model', with this 'phys'; its descriptor is non-blocking. 0, or
+ * -errno of opening /dev/uinput (-EACCES, -ENOENT) or of creating the device: then *uinput is
+ * closed.
  */
 int uinput_open(struct uinput *uinput, const struct libevdev *model, const char *phys);
 
 /*
- * Lets go of the device; where nobody else has the descriptor it is removed, and the kernel releases
- * what is down on it. Harmless where there is none.
+ * Closes the descriptor. If it is the last one, the device vanishes, and the kernel releases the
+ * keys that are down on it. No effect if it is closed already.
  */
 void uinput_close(struct uinput *uinput);
 
-/* Hot. Writes a whole frame. 0 or -errno. uinput never blocks: a frame nobody reads is gone. */
+/*
+ * Hot. Writes a whole frame. 0 or -errno. uinput never blocks: a frame without a reader is dropped.
+ */
 int uinput_send(int fd, const struct frame *frame);
 
-/* How soon after the owner was told of LEDs it is told again. */
+/* The shortest interval between two reports of changed LEDs. */
 #define UINPUT_LEDS_MS 50
 
-#define UINPUT_LEDS 3 /* whose state can be asked for: Num, Caps and Scroll Lock */
+#define UINPUT_LEDS 3 /* LEDs with a state in /sys: Num, Caps and Scroll Lock */
 
 struct uinput_leds;
 typedef void (*uinput_leds_fn)(struct uinput_leds *leds, uint16_t changed);
 
 /*
- * The LEDs that others set on a device of ours: their state, told at most every UINPUT_LEDS_MS however
- * often they change. With an evdev client of the device to ask for the state, nothing in between wakes
- * this process either. Embedded in the owner, who has both descriptors.
+ * Tracks the LEDs that other programs set on a device of ours. Changes are reported at most every
+ * UINPUT_LEDS_MS, however frequent they are. With an evdev client to query the state
+ * (uinput_leds_by), changes in between do not even wake this process. Embedded in the owner, who
+ * owns both descriptors.
  */
 struct uinput_leds {
 	struct loop *loop;
 	uinput_leds_fn changed;
-	uint16_t mask;   /* bit n for LED code n; the owner may set it */
-	uint16_t told;   /* when 'changed' was called last */
-	uint16_t kernel; /* the device's LEDs at the last look */
+	uint16_t mask;   /* bit n is LED code n; the owner may set it */
+	uint16_t told;   /* the mask at the last call of 'changed' */
+	uint16_t kernel; /* the kernel's state at the last query */
 	int evdev_fd;    /* -1: none */
-	bool has_files;  /* the state is in: */
+	bool has_files;  /* file_fd are open: the state in /sys */
 	int file_fd[UINPUT_LEDS];
-	bool resting; /* the timer runs */
+	bool resting; /* the timer runs: no reports until it expires */
 	struct watch watch;
 	struct timer rest;
 };
 
 /*
- * Watches the uinput descriptor 'fd'; 'mask' is what counts as set until somebody sets another. 0 or
- * -errno of timer_init or watch_start: uinput_unwatch_leds is legal then, as on a zeroed struct.
+ * Watches the uinput descriptor 'fd'; 'mask' is the initial state. 0, or -errno of timer_init or
+ * watch_start. uinput_unwatch_leds may be called in any case, also on a zeroed struct.
  */
 int uinput_watch_leds(struct uinput_leds *leds, struct loop *loop, int fd, uint16_t mask,
 		      uinput_leds_fn changed);
 /*
- * From now on the state is asked for: at its files in /sys, or where the kernel has none, through this client
- * of the same device, which waits while another writes to that.
+ * From now on, queries the state instead of reading every event: from /sys, or if the kernel has no
+ * LED files, with EVIOCGLED on 'evdev_fd', a client of the same device. That waits while another
+ * client writes to it.
  */
 void uinput_leds_by(struct uinput_leds *leds, int evdev_fd);
 void uinput_unwatch_leds(struct uinput_leds *leds);
