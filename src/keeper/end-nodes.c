@@ -1,4 +1,4 @@
-/* Kept uinput nodes. */
+/* Duplicates of uinput nodes. */
 #include "keeper/end-nodes.h"
 
 #include <fcntl.h>

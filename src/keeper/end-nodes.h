@@ -1,7 +1,8 @@
 /*
- * The end of input-linux and virtio-input: uinput nodes and their guards, which the daemon made and
- * writes to. The keeper only has duplicates, so that the nodes outlive the daemon, and lets go on them
- * what the daemon held down.
+ * The end of input-linux and virtio-input: uinput nodes and their guards, which the daemon created
+ * and writes to. The keeper only has duplicates of the descriptors, so that the nodes outlive the
+ * daemon. It releases the keys that a dead daemon left down on them. Embedded in the keeper; owns
+ * its descriptors.
  */
 #pragma once
 
@@ -14,13 +15,16 @@ struct end_nodes {
 };
 
 /*
- * Takes over what a NODE message brought: the descriptors are its own from now on, in any case. False
- * where they cannot be made non-blocking.
+ * Adopts the node of a NODE message. Takes ownership of both descriptors (guard_fd: -1 for none),
+ * even on failure. False if they cannot be made non-blocking.
  */
 bool end_nodes_take(struct end_nodes *nodes, const struct keeper_node *message, int uinput_fd,
 		    int guard_fd);
 
-/* Fills in what HELLO says of the nodes; the descriptors, which stay the end's, go to fds. Their number. */
+/*
+ * Fills in the nodes in 'hello', and 'fds' with their descriptors, which the end still owns.
+ * Returns the number of descriptors.
+ */
 unsigned end_nodes_describe(const struct end_nodes *nodes, struct keeper_hello *hello,
 			    int fds[static USOCK_FDS_MAX]);
 

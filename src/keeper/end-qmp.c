@@ -1,4 +1,4 @@
-/* Input through QEMU's monitor. */
+/* Adapts qinput, which talks to QEMU's monitor, to an end. */
 #include "keeper/end-qmp.h"
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void qmp_end_close(struct end *end)
 	qinput_free(steal_ptr(&to_qmp(end)->qinput));
 }
 
-/* Nothing of the guest depends on the connection: the next daemon's keeper makes another. */
+/* The guest does not depend on the connection: another keeper can open a new one. */
 static bool qmp_end_in_use(struct end *end)
 {
 	(void)end;

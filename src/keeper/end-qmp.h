@@ -1,4 +1,4 @@
-/* The end of qmp: QEMU's monitor, which takes input as commands. */
+/* The end of qmp: sends input as commands to QEMU's monitor. */
 #pragma once
 
 #include "keeper/end.h"

@@ -1,4 +1,4 @@
-/* Three virtio input devices on sockets. */
+/* Three virtio-input devices on sockets, and who may connect to them. */
 #include "keeper/end-vhost.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ struct end_vhost {
 	struct vinput *device[SHAPE_NODES];
 	char path[SHAPE_NODES][USOCK_PATH_MAX];
 	struct usock_trust trust;
-	pid_t refused; /* the last that was logged */
-	/* Of those who connected: what others cause does not hide who was let in. */
+	pid_t refused; /* the last refused peer that was logged */
+	/* For messages about admitted peers: refused ones cannot exhaust this limit. */
 	struct log_limit admitted, refusals;
 };
 
@@ -25,7 +25,7 @@ static struct end_vhost *to_vhost(struct end *end)
 	return container_of(end, struct end_vhost, end);
 }
 
-/* Why it is refused; NULL: it is not. */
+/* Why the peer is refused, or NULL if it is admitted. */
 static const char *why_refused(const struct end_vhost *vhost, const struct peer *peer)
 {
 	const char *domain = vhost->end.domain;
@@ -41,7 +41,7 @@ static const char *why_refused(const struct end_vhost *vhost, const struct peer 
 		       : NULL;
 }
 
-/* Of its own user, it could be anything: that of session libvirt is in no cgroup of its own. */
+/* Session libvirt gives a domain no cgroup, so a process of our own user cannot be identified. */
 static const char *what_is_unknown(const struct end_vhost *vhost, const struct peer *peer)
 {
 	if (!vhost->end.domain[0] || peer->uid == geteuid() || peer->uid == 0 ||
@@ -52,8 +52,8 @@ static const char *what_is_unknown(const struct end_vhost *vhost, const struct p
 }
 
 /*
- * Whoever connects is given what is typed: ourselves, root, or the system's QEMU, and of that the one
- * domain where the configuration names it.
+ * A peer receives keystrokes, so only our own user, root and the system's QEMU are admitted; of the
+ * latter only the configured domain, if there is one.
  */
 static bool admit(struct vinput *device, int fd)
 {
@@ -87,7 +87,9 @@ static void device_changed(struct vinput *device)
 
 static const struct vinput_ops vinput_ops = { .admit = admit, .changed = device_changed };
 
-/* What a uinput node of the same guest would be; a guest repeats by itself. */
+/*
+ * Declares what the guest's uinput node would, plus EV_REP: the guest's kernel then repeats keys.
+ */
 static void fill_model(struct vinput_model *model, const struct end *end, enum shape_node which)
 {
 	const struct shape_rules *rules = &end->identity.rules;
@@ -120,7 +122,7 @@ static int open_device(struct end_vhost *vhost, enum shape_node which)
 		     shape_node_name(which)) >= USOCK_PATH_MAX)
 		return -ENAMETOOLONG;
 	fill_model(&model, end, which);
-	/* The directory says who gets this far, and 'admit' who is let in. */
+	/* The directory's mode restricts who can connect, and 'admit' checks the peer. */
 	listener = usock_listen(path, SOCK_STREAM, 0666);
 	if (listener < 0)
 		return listener;

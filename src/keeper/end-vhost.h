@@ -1,4 +1,4 @@
-/* The end of vhost-user: three virtio input devices, each on a socket of its own, that QEMU connects to. */
+/* The end of vhost-user: three virtio-input devices; QEMU connects to a socket of each. */
 #pragma once
 
 #include "keeper/end.h"

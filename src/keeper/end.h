@@ -1,7 +1,7 @@
 /*
- * What a keeper keeps: the guest's end of one channel. A channel whose end is uinput nodes is written
- * to by the daemon itself (end-nodes); one that needs a process of its own is driven here, by the end
- * that its channel names. The keeper owns its one end.
+ * The guest's end of a channel, which a keeper keeps open. If it consists of uinput nodes
+ * (end-nodes), the daemon writes to them directly. Otherwise the keeper drives it: frames arrive
+ * from the daemon, and the end passes them to the guest. The keeper owns its only end.
  */
 #pragma once
 
@@ -14,22 +14,22 @@
 struct end;
 
 struct end_ops {
-	/* Makes the end, of which nothing is there yet. 0 or -errno, *why saying more. NULL: no such step. */
+	/* Creates the guest's devices. 0, or -errno and *why with an explanation. May be NULL. */
 	int (*open)(struct end *end, const char **why);
 	void (*close)(struct end *end);
-	/* Whether the guest has it open: then it stays. */
+	/* True while the guest has the end open, and so depends on it. */
 	bool (*in_use)(struct end *end);
-	/* All that is down in the guest goes up. */
+	/* Releases all keys that are down in the guest. */
 	void (*release)(struct end *end);
-	/* For an end that is driven here, else NULL. 'state' but for its generation. */
+	/* Fills in 'state' except for its generation. NULL for end-nodes. */
 	void (*state)(struct end *end, struct keeper_state *state);
-	/* Hot, likewise. A whole frame for one of the guest's nodes. */
+	/* Hot. Sends a whole frame to a node (enum shape_node). NULL for end-nodes. */
 	void (*send)(struct end *end, unsigned node, const struct frame *frame);
 };
 
-/* A new end; the keeper fills it in and opens it. NULL: no memory. */
+/* Allocates an end; the keeper sets the fields of struct end and opens it. NULL: no memory. */
 typedef struct end *(*end_new_fn)(void);
-/* What makes the ends of the channel of that name; NULL: it is no channel that a keeper drives. */
+/* The constructor for the channel called 'via'; NULL if a keeper does not drive such a channel. */
 typedef end_new_fn (*end_find_fn)(const char *via);
 
 struct end {

@@ -1,4 +1,4 @@
-/* A single-producer, single-consumer ring of frames in shared memory. */
+/* A single-producer, single-consumer ring of frames in sealed shared memory. */
 #include "keeper/evring.h"
 
 #include <fcntl.h>
@@ -11,12 +11,12 @@
 #include "base/hot.h"
 #include "base/util.h"
 
-/* An event of EV_SYN/SYN_REPORT ends every frame and is not written. */
+/* The SYN_REPORT at the end of every frame is implied. */
 union slot {
 	struct {
-		uint16_t n;          /* events that follow */
-		uint8_t node_resync; /* the lowest bit: resync */
-		uint8_t releases;    /* that were asked for before this frame; the lowest bits */
+		uint16_t n;          /* number of events that follow */
+		uint8_t node_resync; /* node << 1 | resync */
+		uint8_t releases;    /* low bits of the releases requested before this frame */
 		uint32_t generation;
 	} head;
 	struct {
@@ -26,7 +26,7 @@ union slot {
 	uint64_t raw;
 };
 
-/* Both ends count up for ever; each stands in a cache line that only its owner writes. */
+/* Free-running indices, each in a cache line that only its owner writes. */
 struct evring_memory {
 	uint32_t pushed __attribute__((aligned(64)));
 	uint32_t releases;
@@ -56,7 +56,9 @@ static int make_memory(struct evring *ring)
 	return map(ring, ring->memory_fd);
 }
 
-/* Edge-triggered, so that the bell need not be read: each write to it wakes again. */
+/*
+ * Edge-triggered: each write to the bell wakes the consumer, which need not (and cannot) read it.
+ */
 static int make_doorbell(struct evring *ring)
 {
 	struct epoll_event rung = { .events = EPOLLIN | EPOLLET };
@@ -91,7 +93,7 @@ int evring_attach(struct evring *ring, int memory_fd, int doorbell_fd)
 
 	*ring = (struct evring)EVRING_INIT;
 	ring->doorbell_fd = doorbell_fd;
-	/* Sealed: it cannot be cut off under the mapping. */
+	/* Sealed against shrinking: truncation under the mapping would raise SIGBUS. */
 	if (seals >= 0 && seals & F_SEAL_SHRINK && fstat(memory, &status) == 0 &&
 	    status.st_size == (off_t)sizeof(*ring->memory))
 		rc = map(ring, memory);
@@ -102,7 +104,10 @@ int evring_attach(struct evring *ring, int memory_fd, int doorbell_fd)
 	return rc;
 }
 
-/* What tells it from the bell. The producer may use it as well: then the other is looked at in vain. */
+/*
+ * Marks 'other_fd' among the epoll events. A producer that forges it causes only a spurious
+ * wake-up.
+ */
 #define OTHER 1
 
 int evring_join(struct evring *ring, int fd)
@@ -130,7 +135,7 @@ int evring_wait(const struct evring *ring, int timeout_ms, bool *other_ready)
 
 void evring_close(struct evring *ring)
 {
-	/* The producer may have the doorbell for longer. */
+	/* The producer may keep the epoll instance alive, and the descriptor registered in it. */
 	if (ring->other_fd >= 0)
 		epoll_ctl(ring->doorbell_fd, EPOLL_CTL_DEL, ring->other_fd, NULL);
 	ring->other_fd = -1;
@@ -182,8 +187,9 @@ int evring_push(struct evring *ring, uint32_t generation, unsigned node, const s
 	}
 	ring->position = start + n + 1;
 	/*
-	 * Store, then look whether the consumer had taken all that was before: if it had not, it will
-	 * look at 'pushed' once more after it has (evring_pop). One of the two sees the other.
+	 * Store 'pushed', then load 'popped'. If the consumer had not yet taken everything before
+	 * this frame, it will load 'pushed' again before it sleeps (evring_pop), so it needs no
+	 * wake-up. The full barriers ensure that at least one side sees the other's store.
 	 */
 	__atomic_store_n(&memory->pushed, ring->position, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -206,7 +212,7 @@ bool evring_waits(const struct evring *ring, uint32_t *popped)
 	return ring->memory && *popped != ring->position;
 }
 
-/* The producer lied about where a frame ends: what is there cannot be told apart any more. */
+/* The producer wrote an invalid frame length, so the following frames cannot be found. */
 static bool drop_all(struct evring *ring, uint32_t pushed)
 {
 	ring->position = pushed;

@@ -1,12 +1,12 @@
 /*
- * Frames from one process to another: a ring in shared memory with one producer and one consumer, and
- * a doorbell that wakes the consumer. Neither side trusts the other: the consumer checks all that it
- * reads, and what the other writes there can at worst lose frames. The producer makes it; both map it,
- * and each owns its mapping and its descriptors.
+ * A ring in shared memory that passes frames from one process to another: one producer, one
+ * consumer, and a doorbell that wakes the consumer. Neither side trusts the other: the consumer
+ * validates all that it reads, and a misbehaving side can at worst lose frames. The producer
+ * creates the ring, both sides map it, and each owns its mapping and descriptors.
  *
- * The bell is an eventfd that only the producer has. The consumer has the doorbell, an epoll instance
- * that watches the bell: whoever had the eventfd itself could clear its O_NONBLOCK, fill its counter,
- * and so block the producer.
+ * The bell is an eventfd that only the producer has. The consumer gets the doorbell, an epoll
+ * instance that watches the bell. With the eventfd itself, it could clear O_NONBLOCK, fill the
+ * counter and so block the producer.
  */
 #pragma once
 
@@ -15,19 +15,19 @@
 
 #include "core/frame.h"
 
-/* One slot holds an event or a frame's head: two seconds of a mouse at 8 kHz. */
+/* A slot holds one event or the head of a frame. Enough for two seconds of an 8 kHz mouse. */
 #define EVRING_SLOTS 65536
 
 struct evring_memory;
 
 struct evring {
 	struct evring_memory *memory; /* NULL: not open */
-	int memory_fd;                /* the producer's, to be passed on; else -1 */
-	int doorbell_fd;              /* to be passed on; the consumer waits at it */
-	int bell_fd;                  /* the producer's; else -1 */
-	int other_fd;                 /* that the consumer waits for at the doorbell too; else -1 */
-	uint32_t position;            /* our own end: read back from nobody */
-	uint32_t releases; /* asked for by the producer, or carried out by the consumer */
+	int memory_fd;                /* producer: to pass to the consumer; consumer: -1 */
+	int doorbell_fd;              /* producer: to pass on; consumer: to wait for */
+	int bell_fd;                  /* producer: the eventfd; consumer: -1 */
+	int other_fd;                 /* consumer: from evring_join, borrowed; else -1 */
+	uint32_t position;            /* our own index: never read back from shared memory */
+	uint32_t releases;            /* requested (producer) or carried out (consumer) so far */
 };
 
 #define EVRING_INIT                                                                                \
@@ -35,45 +35,52 @@ struct evring {
 		.memory_fd = -1, .doorbell_fd = -1, .bell_fd = -1, .other_fd = -1                  \
 	}
 
-/* A frame and what goes with it. */
+/* A received frame with its metadata. */
 struct evring_frame {
 	uint32_t generation; /* the producer's view of the target; see keeper-message.h */
 	unsigned node;       /* enum shape_node */
-	bool release;        /* before this frame, everything that is down goes up */
+	bool release;        /* release all keys before this frame */
 	struct frame frame;
 };
 
-/* Makes a ring. 0 or -errno. */
+/* Producer: creates a ring. 0 or -errno. */
 int evring_create(struct evring *ring);
-/* Maps one that was received; takes over both descriptors, in any case. 0, -EINVAL for no such memory, -errno. */
+/*
+ * Consumer: maps a ring that was received. Takes ownership of both descriptors, even on failure. 0;
+ * -EINVAL if the memory has the wrong size or is not sealed against shrinking; or -errno.
+ */
 int evring_attach(struct evring *ring, int memory_fd, int doorbell_fd);
 void evring_close(struct evring *ring);
 
-/* At the consumer's doorbell, 'fd' is waited for too; it stays the caller's. 0 or -errno. */
+/* Consumer: lets evring_wait wait for 'fd', too. The caller still owns it. 0 or -errno. */
 int evring_join(struct evring *ring, int fd);
 /*
- * Waits up to timeout_ms (-1: without end) until the bell has rung since the last call, or the joined
- * descriptor is readable: 1 where that is so, 0 after a time-out or an interruption, or -errno.
+ * Consumer: waits up to timeout_ms (-1: forever) until the bell has rung since the last call or the
+ * joined descriptor is readable (*other_ready). 1 if so, 0 after a timeout or a signal, or -errno.
  */
 int evring_wait(const struct evring *ring, int timeout_ms, bool *other_ready);
 
 /*
- * Hot. Appends a whole frame and rings, unless the consumer is awake and will see it. 0; -EAGAIN where
- * it does not fit: the consumer has not run for a long time; -errno of the doorbell.
+ * Producer, hot. Appends a whole frame, and rings unless the consumer is awake and will see it. 0;
+ * -EAGAIN if the ring is full, because the consumer has not run for a long time; or -errno of
+ * write() to the bell.
  */
 int evring_push(struct evring *ring, uint32_t generation, unsigned node, const struct frame *frame);
 
 /*
- * After all frames that were pushed, everything that is down goes up. It needs no room in the ring:
- * it also works while the consumer does not run.
+ * Producer: requests that all keys be released after the frames pushed so far. Needs no room in the
+ * ring, so it also works while the consumer is stopped.
  */
 void evring_release(struct evring *ring);
 
-/* Whether the consumer still has frames to take; *popped counts the slots that it has taken. */
+/* Producer: true if frames are waiting. *popped: how many slots the consumer has taken so far. */
 bool evring_waits(const struct evring *ring, uint32_t *popped);
 
-/* Hot. Takes the oldest frame: false where there is none. What is malformed empties the ring. */
+/*
+ * Consumer, hot. Takes the oldest frame; false if there is none. A malformed frame empties the
+ * ring.
+ */
 bool evring_pop(struct evring *ring, struct evring_frame *out);
 
-/* After evring_pop returned false: whether everything that is down is to go up now. Asked once. */
+/* Consumer: after evring_pop returned false, true (once) if all keys are to be released now. */
 bool evring_take_release(struct evring *ring);

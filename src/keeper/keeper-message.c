@@ -1,4 +1,4 @@
-/* Where a keeper is found, and whether a message is one. */
+/* The path of a keeper's socket, and validation of messages. */
 #include "keeper/keeper-message.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static bool string_ok(const char *string, size_t size)
 	return memchr(string, '\0', size) != NULL;
 }
 
-/* Read as what it is: a bool that is neither 0 nor 1 is undefined behaviour. */
+/* Compares bytes: reading a bool that is neither 0 nor 1 is undefined behaviour. */
 static bool bool_ok(const bool *value)
 {
 	return *(const uint8_t *)value <= 1;
@@ -43,7 +43,7 @@ static bool identity_ok(const struct keeper_identity *identity)
 	       rules_ok(&identity->rules);
 }
 
-/* "": it was not found. The daemon opens it by this name, so it can be nothing but an evdev node. */
+/* The daemon opens this path, so only evdev nodes are accepted, and "" if it is unknown. */
 static bool devnode_ok(const char devnode[static UINPUT_DEVNODE_MAX])
 {
 	static const char prefix[] = "/dev/input/event";

@@ -1,26 +1,27 @@
 /*
- * What the daemon and a guest's keeper say to each other over their SOCK_SEQPACKET socket. One message
- * a packet, of a fixed size. Either may be older than the other after an upgrade: the first three
- * fields stay what they are for ever, and a side that meets another version or size says so and leaves
- * things as they are.
+ * The protocol between the daemon and a guest's keeper, over a SOCK_SEQPACKET socket. Each packet
+ * is one message of fixed size, with file descriptors as ancillary data. After an upgrade either
+ * side may be older than the other. So the first three fields of a message never change, and a side
+ * that receives another version or size logs it and changes nothing.
  *
- *  keeper -> daemon  HELLO    what is kept, at once after connecting. Descriptors: for each node of
- *                             'nodes' its uinput, then for each of 'guards' its guard
- *                    BUSY     instead: another daemon is connected
- *                    STATE    of an end that the keeper drives, whenever it changes
- *  daemon -> keeper  NODE     keep this uinput node: its uinput descriptor, and its guard if it is open
- *                    OPEN     drive this end. Descriptors: the memory and the doorbell of an evring
- *                    RETIRE   let go of everything and end
- *                    BYE      I end in good order. Without it the keeper waits longer for the next one
+ *  keeper -> daemon  HELLO   first message: what is kept. Descriptors: the uinput descriptor of each
+ *                            node in 'nodes', then the guard of each node in 'guards'
+ *                    BUSY    instead of HELLO: another daemon is connected
+ *                    STATE   whenever the state of an end driven by the keeper changes
+ *  daemon -> keeper  NODE    keep this node. Descriptors: uinput, and the guard if it is open
+ *                    OPEN    drive this end. Descriptors: the memory and the doorbell of an evring
+ *                    RETIRE  close everything and exit
+ *                    BYE     orderly shutdown of the daemon. Without it the keeper waits longer for
+ *                            the next one
  *
- * Whoever connects is the daemon from its first valid NODE or OPEN. Before that it only asks: its
- * connection neither keeps the keeper alive nor changes anything for the guest when it ends.
+ * A client becomes the daemon with its first valid NODE or OPEN. Until then it only queries: its
+ * connection does not keep the keeper alive, and closing it does not affect the guest.
  *
- * Neither side trusts the other: whoever sends something that keeper_check refuses is disconnected.
+ * Neither side trusts the other: a peer whose message keeper_check rejects is disconnected.
  *
- * Version 2 releases what is down by the evring, in order with the frames; version 1 had a message for
- * it. Version 3 tells of the VM. A keeper of another version holds its guest's devices until the guest
- * has closed them.
+ * Version 2 requests releases through the evring, in order with the frames; version 1 had a message
+ * for it. Version 3 adds the VM's state, resets and panics. A keeper of another version holds its
+ * guest's devices until the guest has closed them.
  */
 #pragma once
 
@@ -34,15 +35,15 @@
 #include "base/usock.h"
 
 #define KEEPER_MAGIC 0x4b535645 /* "EVSK" */
-/* The tests build a second program of another version. */
+/* Tests build a second program with another version. */
 #ifndef KEEPER_VERSION
 #define KEEPER_VERSION 3
 #endif
 
-/* How the daemon starts a keeper: "evswitch --keep GUEST", listening already (launch.h). */
+/* The daemon starts a keeper as "evswitch --keep GUEST" with a listening socket (launch.h). */
 #define KEEPER_OPTION "--keep"
 
-/* The path of the socket of the guest's keeper. 0 or -errno, as usock_dir. */
+/* Stores the path of the keeper's socket for this guest. 0 or -errno, as usock_dir. */
 int keeper_path(const char *guest, char path[static USOCK_PATH_MAX]);
 
 #define KEEPER_VIA_MAX    16
@@ -59,7 +60,10 @@ enum keeper_type {
 	KEEPER_BYE,
 };
 
-/* What the guest's end is. The guest keeps what it has until it lets go, whatever the configuration says. */
+/*
+ * Identifies a guest's end. If it differs from the configuration, it stays in effect until the
+ * guest closes its devices.
+ */
 struct keeper_identity {
 	char via[KEEPER_VIA_MAX]; /* "": nothing is kept yet */
 	char place
@@ -82,20 +86,22 @@ struct keeper_node {
 
 struct keeper_open {
 	struct keeper_identity identity;
-	/* libvirt's, whose QEMU alone may open the end; "": none is named, or its name is longer */
+	/*
+	 * The libvirt domain whose QEMU alone may open the end; "": any, or the name is too long.
+	 */
 	char domain[KEEPER_DOMAIN_MAX];
 };
 
 struct keeper_state {
-	/* Counts how often the guest's end went up. Frames of an older count are not delivered. */
+	/* Incremented each time the end goes up. Frames of an older generation are dropped. */
 	uint32_t generation;
 	bool up;
-	bool in_use; /* the guest has it open, up or not */
-	uint16_t leds;
-	/* Of an end that hears of its VM (qmp); else 0, which is RUN_STATE_UNKNOWN. As in struct vm. */
+	bool in_use;   /* the guest has the end open, whether up or not */
+	uint16_t leds; /* lock LEDs: bit n is LED code n */
+	/* With qmp, the VM as in struct vm; else 0, which is RUN_STATE_UNKNOWN. */
 	uint8_t vm;               /* enum run_state */
-	uint32_t resets, panics;  /* of the VM so far; they wrap */
-	char why[KEEPER_WHY_MAX]; /* it is not up */
+	uint32_t resets, panics;  /* counters of the VM; they wrap around */
+	char why[KEEPER_WHY_MAX]; /* if not up: the reason, for the user */
 };
 
 struct keeper_message {
@@ -111,7 +117,7 @@ struct keeper_message {
 
 enum keeper_fit { KEEPER_FITS, KEEPER_OTHER_VERSION, KEEPER_NONSENSE };
 
-/* A message of this type with everything else zero. */
+/* A message of this type whose payload is zero. */
 static inline struct keeper_message keeper_message(enum keeper_type type)
 {
 	return (struct keeper_message){ .magic = KEEPER_MAGIC,
@@ -121,13 +127,13 @@ static inline struct keeper_message keeper_message(enum keeper_type type)
 }
 
 /*
- * Whether 'size' bytes that came are a message of this version, with every field in its range and
- * every string ended.
+ * Checks that the 'size' bytes received are a message of this version, that all fields are in range
+ * and all strings terminated. KEEPER_OTHER_VERSION if only version or size differ.
  */
 enum keeper_fit keeper_check(const struct keeper_message *message, size_t size);
 
-/* Whether so many descriptors belong to a message that fits. */
+/* True if a message that fits has the right number of descriptors. */
 bool keeper_check_fds(const struct keeper_message *message, unsigned n_fds);
 
-/* Whether both are the same end. */
+/* True if both describe the same end. */
 bool keeper_same(const struct keeper_identity *a, const struct keeper_identity *b);

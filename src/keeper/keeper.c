@@ -1,4 +1,4 @@
-/* The process that holds a guest's end: its daemon, its end, and when it is over. */
+/* The keeper process: its daemon connection, its end, and when it exits. */
 #include "keeper/keeper.h"
 
 #include <poll.h>
@@ -15,9 +15,9 @@
 #include "base/log.h"
 #include "base/util.h"
 
-/* Frames taken in one turn: the loop sees to the guest's own messages in between. */
+/* Limits a turn, so that the loop handles the guest's own messages in between. */
 #define FRAMES_PER_TURN 256
-/* Looks before the last, while a daemon is waited for. */
+/* Checks before the last one, while waiting for a daemon. */
 #define PATIENCE (KEEPER_WAIT_MS / KEEPER_LOOK_MS - 1)
 
 struct keeper {
@@ -26,18 +26,18 @@ struct keeper {
 	end_find_fn find_end;
 	char path[USOCK_PATH_MAX];
 	int listener_fd, daemon_fd; /* -1: none */
-	bool has_daemon;            /* who is connected has said NODE or OPEN; else it only asks */
+	bool has_daemon;            /* the client has sent NODE or OPEN; else it only queries */
 	struct watch listener, daemon;
-	struct timer look; /* while there is no daemon: is the guest still there? */
-	unsigned patience; /* looks that are left before a guest that is not there ends it */
+	struct timer look; /* runs while there is no daemon, to check whether the end is in use */
+	unsigned patience; /* checks left before the keeper exits if the end is not in use */
 	struct log_limit limit;
 	bool quit;
-	bool state_due; /* the daemon's socket was full */
+	bool state_due; /* not sent yet: the daemon's socket was full */
 	struct keeper_state state;
 	struct evring ring;
 	bool frames_left; /* in the ring, after FRAMES_PER_TURN of them */
 	struct end_nodes nodes;
-	struct end *end; /* that is driven here; NULL: none, the nodes are it */
+	struct end *end; /* driven by the keeper; NULL: 'nodes' is the end */
 };
 
 static struct end *end_of(struct keeper *keeper)
@@ -82,7 +82,7 @@ static void end_changed(struct end *end)
 
 /* --- frames ---------------------------------------------------------------------------------------- */
 
-/* What an end expects of a frame. */
+/* The daemon is not trusted: checks what an end assumes about a frame. */
 static bool frame_ok(const struct frame *frame)
 {
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
@@ -99,13 +99,15 @@ static void deliver(struct keeper *keeper, const struct evring_frame *in)
 {
 	if (in->release)
 		keeper->end->ops->release(keeper->end);
-	/* Pressed before the guest went down and came back: nobody waits for its release. */
+	/*
+	 * Drop frames from before the guest went down and up: the guest has forgotten those keys.
+	 */
 	if (in->generation == keeper->state.generation && in->node < SHAPE_NODES &&
 	    frame_ok(&in->frame))
 		keeper->end->ops->send(keeper->end, in->node, &in->frame);
 }
 
-/* False where some are left. */
+/* False if frames are left in the ring. */
 static bool take_frames(struct keeper *keeper)
 {
 	struct evring_frame in;
@@ -138,7 +140,7 @@ static int open_ring(struct keeper *keeper, int *fds)
 	if (rc < 0)
 		close_ring(keeper);
 	else
-		keeper->frames_left = true; /* it may have rung before */
+		keeper->frames_left = true; /* the bell may have rung before the join */
 	return rc;
 }
 
@@ -146,7 +148,7 @@ static int open_ring(struct keeper *keeper, int *fds)
 
 static void stop_keeping(struct keeper *keeper)
 {
-	/* Before the socket closes: whoever finds no file starts a keeper of its own. */
+	/* Unlink before closing: a daemon that finds no socket starts a new keeper. */
 	if (keeper->listener_fd >= 0)
 		unlink(keeper->path);
 	watch_stop(&keeper->listener);
@@ -173,8 +175,7 @@ static void disconnect(struct keeper *keeper)
 {
 	watch_stop(&keeper->daemon);
 	close_fd(&keeper->daemon_fd);
-	keeper->state_due = keeper->has_daemon =
-		false; /* the next one is watched as if nothing were */
+	keeper->state_due = keeper->has_daemon = false; /* the next connection starts afresh */
 }
 
 static void daemon_gone(struct keeper *keeper, bool in_good_order)
@@ -184,19 +185,19 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 	disconnect(keeper);
 	if (!was_daemon)
 		return;
-	/* What it sent before it went comes first: the ring may not have had its turn. */
+	/* First deliver what the daemon pushed before it ended. */
 	if (keeper->ring.memory)
 		take_frames(keeper);
 	close_ring(keeper);
 	end_of(keeper)->ops->release(end_of(keeper));
 	keeper->patience = in_good_order ? 0 : PATIENCE;
 	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
-	/* What QMP has not taken yet needs a moment. */
+	/* An end driven here may still be sending, so give it time. */
 	if (in_good_order && !keeper->end)
 		end_if_unused(keeper);
 }
 
-/* From its first valid NODE or OPEN. */
+/* The client has sent its first valid NODE or OPEN. */
 static void daemon_came(struct keeper *keeper)
 {
 	keeper->has_daemon = true;
@@ -226,7 +227,7 @@ static int say_hello(struct keeper *keeper)
 	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
 }
 
-/* False where it cannot be made: then the daemon is told why, and may ask again. */
+/* False if the end cannot be created: a STATE then explains why, and the daemon may try again. */
 static bool make_end(struct keeper *keeper, const struct keeper_open *open, end_new_fn new_end)
 {
 	const char *what = open->identity.via;
@@ -253,7 +254,7 @@ static bool make_end(struct keeper *keeper, const struct keeper_open *open, end_
 	return false;
 }
 
-/* A daemon compares what is kept with what it wants, and does not ask for another end. */
+/* Refuses a different end: a daemon compares HELLO with what it wants, and would send RETIRE. */
 static bool take_open(struct keeper *keeper, const struct keeper_open *open, int *fds)
 {
 	const struct keeper_identity *identity = &open->identity;
@@ -284,7 +285,7 @@ static bool take_node(struct keeper *keeper, const struct keeper_node *message, 
 	return true;
 }
 
-/* False where no daemon would say this. */
+/* False if a correct daemon would not send this. */
 static bool take_message(struct keeper *keeper, const struct keeper_message *message, int *fds,
 			 unsigned n_fds)
 {
@@ -332,7 +333,7 @@ static void watch_daemon(struct keeper *keeper, uint32_t events)
 		daemon_gone(keeper, false);
 }
 
-/* One that is gone may have left messages, and its end is not seen before them. */
+/* Makes room for a new daemon if the old one is gone but its last messages are still unread. */
 static void see_off(struct keeper *keeper)
 {
 	struct pollfd daemon = { .fd = keeper->daemon_fd };
@@ -395,7 +396,7 @@ static void stop(struct keeper *keeper)
 	loop_fini(&keeper->loop);
 }
 
-/* Frames come first: they are what is waited for at once, without the loop between. */
+/* Waits at the doorbell rather than in the loop, so that frames take the shortest path. */
 static int turn(struct keeper *keeper)
 {
 	bool loop_ready;
@@ -426,9 +427,11 @@ int keeper_run(const char *guest, end_find_fn find_end)
 		free(keeper);
 		return EX_USAGE;
 	}
-	/* Not "exe"; nor one that whoever ends evswitch by its name would end too, and with it the guest. */
+	/*
+	 * Not "evswitch": pkill evswitch must not end keepers, and with them their guests' input.
+	 */
 	prctl(PR_SET_NAME, "evs-keeper");
-	/* Other programs of the same user have no business in the memory that passes keystrokes on. */
+	/* Keystrokes pass through here: no core dumps, no ptrace by the user's other programs. */
 	prctl(PR_SET_DUMPABLE, 0);
 	close_range(LAUNCH_LISTENER_FD + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_IGN);

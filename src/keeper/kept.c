@@ -1,4 +1,4 @@
-/* Finding, starting and talking to a guest's keeper. */
+/* Finds, starts and talks to a guest's keeper. */
 #include "keeper/kept.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/peer-fd.h"
 #include "base/util.h"
 
-/* Of linux/major.h and linux/miscdevice.h: "evdev" and "uinput". */
+/* From linux/major.h and linux/miscdevice.h; the latter is not exported to user space. */
 #define EVDEV_MAJOR  13
 #define UINPUT_MAJOR 10
 #define UINPUT_MINOR 223
@@ -40,11 +40,11 @@ static void close_fds(struct kept *kept)
 static void disconnect(struct kept *kept)
 {
 	watch_stop(&kept->watch);
-	close_later(steal_fd(&kept->fd)); /* with what stands unread in it */
+	close_later(steal_fd(&kept->fd)); /* may close descriptors that are still unread in it */
 	close_fds(kept);
 }
 
-/* Where 'why' is of this file, it has been said before: once is enough. */
+/* Constant reasons are logged once, until the reason changes. */
 static void try_later(struct kept *kept, const char *why)
 {
 	bool was_attached = kept->attached;
@@ -71,7 +71,7 @@ static void connection_lost(struct kept *kept)
 	timer_arm(&kept->timer, KEPT_SOON_MS, 0);
 }
 
-/* The socket is made here: connecting works from now on, and an error is this process's to tell. */
+/* Creates the socket here, so that connecting works at once and errors can be reported. */
 static int start_keeper(const struct kept *kept, const char *path)
 {
 	const char *const argv[] = { "evswitch", KEEPER_OPTION, kept->guest, NULL };
@@ -99,8 +99,8 @@ static int connect_or_start(struct kept *kept)
 }
 
 /*
- * Only such a device never blocks whoever writes frames to it or reads its guard. DONT_SYNC: a file
- * system in user space is not asked, which could block as well.
+ * Frames are written to these descriptors and guards are read, and only genuine devices never block
+ * that. AT_STATX_DONT_SYNC: without it, a FUSE file system could block this check.
  */
 static bool is_device(int fd, unsigned major, bool is_uinput)
 {
@@ -141,7 +141,7 @@ static bool take_hello(struct kept *kept, const struct keeper_hello *hello, int 
 	return true;
 }
 
-/* Not attached: it has been told to retire, and did not know yet. */
+/* Ignores STATE while not attached: the keeper sent it before it received RETIRE. */
 static bool take_state(struct kept *kept, const struct keeper_state *state)
 {
 	if (!kept->attached)
@@ -155,7 +155,7 @@ static bool take_state(struct kept *kept, const struct keeper_state *state)
 	return true;
 }
 
-/* False where no keeper would say this. */
+/* False if a correct keeper would not send this. */
 static bool take_message(struct kept *kept, const struct keeper_message *message, int *fds)
 {
 	switch (message->type) {
@@ -226,7 +226,10 @@ static int connect_keeper(struct kept *kept)
 	return rc < 0 ? rc : 0;
 }
 
-/* One that has not taken those before either is there all the same, and has what is the guest's. */
+/*
+ * A keeper whose backlog is full (-EAGAIN) is still alive and owns the guest's end: do not start
+ * another.
+ */
 static int try_now(struct kept *kept)
 {
 	int rc = connect_keeper(kept);
