@@ -1,4 +1,4 @@
-/* A thread for each slow ungrab and close. */
+/* One thread for each slow ungrab and close. */
 #include "base/closer.h"
 
 #include <linux/input.h>
@@ -30,14 +30,14 @@ static void *close_only(void *fd)
 	return NULL;
 }
 
-/* Ungrabbed first: closing frees the device only where nobody has a duplicate. */
+/* Ungrab explicitly: if another process has a duplicate, close() does not end the grab. */
 static void *ungrab_close(void *fd)
 {
 	ioctl((int)(intptr_t)fd, EVIOCGRAB, 0);
 	return close_only(fd);
 }
 
-/* Where no thread can be had, here: false. */
+/* False if no thread could be created and the work was done here. */
 static bool start(pthread_t *thread, thread_fn work, int fd)
 {
 	void *arg = (void *)(intptr_t)fd;

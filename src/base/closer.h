@@ -1,19 +1,20 @@
 /*
- * Closing descriptors without waiting. Of an evdev node the kernel takes 10 to 60 ms for each (it waits
- * until no event is in flight), and as long to ungrab it, which the event path must not; and what another
- * process handed over can take for ever (peer-fd.h).
+ * Closes and ungrabs descriptors in threads, so that the event path never blocks on it. For an
+ * evdev node the kernel takes 10 to 60 ms to close or ungrab (it waits for an RCU grace period),
+ * and closing a descriptor that another process passed may take forever (peer-fd.h). Owns a
+ * descriptor from the call until it is closed.
  */
 #pragma once
 
-/* Closes the descriptor in a thread of its own, or here where no thread can be had. -1 is ignored. */
+/* Closes the descriptor in a new thread, or directly if no thread can be created. -1 is ignored. */
 void close_later(int fd);
-/* The same of an evdev node, which is ungrabbed first. */
+/* The same for an evdev node, which is ungrabbed first. */
 void ungrab_close_later(int fd);
 
-/* Ungrabs and closes all n evdev nodes at the same time and returns when that is done; each becomes -1. */
+/* Ungrabs and closes n evdev nodes in parallel, and waits until that is done; each becomes -1. */
 void close_together(int *fds, unsigned n);
-/* The same, but they are only ungrabbed, and stay the caller's. -1 is ignored. */
+/* The same, but only ungrabs: the caller still owns the descriptors. -1 is ignored. */
 void ungrab_together(const int *fds, unsigned n);
 
-/* How many of these have been started and have not ended. */
+/* The number of closes and ungrabs that have not finished. */
 unsigned closes_pending(void);

@@ -1,7 +1,8 @@
 /*
- * The hot path, from the read of a device to the write to a target, and its three system calls, as such. The C library's functions of the same names are
- * cancellation points: once the process has ever made a thread, each is guarded by atomic operations,
- * which cost a key a hundred instructions, and nobody cancels a thread here. Errors are in errno.
+ * Marks the hot path, from the read of a device to the write to a target, and makes its three
+ * system calls directly. The C library's wrappers are cancellation points: once the process has
+ * created a thread, they add atomic operations, about a hundred instructions for each key press,
+ * although no thread is ever cancelled here. Errors are returned as -1 and errno. Owns nothing.
  */
 #pragma once
 
@@ -10,9 +11,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* The function that is the path becomes one piece of code, with all that it calls; */
+/* The entry of the hot path: everything that it calls is inlined ... */
 #define HOT_PATH __attribute__((flatten))
-/* but with this, which is called now and then only. */
+/* ... except functions marked with this, which run rarely. */
 #define OFF_PATH __attribute__((noinline, cold))
 
 static inline ssize_t hot_read(int fd, void *buffer, size_t size)

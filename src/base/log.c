@@ -1,4 +1,4 @@
-/* Messages to stderr, by a thread where nobody may wait for it; printable copies of untrusted text. */
+/* The log thread and its queue, a pipe; printable copies of untrusted text. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -28,9 +28,9 @@
 
 static enum log_level log_level = LOG_LEVEL_INFO;
 
-/* Lines on their way to the thread, in a pipe that keeps them apart. */
+/* The queue is a pipe in packet mode (O_DIRECT), which preserves line boundaries. */
 static struct log_writer {
-	int in, out; /* -1: there is no thread */
+	int in, out; /* the pipe; -1: there is no thread */
 	pthread_t thread;
 	sem_t apart;
 } writer = { .in = -1, .out = -1 };
@@ -41,8 +41,9 @@ void log_set_level(enum log_level level)
 }
 
 /*
- * Without the thread. The descriptor is shared with others, so O_NONBLOCK is not ours to set: the
- * journal's socket takes MSG_DONTWAIT, and a pipe that polls writable takes a line; a terminal may not.
+ * Writes without the thread. Other processes share stderr, so do not set O_NONBLOCK on it. The
+ * journal's socket supports MSG_DONTWAIT, and a pipe that polls writable accepts a line; a terminal
+ * may block.
  */
 static void write_line(const char *line, size_t size)
 {
@@ -50,14 +51,14 @@ static void write_line(const char *line, size_t size)
 
 	if (send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != ENOTSOCK)
 		return;
-	/* A pipe without a reader polls writable too, with POLLERR: a write would raise SIGPIPE. */
+	/* Not with POLLERR: the pipe has no reader, and a write would raise SIGPIPE. */
 	if (poll(&out, 1, 0) != 1 || out.revents != POLLOUT)
 		return;
 	if (write(STDERR_FILENO, line, size) < 0)
-		return; /* there is nowhere left to say so */
+		return; /* this error cannot be logged */
 }
 
-/* For as long as it takes; false where nobody will ever take it. */
+/* Blocks until the line is written; false if it never can be. */
 static bool write_all(const char *line, size_t size)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -79,8 +80,8 @@ static bool write_all(const char *line, size_t size)
 }
 
 /*
- * With a table of descriptors of its own: a write that hangs, in the kernel and for ever, must not
- * keep open what the process opens later and closes by its death.
+ * The thread unshares its descriptor table: a write that hangs in the kernel keeps the thread alive
+ * after the process is killed, and must not keep grabbed devices open.
  */
 static void *write_lines(void *unused)
 {
@@ -98,7 +99,10 @@ static void *write_lines(void *unused)
 	return NULL;
 }
 
-/* Signals are the other threads' to take: SIGPIPE and SIGTTOU, by default, would end or stop us all. */
+/*
+ * Blocks all signals in the thread: by default, its SIGPIPE or SIGTTOU would end or stop the
+ * process.
+ */
 static int start_thread(void)
 {
 	sigset_t all, before;
@@ -145,7 +149,9 @@ static void emit(const char *line, size_t size)
 		return; /* the queue is full */
 }
 
-/* systemd.exec(5): whether stderr is the journal's, and not just the environment a service's. */
+/*
+ * True if stderr is connected to the journal: compares JOURNAL_STREAM as systemd.exec(5) describes.
+ */
 static bool is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -157,7 +163,7 @@ static bool is_journal(void)
 	       status.st_ino == inode;
 }
 
-/* The journal looks up by the process's number which unit said it, and finds none once that has ended. */
+/* The journal looks up the unit by the PID, which fails once the process has exited. */
 static void await_journal(const struct timespec *until)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
@@ -185,7 +191,7 @@ void log_stop(void)
 
 #define NOTE_MAX 64
 
-/* 'note' is never cut. */
+/* Truncates the message, if at all, but never 'note'. */
 __attribute__((format(printf, 3, 0))) static void
 write_message(enum log_level level, const char *note, const char *format, va_list args)
 {
@@ -239,7 +245,7 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *form
 	va_end(args);
 }
 
-/* Controls, line separators and the marks that turn the direction of text around. */
+/* Control characters, line separators and bidirectional formatting characters. */
 static bool point_misleads(uint32_t point)
 {
 	return point < 0x20 || (point >= 0x7f && point < 0xa0) ||

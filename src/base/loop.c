@@ -1,4 +1,4 @@
-/* epoll, timerfd and signalfd behind embedded watches. */
+/* The loop on epoll, timerfd and signalfd. */
 #include "base/loop.h"
 
 #include <signal.h>
@@ -35,7 +35,7 @@ static void peers_ready(struct watch *watch, uint32_t events)
 	container_of(watch, struct loop_peers, watch)->ready = true;
 }
 
-/* While 'events' is 0 they wake nobody. */
+/* Peers wake the loop only while 'events' is EPOLLIN. */
 static void wait_for_peers(struct loop_peers *peers, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = &peers->watch };
@@ -51,7 +51,7 @@ static void peers_rested(struct timer *timer)
 	wait_for_peers(peers, EPOLLIN);
 }
 
-/* What they used is their share of a time: what is left of that, they rest. */
+/* Pauses all peers until the CPU time they used is 1/LOOP_PEER_SHARE of the elapsed time. */
 static void rest(struct loop_peers *peers)
 {
 	int64_t now = now_ns(CLOCK_MONOTONIC);
@@ -73,7 +73,7 @@ static void serve_peer(struct loop_peers *peers)
 	struct epoll_event ev;
 
 	peers->ready = false;
-	/* One alone, so that the kernel puts it behind the others that are ready. */
+	/* Take only one: the kernel then moves it to the end of its ready list. */
 	if (epoll_wait(peers->watch.fd, &ev, 1, 0) == 1) {
 		struct watch *watch = ev.data.ptr;
 
@@ -143,7 +143,7 @@ void watch_stop(struct watch *watch)
 
 	if (!loop)
 		return;
-	/* Explicitly: closing fd is not enough where a child or a peer holds a duplicate. */
+	/* Explicitly: close(fd) does not remove it while another process has a duplicate. */
 	epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 	for (int i = loop->next_ready; i < loop->n_ready; i++)
 		if (loop->ready[i].data.ptr == watch)
@@ -187,8 +187,7 @@ static void timer_ready(struct watch *watch, uint32_t events)
 	uint64_t expirations;
 
 	(void)events;
-	/* It may have been re-armed by an earlier callback of this turn: then nothing is to be
-	 * read. */
+	/* An earlier callback of this turn may have re-armed it: then there is nothing to read. */
 	if (read(watch->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
 		timer->fn(timer);
 }

@@ -1,4 +1,4 @@
-/* sd_notify's datagram. */
+/* The datagram of sd_notify(3). */
 #include "base/notify.h"
 
 #include <stdint.h>
@@ -18,7 +18,7 @@ static unsigned watchdog_ms(void)
 
 	if (pid && strtol(pid, NULL, 10) != (long)getpid())
 		return 0;
-	/* Half of what is allowed, as sd_watchdog_enabled(3) advises. */
+	/* Half the timeout, as sd_watchdog_enabled(3) recommends. */
 	return interval / 2000 > UINT32_MAX ? 0 : (unsigned)(interval / 2000);
 }
 
@@ -33,7 +33,7 @@ void notify_init(struct notify *notify)
 		if (notify->fd < 0)
 			log_warn("cannot reach NOTIFY_SOCKET %s", log_str(path).text);
 	}
-	/* Hooks must not speak for us. */
+	/* Hooks must not send notifications in our name. */
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");

@@ -1,19 +1,20 @@
 /*
- * What systemd is told: ready, stopping, a status line, and the watchdog's pings (sd_notify(3), whose
- * protocol is documented for programs that speak it themselves). Silent where nobody listens.
+ * Notifies systemd of readiness, shutdown, status and watchdog pings, by the protocol in
+ * sd_notify(3), which that page documents for independent implementations. Does nothing if
+ * NOTIFY_SOCKET is not set. Owns its socket.
  */
 #pragma once
 
 #include <stdbool.h>
 
 struct notify {
-	int fd;               /* -1: nobody listens */
-	unsigned watchdog_ms; /* how often to ping; 0: not asked for */
+	int fd;               /* -1: no notification socket */
+	unsigned watchdog_ms; /* interval of pings; 0: no watchdog */
 };
 
-/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID and takes them out of the environment. */
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and removes them from the environment. */
 void notify_init(struct notify *notify);
 void notify_fini(struct notify *notify);
 
-/* Sends lines such as "READY=1\nSTATUS=...". Never blocks; what cannot be sent is lost. */
+/* Sends lines such as "READY=1\nSTATUS=...". Never blocks; drops what cannot be sent. */
 void notify_send(const struct notify *notify, const char *lines);

@@ -1,6 +1,6 @@
 /*
- * How often something happens that another process causes: PACE_BURST times at once, and then once in
- * PACE_MS. Owns nothing; a zeroed one has its burst.
+ * A token bucket that limits actions caused by another process: a burst of PACE_BURST, then one
+ * every PACE_MS milliseconds. A plain value; zero-initialised, it is full.
  */
 #pragma once
 
@@ -12,11 +12,11 @@
 #define PACE_MS    1000
 
 struct pace {
-	unsigned used;    /* of the burst */
-	int64_t since_ms; /* what has come back of it is counted up to there */
+	unsigned used;    /* tokens taken */
+	int64_t since_ms; /* refilled up to this time */
 };
 
-/* For pace_take: CLOCK_MONOTONIC, cheaply. */
+/* The time for pace_take. The coarse clock is exact enough, and cheap to read. */
 static inline int64_t pace_now_ms(void)
 {
 	struct timespec now = { 0 };
@@ -25,7 +25,7 @@ static inline int64_t pace_now_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* False where it is not to happen now. 'now_ms' never goes back. */
+/* Takes a token; false if there is none. 'now_ms' must not decrease. */
 static inline bool pace_take(struct pace *pace, int64_t now_ms)
 {
 	int64_t back = (now_ms - pace->since_ms) / PACE_MS;

@@ -1,4 +1,4 @@
-/* What the kernel says of a descriptor without asking its file system. */
+/* Classifies descriptors by system calls that do not reach their file system. */
 #include "base/peer-fd.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/closer.h"
 #include "base/util.h"
 
-#define PASSED_MAX 253 /* SCM_MAX_FD: more the kernel does not pass in one message */
+#define PASSED_MAX 253 /* SCM_MAX_FD: the kernel's limit for one message */
 
 static atomic_uint relays;
 
@@ -26,7 +26,7 @@ static bool is_unix_socket(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-/* A path begins with '/': no file can have a name like those. */
+/* Paths begin with '/', so these names in /proc/self/fd cannot be forged by a file. */
 static int kind_by_name(int fd)
 {
 	char link[32], name[32] = "";
@@ -42,8 +42,8 @@ static int kind_by_name(int fd)
 }
 
 /*
- * A file system on a local disk knows chattr's flags, and says so; FUSE and those over a network know
- * none. Nothing is asked for, so that none of them has to ask its server.
+ * Local disk file systems support the flags of chattr(1) and report this in statx(); FUSE and
+ * network file systems do not. An empty request mask keeps those from asking their server.
  */
 static bool is_on_disk(int fd)
 {
@@ -72,7 +72,7 @@ void peer_fd_close(int *fd)
 		close_later(steal_fd(fd));
 }
 
-/* How many have come in all: those above 'max' are closed. */
+/* Returns how many descriptors arrived; closes those beyond 'max'. */
 static unsigned take_passed(struct msghdr *header, int *fds, unsigned max)
 {
 	unsigned passed = 0;

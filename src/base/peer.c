@@ -1,4 +1,4 @@
-/* SO_PEERCRED, a pidfd, and what /proc says meanwhile. */
+/* SO_PEERCRED, and /proc read while a pidfd guards against reuse of the PID. */
 #include "base/peer.h"
 
 #include <ctype.h>
@@ -17,7 +17,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
-/* Of a machine's name, which libvirt cuts there. */
+/* libvirt truncates machine names to this many bytes. */
 #define MACHINE_MAX 64
 
 static void read_file(pid_t pid, const char *name, char *text, size_t size)
@@ -32,7 +32,7 @@ static void read_file(pid_t pid, const char *name, char *text, size_t size)
 	text[got > 0 ? got : 0] = '\0';
 }
 
-/* Of the process that connected; without SO_PEERPIDFD, of the one that has its number now. */
+/* A pidfd of the process that connected; without SO_PEERPIDFD, of whichever has that PID now. */
 static int open_pidfd(int fd, pid_t pid)
 {
 	socklen_t size = sizeof(int);
@@ -43,7 +43,7 @@ static int open_pidfd(int fd, pid_t pid)
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-/* A number that was given to another process meanwhile is told by its user, most of the time. */
+/* Catches most reused PIDs on kernels without SO_PEERPIDFD. */
 static bool is_of_user(pid_t pid, uid_t uid)
 {
 	char status[1024];
@@ -72,14 +72,14 @@ int peer_of(int fd, struct peer *peer)
 	read_file(cred.pid, "comm", peer->comm, sizeof(peer->comm));
 	peer->comm[strcspn(peer->comm, "\n")] = '\0';
 	read_file(cred.pid, "cgroup", peer->cgroup, sizeof(peer->cgroup));
-	/* It runs still: so what was read was its own. */
+	/* It is still running, so the files in /proc were its own. */
 	peer->ended = pidfd < 0 || poll(&end, 1, 0) != 0 || !is_of_user(cred.pid, cred.uid);
 	if (peer->ended)
 		peer->comm[0] = peer->cgroup[0] = '\0';
 	return 0;
 }
 
-/* A systemd unit's name, of which \xNN stands for a letter. */
+/* Replaces \xNN in the name of a systemd unit, see systemd.unit(5). */
 static void unescape(char *name)
 {
 	char *to = name;
@@ -98,8 +98,8 @@ static void unescape(char *name)
 }
 
 /*
- * The machine "qemu-ID-NAME" in a cgroup's path: machine-qemu\x2dID\x2dNAME.scope of systemd-machined,
- * or qemu-ID-NAME.libvirt-qemu where libvirt makes it by itself. False where there is none.
+ * Finds the machine "qemu-ID-NAME" in a cgroup's path: machine-qemu\x2dID\x2dNAME.scope if
+ * systemd-machined created it, qemu-ID-NAME.libvirt-qemu if libvirt did. False if there is none.
  */
 static bool find_machine(const char *cgroup, char machine[static PEER_CGROUP_MAX])
 {
@@ -127,7 +127,7 @@ static bool is_uuid(const char *name)
 	       name[23] == '-' && strspn(name, "0123456789abcdefABCDEF-") == 36;
 }
 
-/* By letters and digits alone; 'cut': what was left of a longer name. */
+/* Compares letters and digits only. 'cut': 'a' may be truncated. */
 static bool same_name(const char *a, const char *b, bool cut)
 {
 	for (;;) {

@@ -1,7 +1,7 @@
 /*
- * Who is at the other end of a unix socket, and which libvirt domain that process belongs to, by its
- * cgroup: libvirt runs all VMs of the system as one user, so the user does not tell them apart, and a
- * QEMU that its guest has taken over cannot leave its cgroup. Owns nothing.
+ * Identifies the process at the other end of a unix socket, and its libvirt domain by its cgroup.
+ * System libvirt runs all VMs as the same user, so the user alone does not identify a domain; and a
+ * compromised QEMU cannot leave its cgroup. Owns nothing.
  */
 #pragma once
 
@@ -14,19 +14,20 @@
 struct peer {
 	uid_t uid;
 	pid_t pid;
-	bool ended;                   /* since it connected: the rest is empty */
-	char comm[PEER_COMM_MAX];     /* as it names itself; through log_str into a message */
-	char cgroup[PEER_CGROUP_MAX]; /* /proc/PID/cgroup; "" where it cannot be read */
+	bool ended;                   /* it has exited since: comm and cgroup are empty */
+	char comm[PEER_COMM_MAX];     /* untrusted: log it through log_str */
+	char cgroup[PEER_CGROUP_MAX]; /* contents of /proc/PID/cgroup; "" if unreadable */
 };
 
-/* 0 or -errno where not even the user can be told. */
+/* 0, or -errno of SO_PEERCRED. */
 int peer_of(int fd, struct peer *peer);
 
 enum peer_domain { PEER_IN_DOMAIN, PEER_IN_OTHER, PEER_UNKNOWN };
 
 /*
- * Whether a process with this /proc/PID/cgroup belongs to the domain of that name. Unknown where
- * the cgroup is of no domain (session libvirt, no libvirt), and where 'domain' is a UUID. libvirt leaves
- * letters out of the names of cgroups: names that differ in nothing but those are taken for one.
+ * Whether a process with these contents of /proc/PID/cgroup belongs to the domain of that name.
+ * PEER_UNKNOWN if the cgroup is not a domain's (session libvirt, no libvirt), or if 'domain' is a
+ * UUID. libvirt drops some characters from the names of cgroups, so domain names that differ only
+ * in those count as equal.
  */
 enum peer_domain peer_domain(const char *cgroup, const char *domain);

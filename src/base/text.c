@@ -1,4 +1,4 @@
-/* UTF-8: shortest forms only, no surrogates, nothing above U+10FFFF. */
+/* Strict UTF-8: rejects overlong forms, surrogates and code points above U+10FFFF. */
 #include "base/text.h"
 
 unsigned text_utf8(const char *text, size_t size, uint32_t *point)

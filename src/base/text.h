@@ -1,4 +1,4 @@
-/* What several modules ask of text: its beginning, the blanks around it, and whether it is UTF-8. */
+/* Text helpers: prefixes, blanks, UTF-8. They allocate nothing and own nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ static inline bool text_is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Where the text without the blanks at both ends begins; its size goes to *size. */
+/* Trims blanks at both ends: returns the start of the rest and updates *size, in bytes. */
 static inline const char *text_trim(const char *text, size_t *size)
 {
 	while (*size > 0 && text_is_blank(*text)) {
@@ -31,7 +31,8 @@ static inline const char *text_trim(const char *text, size_t *size)
 }
 
 /*
- * The length in bytes, 1 to 4, of the UTF-8 character (RFC 3629) at the start of 'text', which has
- * 'size' bytes or a NUL before; its code point goes to *point. 0 where there is none.
+ * Decodes the UTF-8 character (RFC 3629, section 3) at the start of 'text', which ends after 'size'
+ * bytes or at a NUL. Returns its length in bytes, 1 to 4, and its code point in *point; 0 if it is
+ * invalid.
  */
 unsigned text_utf8(const char *text, size_t size, uint32_t *point);

@@ -29,13 +29,13 @@ int usock_dir(char dir[static USOCK_PATH_MAX])
 {
 	int rc = usock_dir_name(dir);
 
-	/* Below /run, a system VM's QEMU has to reach the sockets in it. */
+	/* In /run, QEMU processes of other users must be able to reach the sockets. */
 	if (rc == 0 && mkdir(dir, env_path("XDG_RUNTIME_DIR") ? 0700 : 0711) < 0 && errno != EEXIST)
 		rc = -errno;
 	return rc;
 }
 
-/* Returns the address's length; "@name" is one in the abstract namespace. */
+/* Returns the length of the address or -errno; "@name" is in the abstract namespace. */
 static int set_address(struct sockaddr_un *address, const char *path)
 {
 	size_t length = strlen(path);
@@ -70,15 +70,18 @@ int usock_connect(const char *path, int type)
 	return steal_fd(&fd);
 }
 
-/* Where a socket is to be: 'path' whole, and its name in 'dir', a descriptor of a checked directory. */
+/*
+ * The location of a socket: its path, and its name in 'dir', a descriptor of the checked directory.
+ */
 struct place {
 	int dir;
 	const char *path, *name;
 };
 
 /*
- * The file is made with the socket's mode less the umask. What that took away is given in the directory
- * that was checked, where nobody can have put another file in its place; and before anybody can connect.
+ * bind() applies the umask to the socket's mode, so set it again afterwards: before listen(), so
+ * that nobody can connect yet, and through the descriptor of the checked directory, where nobody
+ * can replace the file.
  */
 static int bind_to(int fd, const struct place *place, const struct sockaddr_un *address,
 		   mode_t mode)
@@ -91,7 +94,9 @@ static int bind_to(int fd, const struct place *place, const struct sockaddr_un *
 	return 0;
 }
 
-/* The file of a socket whose process is gone: connecting to it is refused, as to any other file. */
+/*
+ * True for a socket whose process is gone. Other files refuse connections, too, so check the type.
+ */
 static bool is_stale(const char *path, int type)
 {
 	autoclose int fd = usock_connect(path, type);
@@ -100,7 +105,10 @@ static bool is_stale(const char *path, int type)
 	return fd == -ECONNREFUSED && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/* Others may neither own it nor write to it, unless what is there stays its owner's (/tmp). */
+/*
+ * Other users must not own the directory nor be able to replace files in it (the sticky bit is
+ * fine).
+ */
 static int check_directory(int fd, const char *path)
 {
 	struct stat status;
@@ -118,8 +126,9 @@ static int check_directory(int fd, const char *path)
 }
 
 /*
- * One after the other in a directory: what is bound and does not listen yet looks stale. Nobody holds it
- * for long but who means harm; then, and where the directory cannot be read, it goes without.
+ * Serialises binding in a directory: a socket that is bound but does not listen yet looks stale.
+ * Only a malicious process holds the lock for long; then, and if the directory cannot be read,
+ * continue without it.
  */
 static int lock_directory(int dir)
 {
@@ -144,7 +153,7 @@ static int listen_at(int fd, const struct place *place, int type, mode_t mode)
 	return rc;
 }
 
-/* Opens the directory of place->path, and checks it. */
+/* Opens and checks the directory of place->path. */
 static int find_directory(struct place *place)
 {
 	const char *slash = strrchr(place->path, '/');
@@ -231,7 +240,10 @@ ssize_t usock_receive(int fd, void *message, size_t size, int fds[static USOCK_F
 {
 	ssize_t got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
 
-	/* Told once, where the peer went without having read all: what it had sent is there still. */
+	/*
+	 * Reported once if the peer closed without reading everything; its messages are still
+	 * queued.
+	 */
 	if (got == -ECONNRESET)
 		got = peer_fd_receive(fd, message, size, fds, USOCK_FDS_MAX, n_fds);
 	while (got == 0 && *n_fds)

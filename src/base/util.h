@@ -1,4 +1,4 @@
-/* The few things that every module may use: container_of, array sizes, bits, a clock, and clean-up of locals. */
+/* Helpers for every module: container_of, array sizes, bits, the clock, and cleanup of locals. */
 #pragma once
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static inline uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A variable of the environment that holds an absolute path; NULL where it does not. */
+/* The environment variable 'name' if it is an absolute path, else NULL. */
 static inline const char *env_path(const char *name)
 {
 	const char *path = getenv(name);
@@ -29,7 +29,7 @@ static inline const char *env_path(const char *name)
 	return path && path[0] == '/' ? path : NULL;
 }
 
-/* Takes a value out of its owner: the variable no longer owns it and its clean-up does nothing. */
+/* Moves ownership out of a variable, whose cleanup then has no effect. */
 static inline int steal_fd(int *fd)
 {
 	int stolen = *fd;
@@ -38,7 +38,7 @@ static inline int steal_fd(int *fd)
 	return stolen;
 }
 
-/* The same for the pointer that 'ptr' points to. */
+/* The same for a pointer; 'ptr' is its address. */
 static inline void *steal_ptr(void *ptr)
 {
 	void *stolen = *(void **)ptr;
@@ -47,9 +47,7 @@ static inline void *steal_ptr(void *ptr)
 	return stolen;
 }
 
-/*
- * Closes *fd if it is one and marks it as closed; errno is kept, so that it is safe on error paths.
- */
+/* Closes *fd unless it is -1, and sets it to -1. Preserves errno for use on error paths. */
 static inline void close_fd(int *fd)
 {
 	int saved = errno;

@@ -37,7 +37,7 @@ struct end {
 	struct loop *loop;
 	const char *guest;
 	struct keeper_identity identity;
-	char domain[KEEPER_DOMAIN_MAX]; /* of the last OPEN */
-	/* The state has changed. */
+	char domain[KEEPER_DOMAIN_MAX]; /* from the last OPEN; "": none */
+	/* The state changed. */
 	void (*changed)(struct end *end);
 };
