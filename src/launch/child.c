@@ -1,4 +1,4 @@
-/* A pipe for what the child says, and a socket to the launcher: it ends the child, and has its status. */
+/* A pipe for the program's output, and a socket to the launcher for its status and termination. */
 #include "launch/child.h"
 
 #include <fcntl.h>
@@ -8,11 +8,11 @@
 #include "launch/launch.h"
 #include "base/util.h"
 
-#define READ_SIZE 512 /* in one turn of the loop: a few lines */
+#define READ_SIZE 512 /* bytes for each turn of the loop: a few lines */
 
 /* --- lines --------------------------------------------------------------------------------- */
 
-/* False where the callback stopped the child, or started another. */
+/* False if the callback stopped the program or started another. */
 static bool end_line(struct child *child)
 {
 	char line[CHILD_LINE_MAX];
@@ -67,7 +67,7 @@ static void output_ready(struct watch *watch, uint32_t events)
 	end_if_over(child);
 }
 
-/* The launcher closes its end without a word where it could not start the program. */
+/* If the launcher could not start the program, it closes its end without sending a status. */
 static void control_ready(struct watch *watch, uint32_t events)
 {
 	struct child *child = container_of(watch, struct child, control);
@@ -84,7 +84,7 @@ static void control_ready(struct watch *watch, uint32_t events)
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-/* The child's ends of both are the launcher's after it. */
+/* The launcher has duplicates of the program's ends after this. */
 static int start_program(const struct loop *loop, const char *const *argv, int input, int output,
 			 int control)
 {

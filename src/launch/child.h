@@ -1,7 +1,7 @@
 /*
- * A program that runs beside evswitch and says something in lines, as virsh does. The launcher starts
- * it, without a shell and in English; it ends with evswitch, and it is never waited for. The owner
- * embeds the struct; it owns a pipe and a socket.
+ * A program that runs in the background and whose output is read line by line, such as virsh. The
+ * launcher starts it without a shell and in the C locale. It is terminated with evswitch; evswitch
+ * never blocks on it. Embedded in its owner; owns a pipe and a socket.
  */
 #pragma once
 
@@ -10,26 +10,26 @@
 
 #include "base/loop.h"
 
-/* Bytes of a line; what is longer is cut. */
+/* The longest line in bytes, including the NUL; longer ones are truncated. */
 #define CHILD_LINE_MAX 512
 
 struct child;
 
 struct child_ops {
-	/* A line of its standard output or error, without the newline; empty lines are left out. */
+	/* A line of standard output or error, without the newline. Empty lines are skipped. */
 	void (*line)(struct child *child, const char *line);
-	/* It has ended, with child->status. Another may be started, also from within. */
+	/* The program ended, see child->status. The callback may start another one. */
 	void (*ended)(struct child *child);
 };
 
 struct child {
 	const struct child_ops *ops;
-	int status;           /* once it has ended: of exit, or 128 and the signal; -1: not known */
-	unsigned generation;  /* changes with each start and stop */
-	struct watch output;  /* in a loop until both outputs have ended */
-	struct watch control; /* in a loop until the status has come; closing it ends the process */
+	int status;           /* after the end: exit status, or 128 + signal; -1: unknown */
+	unsigned generation;  /* incremented by each start and stop */
+	struct watch output;  /* started until both outputs are closed */
+	struct watch control; /* started until the status arrives; closing it ends the program */
 	size_t used;
-	bool cut; /* the rest of the line in hand is dropped */
+	bool cut; /* drop the rest of the current line */
 	char text[CHILD_LINE_MAX];
 };
 
@@ -39,12 +39,14 @@ struct child {
 	}
 
 /*
- * Starts argv[0], found by PATH, with this standard input, which stays the caller's (-1: /dev/null).
- * The child must not run. A program that cannot be run says so in a line that begins with "error: ".
- * 0, or the error of pipe2, socketpair, launch or epoll_ctl.
+ * Starts argv[0], searched in PATH, with 'input' as standard input (-1: /dev/null; the caller still
+ * owns it). No program of this child may be running. If the program cannot be executed, a line that
+ * begins with "error: " says why. 0, or -errno of pipe2(), socketpair(), launch or epoll_ctl().
  */
 int child_start(struct child *child, struct loop *loop, const char *const *argv, int input,
 		const struct child_ops *ops);
 bool child_runs(const struct child *child);
-/* Ends it at once: no callback comes after. Harmless where none runs; legal within a callback. */
+/*
+ * Terminates the program; no callback follows. No effect if none runs. May be called in a callback.
+ */
 void child_stop(struct child *child);

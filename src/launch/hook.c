@@ -1,4 +1,4 @@
-/* Two targets, the one that was entered and the one that is wanted, and a way from one to the other. */
+/* Runs commands until the target that was entered is the one that is wanted. */
 #include "launch/hook.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ static const struct conf_guest *guest_of(const struct hook *hook, unsigned targe
 
 /* --- the file ---------------------------------------------------------------------------------------- */
 
-/* Whose on-leave is due; "": nobody's. */
+/* Records the guest whose on-leave is due; "": none. */
 static void write_due(const struct hook *hook, const char *guest)
 {
 	size_t size = strlen(guest);
@@ -41,7 +41,7 @@ static unsigned read_due(const struct hook *hook)
 	return HOST;
 }
 
-/* 0; -EAGAIN where another launcher has it, or just removed it. */
+/* 0, or -errno; -EAGAIN if another launcher has the lock or has just removed the file. */
 static int lock_file(struct hook *hook)
 {
 	autoclose int fd = open(hook->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -1,4 +1,4 @@
-/* Words and descriptors over a socket; the process at its other end forks, executes and reaps. */
+/* Sends arguments and descriptors to the launcher's process, which forks, executes and reaps. */
 #include "launch/launch.h"
 
 #include <fcntl.h>
@@ -25,7 +25,7 @@ struct message {
 	char words[LAUNCH_SIZE_MAX];
 };
 
-/* --- the daemon's end ------------------------------------------------------------------------------ */
+/* --- the daemon's side ----------------------------------------------------------------------------- */
 
 static int pack(struct message *message, const char *const *argv)
 {
@@ -66,7 +66,7 @@ void launch_hooks(const struct launcher *launcher, unsigned target)
 
 /* --- the process ----------------------------------------------------------------------------------- */
 
-/* A guest has a keeper and at most three of virsh; one place is for a hook, one for one left alone. */
+/* For each guest a keeper and up to three runs of virsh; one hook, and one that was abandoned. */
 #define JOBS_MAX (CONF_GUESTS_MAX * 4 + 2)
 
 struct process {
@@ -74,12 +74,11 @@ struct process {
 	struct watch socket, wake;
 	struct launch_shared *shared;
 	struct hook hook;
-	bool alone; /* the daemon is gone */
+	bool alone; /* the daemon has exited */
 	struct job {
 		pid_t pid; /* 0: unused */
 		bool is_hook;
-		struct watch ended,
-			control; /* a pidfd; the daemon's end of it closes, or is told */
+		struct watch ended, control; /* a pidfd; the socket of LAUNCH_CHILD */
 	} job[JOBS_MAX];
 };
 
@@ -91,7 +90,7 @@ static struct job *unused_job(struct process *process)
 	return NULL;
 }
 
-/* As a shell gives it: the exit status, or 128 and the signal. */
+/* As in a shell: the exit status, or 128 + signal. */
 static int status_of(const siginfo_t *end)
 {
 	return end->si_code == CLD_EXITED ? end->si_status : 128 + end->si_status;
@@ -124,10 +123,10 @@ static void job_stopped(struct watch *watch, uint32_t events)
 
 	(void)events;
 	watch_close(&job->control);
-	kill(job->pid, SIGTERM); /* not reaped yet, so it is this one */
+	kill(job->pid, SIGTERM); /* not reaped yet, so the PID cannot have been reused */
 }
 
-/* 0 or -errno: then the process was told to end. */
+/* 0, or -errno after terminating the process. */
 static int watch_job(struct process *process, struct job *job, pid_t pid)
 {
 	autoclose int ended = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -147,19 +146,18 @@ static int watch_job(struct process *process, struct job *job, pid_t pid)
 
 #define PROGRAM_FDS 4
 
-/* What a program is started with. */
+/* How to start a program. */
 struct program {
-	const char *file; /* by PATH, unless it has a '/' */
+	const char *file; /* searched in PATH unless it contains a '/' */
 	char *const *argv;
-	const char *variable; /* "NAME=VALUE" beside the launcher's environment; NULL: none */
-	const char
-		*complaint; /* what its standard error has before the reason, if it cannot be run */
+	const char *variable;  /* "NAME=VALUE" to add to the environment; NULL: none */
+	const char *complaint; /* written to standard error, before the reason, if exec fails */
 	unsigned n_fds;
-	int fds[PROGRAM_FDS]; /* what it has as 0, 1, ...; -1: the launcher's */
+	int fds[PROGRAM_FDS]; /* its descriptors 0, 1, ...; -1: inherited from the launcher */
 	bool ends_with_launcher, own_session;
 };
 
-/* The environment with this variable in place of its namesake; the caller frees the array. */
+/* A copy of environ with this variable set. The caller frees the array, not the strings. */
 static char **make_environment(const char *variable)
 {
 	size_t n = 0, used = 0, name = variable ? strcspn(variable, "=") + 1 : 0;
@@ -177,13 +175,13 @@ static char **make_environment(const char *variable)
 	return all;
 }
 
-/* No other descriptor stays, since exec itself can hang. */
+/* Closes all others explicitly rather than on exec, since exec can hang. */
 static void set_descriptors(const struct program *program)
 {
 	for (unsigned i = 0; i < program->n_fds; i++) {
 		int fd = program->fds[i];
 
-		if (fd == (int)i) /* dup2 would leave it close-on-exec */
+		if (fd == (int)i) /* dup2() would not clear close-on-exec here */
 			fcntl(fd, F_SETFD, 0);
 		else if (fd >= 0)
 			dup2(fd, (int)i);
@@ -197,7 +195,9 @@ static void say(const char *text)
 		return;
 }
 
-/* Between fork and exec: calls only what signal-safety(7) lists, and system calls. */
+/*
+ * Runs between fork and exec: only async-signal-safe functions (signal-safety(7)) and system calls.
+ */
 _Noreturn static void become(const struct program *program, char **environment, pid_t launcher)
 {
 	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP };
@@ -220,7 +220,7 @@ _Noreturn static void become(const struct program *program, char **environment, 
 	_exit(127);
 }
 
-/* The one way in which a program is started. 0 and the job, or -errno. */
+/* Forks and executes a program. 0 and the job, or -errno. */
 static int start(struct process *process, const struct program *program, struct job **out)
 {
 	struct job *job = unused_job(process);
@@ -238,7 +238,7 @@ static int start(struct process *process, const struct program *program, struct 
 	return rc;
 }
 
-/* Takes fds[2] over. */
+/* Takes ownership of fds[2]. */
 static int start_child(struct process *process, char **argv, int *fds)
 {
 	char complaint[sizeof("error: ") + NAME_MAX];
@@ -259,7 +259,7 @@ static int start_child(struct process *process, char **argv, int *fds)
 	return rc;
 }
 
-/* The program as it runs now, also where its file has been replaced since. */
+/* Executes the running version of this program, even if its file has been replaced. */
 static int start_keeper(struct process *process, char **argv, const int *fds)
 {
 	const struct program program = { .file = "/proc/self/exe",
@@ -292,7 +292,7 @@ static int start_hook(struct hook *hook, const char *command, const char *target
 	rc = start(process, &program, &job);
 	if (rc < 0)
 		return rc;
-	/* One that was left alone is none any more. */
+	/* An abandoned hook no longer counts as the hook. */
 	for (unsigned i = 0; i < JOBS_MAX; i++)
 		process->job[i].is_hook = false;
 	job->is_hook = true;
@@ -310,7 +310,7 @@ static void start_program(struct process *process, enum launch_kind kind, char *
 		log_error("cannot start %s: %s", log_str(argv[0]).text, strerror(-rc));
 }
 
-/* The words of a message, or false. */
+/* Splits a message into arguments; false if it is malformed. */
 static bool unpack(char *words, size_t size, char *argv[static WORDS_MAX + 1])
 {
 	unsigned n = 0;
@@ -375,7 +375,7 @@ static int begin(struct process *process, const struct conf *conf, int socket, i
 	return rc;
 }
 
-/* It ends with the daemon's socket, not with a signal that is meant for the daemon. */
+/* The launcher exits when the daemon's socket closes, not by signals meant for the daemon. */
 static void leave_daemon(void)
 {
 	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP };
@@ -383,10 +383,10 @@ static void leave_daemon(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	/* Whoever started evswitch may ignore it: then nothing could be waited for. */
+	/* If the parent of evswitch ignored SIGCHLD, children could not be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_NAME, "evs-launcher");
-	/* Out of the terminal's job control, which would stop the hooks with evswitch. */
+	/* Leave the terminal's job control, which would stop hooks together with evswitch. */
 	setsid();
 	dup2(null, STDIN_FILENO);
 }

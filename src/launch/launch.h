@@ -1,9 +1,9 @@
 /*
- * The launcher: a small process, evs-launcher, that starts every program which evswitch needs. It is
- * forked before any device is opened, so no program holds a device's descriptor, not even between
- * fork and exec, which can hang. It outlives evswitch only to run the hooks that are due.
+ * The launcher: a small process, evs-launcher, that starts all programs for evswitch. It is forked
+ * before any device is opened, so no program ever has a device's descriptor, not even between fork
+ * and exec, which can hang. It outlives evswitch only to run the hooks that are due.
  *
- * Owned by the daemon; those who start programs find it through their loop.
+ * Owned by the daemon. Other modules reach it through their loop.
  */
 #pragma once
 
@@ -15,23 +15,24 @@
 
 enum launch_kind {
 	/*
-	 * A program found by PATH, in English. Three descriptors: its standard input; its standard
-	 * output and error; and a socket. When the other end of that closes, the program is ended; when
-	 * the program has ended, an int comes from it: the exit status, or 128 and the signal.
+	 * A program searched in PATH, run in the C locale. Three descriptors: standard input;
+	 * standard output and error; and a control socket. When the other end of the socket closes,
+	 * the program is terminated. When the program ends, the launcher sends an int: the exit
+	 * status, or 128 + signal.
 	 */
 	LAUNCH_CHILD,
-	/* This program itself, as a keeper. One descriptor: its listening socket. */
+	/* This program as a keeper. One descriptor: its listening socket. */
 	LAUNCH_KEEPER,
 };
 
-#define LAUNCH_LISTENER_FD 3 /* where a keeper finds that */
+#define LAUNCH_LISTENER_FD 3 /* the listening socket in a keeper */
 
 #define LAUNCH_FDS_MAX  3
-#define LAUNCH_SIZE_MAX 4096 /* bytes of all words, a NUL after each */
+#define LAUNCH_SIZE_MAX 4096 /* total bytes of the arguments, including a NUL after each */
 
-/* Shared memory: what the launcher reads when it is woken. */
+/* Shared memory that the launcher reads when it is woken. */
 struct launch_shared {
-	atomic_uint focus; /* target that the hooks shall come to */
+	atomic_uint focus; /* the target whose hooks should have run last */
 };
 
 struct launcher {
@@ -39,7 +40,7 @@ struct launcher {
 	int fd;      /* its socket; -1: none */
 	int wake_fd; /* an eventfd */
 	struct launch_shared *shared;
-	struct watch watch; /* told of its end */
+	struct watch watch; /* detects its exit */
 };
 
 #define LAUNCHER_INIT                                                                              \
@@ -48,25 +49,26 @@ struct launcher {
 	}
 
 /*
- * Forks the launcher; 'conf' has the guests whose hooks it runs (NULL: none). To be called before
- * anything is opened that no child may hold, and before threads are made. 0 or -errno.
+ * Forks the launcher, which runs the hooks of the guests in 'conf' (NULL: none). Call this before
+ * creating threads, and before opening anything that children must not inherit. 0 or -errno.
  */
 int launcher_start(struct launcher *launcher, const struct conf *conf);
-/* Makes it the loop's, and says so when it ends by itself. 0 or -errno. */
+/* Sets loop->launcher, and logs an error if the launcher exits unexpectedly. 0 or -errno. */
 int launcher_watch(struct launcher *launcher, struct loop *loop);
-/* Lets it end. Harmless where none was started. */
+/* Closes its socket: it exits once no hook is due. No effect if it was not started. */
 void launcher_stop(struct launcher *launcher);
 
 /*
- * Starts a program, in the background; the descriptors stay the caller's. 0, -ENOTCONN without a
- * launcher, -E2BIG for too many words, -EAGAIN where the launcher does not run, or another error of
- * sendmsg. A program that cannot be started says so on its standard error.
+ * Asks the launcher to start a program; does not wait for it. The caller still owns the
+ * descriptors. 0; -ENOTCONN if there is no launcher; -E2BIG if the arguments are too long; -EAGAIN
+ * if the launcher is stopped; or another -errno of sendmsg(). If the program cannot be executed,
+ * its standard error says why.
  */
 int launch(const struct launcher *launcher, enum launch_kind kind, const char *const *argv,
 	   const int *fds, unsigned n_fds);
 
 /*
- * The focus is at this target now: the hooks follow (hook.h). Never blocks and never fails; the
- * newest target counts. The first call lets them begin: it is for the one evswitch that runs.
+ * The focus is now at 'target': runs the hooks (hook.h). Never blocks or fails; only the newest
+ * target counts. The first call enables hooks, so make it only after instance_lock has succeeded.
  */
 void launch_hooks(const struct launcher *launcher, unsigned target);
