@@ -1,4 +1,4 @@
-/* The command line: what is to be done, and with which configuration. */
+/* Parses the command line, loads the configuration and runs the requested mode. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -37,8 +37,8 @@ enum command {
 
 struct arguments {
 	enum command command;
-	const char *conf;  /* NULL: the default place */
-	const char *guest; /* of --xml and --qemu-args */
+	const char *conf;  /* NULL: conf_default_path */
+	const char *guest; /* for --xml and --qemu-args */
 	enum log_level level;
 	unsigned try_s;
 	unsigned seconds; /* 0: not given */
@@ -143,7 +143,7 @@ static bool take_option(struct arguments *arguments, int option)
 	case OPTION_SECONDS:
 		return parse_seconds(optarg, "--seconds", PROBE_SECONDS_MAX, &arguments->seconds);
 	default:
-		return false; /* getopt has said what is wrong */
+		return false; /* getopt_long has printed the error */
 	}
 }
 

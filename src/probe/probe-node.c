@@ -1,7 +1,6 @@
 /*
- * The judgement of --probe: from what udev, libinput and the events tell to kinds, groups and
- * matches. Owns nothing. Whether a match is unique is asked of match_node, so that it holds for the
- * daemon too.
+ * Derives kinds, groups and matches from what udev, libinput and events report. Uniqueness is
+ * checked with match_node, so the result holds for the daemon as well.
  */
 #include "probe/probe-node.h"
 
@@ -13,12 +12,14 @@
 #include "base/text.h"
 #include "base/util.h"
 
-#define WINDOW_US    1000000 /* motion counts when it comes together within this time */
+#define WINDOW_US    1000000 /* motion counts if it adds up within this time */
 #define TRAVEL_MIN   30 /* counts: less than a finger's breadth on any mouse, more than jitter */
-#define WHEEL_TRAVEL 15 /* what a notch of the wheel is worth: two of them are no accident */
-#define ABS_FRACTION 20 /* of an absolute axis: a twentieth of it */
+#define WHEEL_TRAVEL 15 /* for each wheel click: two clicks are not accidental */
+#define ABS_FRACTION 20 /* absolute motion counts from 1/20 of the axis's range */
 
-/* By what udev says: a link that it gives to two nodes may lead to either tomorrow. */
+/*
+ * Trusts udev rather than the symlink: if two nodes claim it, it may lead to either after a reboot.
+ */
 static bool leads_here(const struct node_info *info, const char *path)
 {
 	const struct probe_node *node = container_of(info, const struct probe_node, info);
@@ -67,7 +68,7 @@ void probe_node_set_name(struct probe_node *node, const char *name)
 	snprintf(node->name, PROBE_TEXT_MAX, "%.*s", (int)size, name);
 }
 
-/* "usb-0000:00:14.0-1/input1" -> its length without "/input1"; 0 where phys tells of no device. */
+/* The length of "usb-0000:00:14.0-1/input1" without "/input1"; 0 if phys names no device. */
 static size_t phys_device(const char *phys)
 {
 	const char *last = NULL;
@@ -82,7 +83,7 @@ void probe_node_set_group(struct probe_node *node, const struct probe_origin *or
 	size_t prefix = phys_device(node->phys);
 	char *group = node->group;
 
-	/* the phys and the USB ancestor of a Bluetooth device are those of the adapter */
+	/* phys and USB ancestor of a Bluetooth device belong to the adapter */
 	if (node->info.bustype == BUS_BLUETOOTH && *node->uniq)
 		snprintf(group, PROBE_GROUP_MAX, "bluetooth %s", node->uniq);
 	else if (origin->hid && (node->info.bustype == BUS_BLUETOOTH || origin->behind_receiver))
@@ -112,7 +113,7 @@ static void follow_window(struct probe_motion *motion, const struct input_event 
 {
 	int64_t now = (int64_t)ev->input_event_sec * 1000000 + ev->input_event_usec;
 
-	/* a clock set back ends the window too */
+	/* a clock that was set back also ends the window */
 	if (motion->start_us && now >= motion->start_us && now - motion->start_us <= WINDOW_US)
 		return;
 	motion->start_us = now;
@@ -120,7 +121,7 @@ static void follow_window(struct probe_motion *motion, const struct input_event 
 	motion->has_origin[0] = motion->has_origin[1] = false;
 }
 
-/* The distance, or a number that is surely enough where it does not fit. */
+/* |a - b|, saturated. */
 static int distance(int64_t a, int64_t b)
 {
 	int64_t d = a > b ? a - b : b - a;
@@ -167,13 +168,13 @@ unsigned probe_activity(struct probe_motion *motion, const struct input_event *e
 		return relative(motion, ev);
 	if (ev->type == EV_ABS)
 		return absolute(motion, ev);
-	/* value 2 is the repeat of a key that may have been held since before we looked */
+	/* value 2 repeats a key that may have been down before --probe started */
 	if (ev->type != EV_KEY || ev->value != 1)
 		return 0;
 	return is_button(ev->code) ? PROBE_DID_BUTTON : PROBE_DID_KEY;
 }
 
-/* Keys that a mouse has among its buttons do not make it a keyboard. */
+/* Some mice have keys among their buttons; that does not make them keyboards. */
 static bool acts_as_keyboard(const struct probe_node *node)
 {
 	if (!(node->info.uses & NODE_USE_KEYBOARD) && node->info.uses & NODE_USE_MOUSE)
@@ -206,13 +207,13 @@ bool probe_complete(const struct probe_list *list)
 			continue;
 		keyboard |= kind == PROBE_KEYBOARD;
 		pointer |= kind == PROBE_MOUSE || kind == PROBE_TABLET;
-		/* one node that is both */
+		/* a single node that is both */
 		pointer |= kind == PROBE_KEYBOARD && node->did & PROBE_DID_MOVE;
 	}
 	return keyboard && pointer;
 }
 
-/* The properties that a match can ask for, and the orders in which to try them. */
+/* Properties that a match can list, and the orders in which to try them. */
 enum by { BY_ID_LINK = 1, BY_PATH_LINK = 2, BY_UNIQ = 4, BY_PHYS = 8, BY_NAME = 16, BY_ID = 32 };
 
 static const unsigned char wired_orders[] = {
@@ -220,12 +221,12 @@ static const unsigned char wired_orders[] = {
 	BY_NAME | BY_ID, BY_PHYS | BY_ID, BY_ID,
 };
 
-/* by-path and phys of a Bluetooth device name the adapter, whatever is connected to it */
+/* by-path and phys of a Bluetooth device name the adapter, so they are not tried */
 static const unsigned char bluetooth_orders[] = {
 	BY_ID_LINK, BY_UNIQ, BY_UNIQ | BY_NAME, BY_NAME | BY_ID, BY_ID,
 };
 
-/* Whether the configuration can say it: printable, not changed by trimming, and without " ;". */
+/* True if the configuration can express the value: printable, without outer blanks or " ;". */
 static bool can_be_written(const char *value)
 {
 	size_t size = value ? strlen(value) : 0, trimmed = size;
@@ -237,7 +238,7 @@ static bool can_be_written(const char *value)
 	return strcmp(log_str(value).text, value) == 0;
 }
 
-/* Fills *match with what 'by' asks for; false where the node has not all of it. */
+/* Fills *match with the properties in 'by'; false if the node lacks one. */
 static bool match_by(const struct probe_node *node, unsigned by, struct probe_match *match)
 {
 	*match = (struct probe_match){ .id = by & BY_ID,
@@ -259,7 +260,7 @@ static bool match_by(const struct probe_node *node, unsigned by, struct probe_ma
 	       (!(by & BY_NAME) || can_be_written(match->name));
 }
 
-/* match_node only reads what the section borrows here */
+/* the cast is safe: match_node does not modify the borrowed strings */
 static bool matches(const struct probe_match *match, const struct probe_node *node)
 {
 	struct conf_device section = {
@@ -365,7 +366,7 @@ const char *probe_kind_name(enum probe_kind kind)
 	return names[kind];
 }
 
-/* "mouse", "mouse2", ...: what no section has yet. */
+/* Picks an unused name: "mouse", "mouse2", ... */
 static void name_section(const struct probe_plan *plan, struct probe_section *section)
 {
 	enum probe_kind kind = probe_kind(section->node);

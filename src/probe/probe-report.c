@@ -1,4 +1,4 @@
-/* Writes the result of --probe: for people, for the configuration file, and as JSON (json-c). */
+/* Text and JSON (json-c) output of --probe. */
 #include "probe/probe-report.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/util.h"
 
-#define SECTION_MAX 2048 /* bytes of a section: a header and three lines with values of 511 */
+#define SECTION_MAX 2048 /* bytes: a header and three lines with values of up to 511 */
 
 struct word {
 	unsigned bit;
@@ -54,7 +54,7 @@ void probe_report_recognised(FILE *out, const struct probe_node *node)
 		log_str(node->name).text, refusal ? ": " : "", refusal ? refusal : "");
 }
 
-/* What to do about another node of a recognised device. */
+/* Advice about a sibling of a recognised node. */
 static const char *advice(const struct probe_node *node, const struct probe_node *sibling)
 {
 	const char *refusal = match_refusal(sibling->info.uses);
@@ -146,7 +146,7 @@ void probe_report_explain(FILE *out, const struct probe_list *list, const struct
 	}
 }
 
-/* Every line of the section after 'prefix'; it always fits into SECTION_MAX. */
+/* Formats the section with 'prefix' before each line. Always fits into SECTION_MAX. */
 static void section_text(const struct probe_section *section, const char *prefix,
 			 char text[SECTION_MAX])
 {
@@ -181,8 +181,8 @@ void probe_report_sections(FILE *out, const struct probe_plan *plan)
 }
 
 /*
- * json-c returns NULL when memory is out, which is also its null: such a document would be wrong
- * without a word. So every value goes through put, which remembers.
+ * json-c returns NULL when out of memory, and NULL is also the JSON null: the document would be
+ * silently wrong. So every value goes through put(), which records the failure.
  */
 struct json {
 	bool failed;
@@ -205,7 +205,7 @@ static void append(struct json *json, struct json_object *array, struct json_obj
 	json->failed = true;
 }
 
-/* A text, or null where there is none. */
+/* A string, or the JSON null if there is none. */
 static void put_text(struct json *json, struct json_object *object, const char *key,
 		     const char *text)
 {
@@ -277,7 +277,7 @@ static struct json_object *json_id(struct json *json, const struct probe_node *n
 	return object;
 }
 
-/* What recognised nodes and their siblings have in common. */
+/* The members that recognised nodes and siblings have in common. */
 static void put_node(struct json *json, struct json_object *object, const struct probe_node *node,
 		     const struct probe_plan *plan)
 {

@@ -1,6 +1,6 @@
 /*
- * The result of --probe, as words for a person, as sections for the configuration file, and as
- * JSON. Reads the nodes only. Whatever a device says of itself goes through log_str.
+ * Prints the result of --probe as an explanation, as sections for the configuration file, and as
+ * JSON. Does not modify the nodes and owns nothing. Text from devices is passed through log_str.
  */
 #pragma once
 
@@ -8,14 +8,14 @@
 
 #include "probe/probe-node.h"
 
-/* One line for a node at the moment it is recognised. */
+/* Prints one line when a node is recognised. */
 void probe_report_recognised(FILE *out, const struct probe_node *node);
 
-/* For each recognised node what it is, how it is found, and the other nodes of its device. */
+/* Describes each recognised node, how it is matched, and its siblings. */
 void probe_report_explain(FILE *out, const struct probe_list *list, const struct probe_plan *plan);
 
-/* The sections, those of siblings as comments: what it writes is a valid configuration. */
+/* Prints a valid configuration: the sections, with those for siblings commented out. */
 void probe_report_sections(FILE *out, const struct probe_plan *plan);
 
-/* One JSON document and a newline; an empty list where nothing was recognised. 0 or -ENOMEM. */
+/* Prints a JSON document and a newline; an empty list if nothing was recognised. 0 or -ENOMEM. */
 int probe_report_json(FILE *out, const struct probe_list *list, const struct probe_plan *plan);

@@ -1,6 +1,6 @@
 /*
- * Hotplug, libevdev and libinput behind --probe. Nodes are only ever read; libinput opens those
- * that were recognised once more, for the moment of the question.
+ * Hotplug, libevdev and libinput for --probe. Nodes are only read. libinput opens recognised nodes
+ * a second time, briefly, to classify them.
  */
 #include "probe/probe-scan.h"
 
@@ -21,7 +21,7 @@
 #define BY_PATH    "/dev/input/by-path/"
 #define EVENTS_MAX 64
 
-/* Not to be read any more: its device was unplugged. */
+/* The device was unplugged: stops reading it. */
 static void lose(struct probe_node *node)
 {
 	watch_stop(&node->watch);
@@ -38,8 +38,8 @@ static void free_node(struct probe_node *node)
 }
 
 /*
- * Of several links of one kind the first by name, so that the answer is always the same. A link may
- * have gone to another node of the same name since udev wrote its record.
+ * Prefers the first link by name, so that the result is deterministic. Skips a link that leads to
+ * another node since udev wrote its record.
  */
 static void prefer(const char **chosen, const char *link, const char *dir,
 		   const struct node_info *info)
@@ -92,7 +92,9 @@ static void read_group(struct probe_node *node, struct udev_device *device)
 	probe_node_set_group(node, &origin);
 }
 
-/* How far its absolute axes go, unless it is an accelerometer, which moves by itself. */
+/*
+ * Reads the ranges of the absolute axes, unless it is an accelerometer, which moves without a user.
+ */
 static int read_ranges(struct probe_node *node)
 {
 	struct libevdev *evdev;
@@ -191,7 +193,7 @@ static int read_node(struct probe_scan *scan, struct probe_node *node, const str
 	if (!device)
 		return -errno;
 	probe_node_set_info(node, info);
-	/* The parent is owned by the device. */
+	/* The device owns its parent. */
 	version = udev_device_get_sysattr_value(udev_device_get_parent(device), "id/version");
 	node->version = version ? (uint16_t)strtoul(version, NULL, 16) : 0;
 	error = read_links(node, device, info);
@@ -324,7 +326,7 @@ static bool same_device(const struct probe_node *a, const struct probe_node *b)
 	       strcmp(a->uniq, b->uniq) == 0;
 }
 
-/* One that was recognised, unplugged and plugged in again keeps its place. */
+/* A recognised node that is unplugged and plugged in again keeps its order. */
 static bool take_over(struct probe_list *list, struct probe_node *node)
 {
 	for (unsigned i = 0; i < list->n; i++) {

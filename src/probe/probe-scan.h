@@ -1,7 +1,7 @@
 /*
- * The devices of --probe: takes the event nodes that hotplug.h tells of, opens them for reading, and
- * asks libinput what the desktop takes one for. Owns the loop, the nodes in 'list', their
- * descriptors, and the contexts of both libraries.
+ * Watches the devices for --probe: opens the event nodes that hotplug.h reports for reading, and
+ * asks libinput how the desktop classifies them. Owns the loop, the nodes in 'list', their
+ * descriptors, and the udev and libinput contexts.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 struct libinput;
 struct probe_scan;
 
-/* 'did' is what a finger just did on the node (enum probe_did), which is not in node->did yet. */
+/* 'did' is activity (enum probe_did) seen on the node for the first time: not yet in node->did. */
 typedef void (*probe_scan_fn)(struct probe_scan *scan, struct probe_node *node, unsigned did);
 
 struct probe_scan {
@@ -24,17 +24,14 @@ struct probe_scan {
 };
 
 /*
- * Finds and opens all nodes there are; 'fn' is called from turns of the loop. 0 or -errno: then
- * 'scan' is clean already.
+ * Opens all existing nodes; the loop calls 'fn' on activity. 0 or -errno; on failure everything has
+ * been released.
  */
 int probe_scan_open(struct probe_scan *scan, probe_scan_fn fn);
 void probe_scan_close(struct probe_scan *scan);
 
-/*
- * Tries those again that could not be opened: udev may grant access a moment after it announced a
- * node.
- */
+/* Retries nodes that could not be opened: udev may grant access after announcing a node. */
 void probe_scan_retry(struct probe_scan *scan);
 
-/* Marks a node as recognised; asks what it and its siblings are for the desktop. */
+/* Marks a node as recognised, and asks libinput about it and its siblings. */
 void probe_scan_recognise(struct probe_scan *scan, struct probe_node *node);

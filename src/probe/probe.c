@@ -1,7 +1,6 @@
 /*
- * evswitch --probe: asks for a key and a movement, watches all nodes until it knows, and reports.
- * Owns the scan, its timers, and the state of the terminal, which does not show what is typed
- * meanwhile.
+ * The session of --probe: prompts, watches all nodes, reports. Owns the scan, its timers, and the
+ * state of the terminal, whose echo is off meanwhile.
  */
 #include "probe/probe.h"
 
@@ -20,7 +19,7 @@
 #include "probe/probe-scan.h"
 #include "base/util.h"
 
-#define GRACE_MS 3000 /* after a keyboard and a mouse: time for a second one */
+#define GRACE_MS 3000 /* after a keyboard and a mouse: time to use further devices */
 #define RETRY_MS 1000
 
 /* ---- the terminal ---- */
@@ -30,7 +29,7 @@ struct terminal {
 	struct termios saved;
 };
 
-/* In the background a change would stop us. */
+/* Not from the background, where tcsetattr() raises SIGTTOU. */
 static void terminal_quiet(struct terminal *terminal)
 {
 	struct termios quiet;
@@ -44,7 +43,9 @@ static void terminal_quiet(struct terminal *terminal)
 	terminal->quiet = tcsetattr(STDIN_FILENO, TCSANOW, &quiet) == 0;
 }
 
-/* TCSAFLUSH: what was typed to be recognised must not become the shell's next command. */
+/*
+ * TCSAFLUSH discards what was typed for recognition, which the shell would else run as a command.
+ */
 static void terminal_restore(const struct terminal *terminal)
 {
 	if (terminal->quiet && tcgetpgrp(STDIN_FILENO) == getpgrp())
@@ -54,10 +55,10 @@ static void terminal_restore(const struct terminal *terminal)
 /* ---- permissions ---- */
 
 struct access {
-	unsigned present;  /* evswitch's own are not counted */
-	unsigned readable; /* of those */
-	unsigned missing;  /* the kernel has them, but there is no node in /dev/input */
-	const struct probe_node *denied; /* the first that may not be read */
+	unsigned present;                /* without evswitch's own nodes */
+	unsigned readable;               /* out of 'present' */
+	unsigned missing;                /* known to the kernel, but without a node in /dev/input */
+	const struct probe_node *denied; /* the first one without read permission */
 };
 
 static struct access survey(const struct probe_list *list)
@@ -100,7 +101,7 @@ static void warn_unreadable(const struct probe_list *list, const struct access *
 		log_error("%s", access_why(access->denied->devnode).text);
 }
 
-/* EX_OK where there is something to watch. */
+/* EX_OK if there is anything to watch; else logs why not. */
 static int check_access(const struct probe_scan *scan)
 {
 	const struct probe_list *list = &scan->list;
@@ -151,7 +152,7 @@ static void say_held(const struct probe_node *own)
 		  log_str(own->phys + strlen(MATCH_OWN_HOST_PHYS)).text);
 }
 
-/* What a node did for the first time says what it is. */
+/* A node is recognised by its first activity of a kind. */
 static void first_activity(struct probe_scan *scan, struct probe_node *node)
 {
 	if (node->info.own) {
@@ -224,7 +225,9 @@ static int watch(struct session *session, unsigned seconds)
 	return error;
 }
 
-/* The signals that came during the watch are used up by it: none is left to strike afterwards. */
+/*
+ * Consumes signals that arrive during the watch, so that none is pending when they are unblocked.
+ */
 static int watch_with_signals(struct session *session, unsigned seconds)
 {
 	static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, 0 };
@@ -247,7 +250,7 @@ static int watch_with_signals(struct session *session, unsigned seconds)
 
 /* ---- the result ---- */
 
-/* The first of evswitch's own host devices; with 'used' only one that passed events on. */
+/* The first of evswitch's clones; with 'used', the first one that delivered events. */
 static const struct probe_node *find_own(const struct probe_list *list, bool used)
 {
 	for (unsigned i = 0; i < list->n; i++)
@@ -261,7 +264,7 @@ static int explain_nothing(const struct probe_list *list)
 	const struct probe_node *own = find_own(list, false);
 
 	if (find_own(list, true))
-		return EX_UNAVAILABLE; /* said when its first event came */
+		return EX_UNAVAILABLE; /* reported at its first event */
 	if (own) {
 		say_held(own);
 		return EX_UNAVAILABLE;
