@@ -1,5 +1,4 @@
-/* Checks a configuration across its sections: chords against each other, devices against each
- * other. */
+/* Checks chords against each other, and devices against each other. */
 #include "conf/conf-check.h"
 
 #include <stdio.h>
@@ -9,7 +8,7 @@
 
 #define ACTIONS_MAX (3 + CONF_GUESTS_MAX)
 
-/* Something that a chord does. Panic is always the first. */
+/* An action with a chord. The panic chord is always the first. */
 struct action {
 	const struct chord *chord;
 	unsigned line; /* 0 = by default */
@@ -23,7 +22,7 @@ struct check {
 	struct action action[ACTIONS_MAX];
 };
 
-/* A chord that was wrong, or not given, has no keys and is left out. */
+/* Skips chords that are empty: not given, or invalid and already reported. */
 static void add_action(struct check *check, const char *what, const char *whose,
 		       const struct chord *chord, unsigned line)
 {
@@ -57,7 +56,7 @@ static void add_actions(struct check *check, const struct conf_origin *origin)
 	}
 }
 
-/* Whether every key of 'a' is in 'b'. */
+/* True if every key of 'a' is in 'b'. */
 static bool within(const struct chord *a, const struct chord *b)
 {
 	for (unsigned i = 0; i < a->n; i++)
@@ -66,7 +65,7 @@ static bool within(const struct chord *a, const struct chord *b)
 	return true;
 }
 
-/* A pair is reported once, at the later of its lines. */
+/* Reports a conflicting pair once, at the later line. */
 static void check_pair(struct check *check, const struct action *a, const struct action *b)
 {
 	bool a_in_b = within(a->chord, b->chord), b_in_a = within(b->chord, a->chord);
@@ -89,7 +88,7 @@ static void check_pair(struct check *check, const struct action *a, const struct
 			    a->label);
 }
 
-/* The key would reach the host as well, or no longer, whichever came first: neither was meant. */
+/* An 'always' key in a chord is ambiguous: depending on the order, it reaches the host or not. */
 static void check_always(struct check *check, const struct action *action, unsigned always_line)
 {
 	unsigned code = action->chord->code[0];
@@ -131,7 +130,7 @@ static bool same_match(const struct conf_device *a, const struct conf_device *b)
 	       a->product == b->product;
 }
 
-/* Each device is reported once, against the first that is the same. */
+/* Reports a device once, against the first one with the same properties. */
 static void check_device(const struct conf *conf, unsigned index, struct conf_report *report)
 {
 	const struct conf_device *device = &conf->devices[index];

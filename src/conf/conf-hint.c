@@ -1,4 +1,4 @@
-/* Finds the known word that a mistyped one was probably meant to be. */
+/* Edit distance, and aliases of keys. */
 #include "conf/conf-hint.h"
 
 #include <linux/input.h>
@@ -8,10 +8,10 @@
 
 #include "base/util.h"
 
-/* Bytes in a word; anything longer is not near to any name that we know. */
+/* Bytes in a word; no known name is longer. */
 #define WORD_MAX (KEYS_NAME_MAX - 1)
 
-/* What people and other programs call some keys, too far from the kernel's names for a typo. */
+/* Common names of keys that are too different from the kernel's to be found as typos. */
 static const struct {
 	const char *said, *meant;
 } other_names[] = {
@@ -45,8 +45,8 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /*
- * How many bytes must be put in, left out, replaced or swapped with their neighbour to make one
- * word of the other, in any case (optimal string alignment). Both have at most WORD_MAX bytes.
+ * Optimal string alignment distance in bytes, ignoring case: insertions, deletions, substitutions
+ * and swaps of neighbours. Both words have at most WORD_MAX bytes.
  */
 static unsigned distance(const char *a, const char *b)
 {
@@ -70,13 +70,13 @@ static unsigned distance(const char *a, const char *b)
 	return rows[(i - 1) % 3][size];
 }
 
-/* Slips that a word of this length may hold and still be recognised. */
+/* The largest distance accepted for a word of this length. */
 static unsigned tolerance(size_t size)
 {
 	return size < 3 ? 0 : size < 6 ? 1 : size < 9 ? 2 : 3;
 }
 
-/* Whether 'word' is nearer to 'typed' than *best, which it then becomes. */
+/* True if 'word' is closer to 'typed' than *best; then updates *best. */
 static bool is_nearer(const char *typed, const char *word, unsigned *best)
 {
 	size_t typed_size = strlen(typed), word_size = strlen(word);

@@ -1,4 +1,4 @@
-/* Where the configuration's file is, and its text. */
+/* Finds and reads the configuration file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
 #define BELOW_DIR   "evswitch/evswitch.conf"
 
-/* Whether 'fd' is something whose content can be had without waiting. */
+/* Accepts regular files only: reading others may block. 0, -EISDIR or -ENOTSUP. */
 static int check_file(int fd, struct conf_report *report)
 {
 	struct stat status;
@@ -33,7 +33,7 @@ static int check_file(int fd, struct conf_report *report)
 	return 0;
 }
 
-/* Reads all of it into buf, which takes one byte more than a file may have. */
+/* Reads the file. 'buf' has room for one byte more than CONF_FILE_MAX, to detect longer files. */
 static int read_all(int fd, char *buf, size_t *size, struct conf_report *report)
 {
 	while (*size <= CONF_FILE_MAX) {
@@ -80,7 +80,7 @@ int conf_load(const char *file, const struct conf_channel *const *channels, conf
 	return failed;
 }
 
-/* A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory Specification). */
+/* The XDG Base Directory Specification says to ignore a relative XDG_CONFIG_HOME. */
 static int user_path(char *buf, size_t size)
 {
 	const char *config = env_path("XDG_CONFIG_HOME"), *home = env_path("HOME");

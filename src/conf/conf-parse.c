@@ -1,4 +1,4 @@
-/* Builds struct conf from the configuration's sections. */
+/* Builds struct conf from the sections of the file. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static unsigned count_found(const struct conf_builder *builder)
 	return builder->report.n + builder->report.more;
 }
 
-/* Settings that were given but wrong have been reported, and say what was meant well enough. */
+/* Reports missing settings. Skips sections with errors: their invalid settings count as given. */
 static void end_section(struct conf_builder *builder)
 {
 	const struct conf_device *device = builder->device;
@@ -55,7 +55,7 @@ static void end_section(struct conf_builder *builder)
 			    guest->name, guest->via->name);
 }
 
-/* Reports what is wrong with a device's or guest's name. */
+/* Checks a device's or guest's name and reports an invalid one. */
 static bool is_good_name(struct conf_builder *builder, const struct kind *kind, const char *name)
 {
 	struct conf_report *report = &builder->report;
@@ -102,7 +102,7 @@ static void begin_single(struct conf_builder *builder, const struct kind *kind, 
 		*line = builder->section_line;
 }
 
-/* The place for the device, or NULL after it was reported why there is none. */
+/* A slot for the new device, or NULL after reporting why not. */
 static struct conf_device *place_device(struct conf_builder *builder, const char *name)
 {
 	struct conf *conf = builder->conf;
@@ -225,7 +225,7 @@ static void begin_section(struct conf_builder *builder, const char *title)
 		begin_single(builder, kind, name);
 }
 
-/* Of a header that cannot be read, nothing below can be said, nor whether a device is missing. */
+/* After an invalid header, do not report the lines below it, nor that no device is configured. */
 static void on_section(void *ctx, unsigned line, const char *title)
 {
 	struct conf_builder *builder = ctx;

@@ -1,4 +1,4 @@
-/* Reads the configuration's lines: checks each, then lets inih split it. */
+/* Validates each line, then passes it to inih. */
 #include "conf/conf-reader.h"
 
 #include <errno.h>
@@ -12,14 +12,14 @@
 
 #define BOM "\xef\xbb\xbf"
 
-/* No setting has a name as long: a longer one can be cut and is still unknown. */
+/* Longer than any setting's name, so truncation cannot make a name valid. */
 #define NAME_SIZE 64
 
 /*
- * inih takes a line of 200 bytes or less and joins lines that begin with a blank to the one before.
- * A longer line goes through it in such pieces. GUARD stands at both ends of a piece, so that inih
- * neither strips blanks nor sees a comment where the text happened to be split; it is a control
- * character, so no accepted line holds it.
+ * inih accepts lines of up to 200 bytes, and treats a line that begins with a blank as a
+ * continuation. Longer lines are passed to it as such pieces. Each piece is enclosed in GUARD, so
+ * that inih neither trims blanks nor finds a comment where the text happens to be split. GUARD is a
+ * control character, which valid lines cannot contain.
  */
 #define GUARD      '\x01'
 #define PIECE_ROOM (NAME_SIZE + sizeof(" = ") + 2 + sizeof("\n"))
@@ -29,13 +29,12 @@ _Static_assert(INI_ALLOW_MULTILINE, "inih is built without continuation lines");
 
 struct reader {
 	const struct conf_lines *to;
-	const char *next, *end; /* the text not read yet */
-	unsigned line;          /* of the line in hand, from 1 */
-	char text[CONF_LINE_MAX +
-		  1];         /* the line in hand, from its first character that is no blank */
-	bool cut;             /* a comment followed in it */
-	const char *rest;     /* the part of its value that inih has not had, or NULL */
-	char name[NAME_SIZE]; /* what inih said of the line in hand so far */
+	const char *next, *end;       /* the unread text */
+	unsigned line;                /* the current line, from 1 */
+	char text[CONF_LINE_MAX + 1]; /* the current line without leading blanks */
+	bool cut;                     /* a comment followed */
+	const char *rest;             /* the part of its value not yet passed to inih, or NULL */
+	char name[NAME_SIZE];         /* the name of the current line, from inih */
 	char value[CONF_LINE_MAX + 1];
 };
 
@@ -48,7 +47,7 @@ char *conf_trim(char *text)
 	return start;
 }
 
-/* Reports the first byte that is no text. A byte order mark is none: inih would pass over it. */
+/* Reports the first byte that is not text; also a byte order mark, which inih would skip. */
 static bool is_text(struct reader *reader, const char *line, size_t size)
 {
 	struct conf_report *report = reader->to->report;
@@ -79,7 +78,7 @@ static bool is_text(struct reader *reader, const char *line, size_t size)
 	return true;
 }
 
-/* Puts the next line of text into reader->text; one that is refused becomes an empty line. */
+/* Reads the next line into reader->text. A rejected line becomes empty. */
 static bool take_line(struct reader *reader)
 {
 	const char *start = reader->next;
@@ -133,7 +132,7 @@ static void read_header(struct reader *reader)
 	to->section(to->ctx, reader->line, conf_trim(title));
 }
 
-/* Cuts the line where inih would begin a comment. */
+/* Truncates the line where inih would see a comment. */
 static bool cut_comment(char *text)
 {
 	for (char *at = text; (at = strchr(at, ';')); at++) {
@@ -146,7 +145,7 @@ static bool cut_comment(char *text)
 	return false;
 }
 
-/* Whether the line in hand has the form "name = value". */
+/* True if the current line has the form "name = value"; else reports it. */
 static bool is_pair(struct reader *reader)
 {
 	const char *equals, *colon;
@@ -171,7 +170,7 @@ static bool is_pair(struct reader *reader)
 	return false;
 }
 
-/* Reads on to the next pair; headers go to their function, comments nowhere. */
+/* Advances to the next pair. Handles headers and skips comments. */
 static bool find_pair(struct reader *reader)
 {
 	while (take_line(reader)) {
@@ -183,8 +182,7 @@ static bool find_pair(struct reader *reader)
 	return false;
 }
 
-/* Gives inih as much of the rest as it takes, between guards, behind 'name' if it is the first
- * piece. */
+/* Formats the next piece of the value, enclosed in guards; the first piece begins with the name. */
 static char *give_piece(struct reader *reader, char *buf, size_t size, int name_size)
 {
 	size_t left = strlen(reader->rest);
@@ -196,7 +194,7 @@ static char *give_piece(struct reader *reader, char *buf, size_t size, int name_
 	return buf;
 }
 
-/* The ini_reader: one line for inih in the manner of fgets. */
+/* inih's ini_reader, which works like fgets(). */
 static char *next_line(char *buf, int size, void *stream)
 {
 	struct reader *reader = stream;
@@ -219,14 +217,15 @@ static char *next_line(char *buf, int size, void *stream)
 }
 
 /*
- * The ini_handler: adds a piece to the line in hand, which is complete when nothing is left of it.
+ * inih's ini_handler: appends a piece to the current value, and reports the pair once it is
+ * complete.
  */
 static int take_pair(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = user;
 	size_t have = strlen(reader->value), size = strlen(value);
 
-	(void)section; /* empty: inih never sees a header, for it cuts long ones */
+	(void)section; /* empty: headers are not passed to inih, which truncates long ones */
 	if (size >= 2 && value[0] == GUARD) {
 		value++;
 		size -= 2;

@@ -1,6 +1,7 @@
 /*
- * Splits a configuration into section headers and "setting = value" pairs by inih, behind a line
- * reader that refuses, with its line number, what inih would cut or pass over. Internal to conf*.c.
+ * Splits a configuration into section headers and "setting = value" pairs. inih does the parsing; a
+ * line reader in front of it rejects whatever inih would truncate or skip silently. Internal to
+ * conf*.c. Owns nothing.
  */
 #pragma once
 
@@ -9,19 +10,20 @@
 
 struct conf_report;
 
-/* What the lines are told to. Strings live until the call returns. */
+/* Receives the lines. Strings are valid during the call only. */
 struct conf_lines {
 	struct conf_report *report;
 	void *ctx;
-	/* "[device  a ]" gives "device  a"; NULL where the header is broken, which has been
-	 * reported. */
+	/*
+	 * For "[device a ]" the title is "device a". NULL: the header is invalid and was reported.
+	 */
 	void (*section)(void *ctx, unsigned line, const char *title);
-	/* 'value' may be empty; 'cut' is true where ' ;' began a comment behind it. */
+	/* 'value' may be empty. 'cut': a comment (" ;") followed it. */
 	void (*pair)(void *ctx, unsigned line, const char *name, const char *value, bool cut);
 };
 
-/* Takes the blanks off both ends, in place. Returns where the rest begins. */
+/* Trims blanks at both ends in place. Returns the start of the rest. */
 char *conf_trim(char *text);
 
-/* Reads all lines; findings go to the report. 0, or -ENOMEM, or -EIO if inih refuses a line. */
+/* Reads all lines; reports errors in to->report. 0, -ENOMEM, or -EIO if inih rejects a line. */
 int conf_read_lines(const char *text, size_t size, const struct conf_lines *to);

@@ -1,4 +1,4 @@
-/* Collects what is wrong with a configuration, in the order of its lines, and hands it out. */
+/* A sorted array of findings. */
 #include "conf/conf-report.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static void count_only(struct conf_report *report, unsigned line)
 	report->more++;
 }
 
-/* Makes room in the order of lines, for which the last finding of a full report goes. */
+/* Inserts a slot in the order of lines. If the report is full, the last finding is dropped. */
 static struct conf_finding *make_room(struct conf_report *report, unsigned line)
 {
 	unsigned at;

@@ -1,4 +1,4 @@
-/* The settings that a section may have, and how the value of each is read. */
+/* The settings of each section, and the parsers of their values. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 #include "base/log.h"
 #include "base/util.h"
 
-/* What libvirt takes in a domain's name and no shell or XML reads as more than itself. */
+/* Characters that libvirt allows in a domain's name and that are not special in shell or XML. */
 #define DOMAIN_CHARS NAME_CHARS "+:@"
 
-/* Room for a list of words in a message. */
+/* Bytes for a list of words in a message. */
 #define LIST_SIZE 256
 
-/* A line "name = value" in the section that it belongs to. */
+/* A setting: its section, its name and its parser. */
 struct setting {
 	enum conf_section section;
 	const char *name;
@@ -48,7 +48,7 @@ static void report_unknown_key(struct conf_builder *builder, const char *name)
 			    log_str(name).text);
 }
 
-/* All of them: the parsers stop at the first. */
+/* Reports all unknown keys; the parsers stop at the first. */
 static void report_unknown_keys(struct conf_builder *builder, const char *value, char separator)
 {
 	const char separators[] = { separator, '\0' };
@@ -64,7 +64,7 @@ static void report_unknown_keys(struct conf_builder *builder, const char *value,
 	}
 }
 
-/* 'value' is names between 'separator', of which 'bad' is the wrong one. */
+/* Reports an error of keys_parse_*: 'value' is the whole text, 'bad' the offending name. */
 static void report_keys(struct conf_builder *builder, enum keys_error error, const char *value,
 			char separator, const struct keys_name *bad)
 {
@@ -85,7 +85,7 @@ static void report_keys(struct conf_builder *builder, enum keys_error error, con
 			    CHORD_MAX);
 }
 
-/* A chord that is wrong becomes empty: then nothing is said of it against others. */
+/* An invalid chord becomes empty, so that conf_check ignores it. */
 static void set_chord(struct conf_builder *builder, struct chord *chord, const char *value)
 {
 	struct keys_name bad;
@@ -109,14 +109,14 @@ static void set_panic(struct conf_builder *builder, const char *value)
 	set_chord(builder, &builder->conf->panic, value);
 }
 
-/* The guest may follow further down, so it is looked up at the end. */
+/* The guest may be defined further down, so resolve it at the end. */
 static void set_start(struct conf_builder *builder, const char *value)
 {
 	builder->start_line = builder->line;
 	set_text(builder, &builder->start, value);
 }
 
-/* A path that begins at the root and fits in 'max' bytes. */
+/* Reports a path that is not absolute or exceeds 'max' bytes. */
 static void check_place(struct conf_builder *builder, const char *setting, const char *value,
 			int max)
 {
@@ -160,7 +160,7 @@ static void set_uniq(struct conf_builder *builder, const char *value)
 	set_text(builder, &builder->device->uniq, value);
 }
 
-/* "046d:c52b", and nothing else that strtoul would take. */
+/* Accepts exactly the form "046d:c52b"; strtoul() alone would accept more. */
 static void set_id(struct conf_builder *builder, const char *value)
 {
 	bool good = strlen(value) == 9 && value[4] == ':';
@@ -267,7 +267,7 @@ static void set_hotkey(struct conf_builder *builder, const char *value)
 	set_chord(builder, &builder->guest->hotkey, value);
 }
 
-/* "a" -> "a, b"; a list that is full stays as it is. */
+/* Appends to a list: "a" becomes "a, b". A full list is left unchanged. */
 static void add_word(char list[static LIST_SIZE], const char *word)
 {
 	size_t used = strlen(list);
@@ -312,7 +312,7 @@ static void check_one_way(struct conf_builder *builder)
 			    "runs it, else 'qmp'");
 }
 
-/* It becomes a word of virsh's command line and text in XML, so it must be plain in both. */
+/* The name is used as an argument of virsh and in XML, so it must not be special in either. */
 static void set_libvirt(struct conf_builder *builder, const char *value)
 {
 	if (value[0] == '-' || value[strspn(value, DOMAIN_CHARS)])

@@ -1,4 +1,4 @@
-/* What is asked of a configuration that has been built, and its end. */
+/* Lookups in a configuration, and freeing it. */
 #include "conf/conf.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * The configuration file: INI text -> one immutable struct conf, or every error in it at once. inih
- * splits lines; a reader in front of it refuses what inih would pass over in silence. Owns all that
- * it points to; conf_free ends it. Touches no device.
+ * The configuration file: turns INI text into an immutable struct conf, or reports all errors in it
+ * at once. The format is that of evswitch.conf(5). The caller owns a struct conf, which owns
+ * everything it points to except channels; release it with conf_free. Does not access devices.
  */
 #pragma once
 
@@ -16,19 +16,22 @@
 
 #define CONF_NAME_MAX    32 /* bytes in a device's or guest's name: [A-Za-z0-9._-]{1,32} */
 #define CONF_DEVICES_MAX 32 /* [device] sections */
-#define CONF_GUESTS_MAX  15 /* [guest] sections; with the host 16 targets */
+#define CONF_GUESTS_MAX  15 /* [guest] sections; 16 targets with the host */
 #define CONF_FILE_MAX    (256 * 1024) /* bytes in the file */
 #define CONF_LINE_MAX    1000         /* bytes in a line */
-#define CONF_SOCKET_MAX  107          /* bytes in a socket's path: unix(7) */
-#define CONF_ERRORS_MAX  20           /* errors reported one by one */
+#define CONF_SOCKET_MAX  107          /* bytes in a socket's path, see unix(7) */
+#define CONF_ERRORS_MAX  20           /* errors reported individually */
 
-/* Bytes in the name of the directory of sockets: a guest's longest socket must fit behind it. */
+/* Bytes in the path of the socket directory, so that a guest's longest socket still fits. */
 #define CONF_SOCKET_DIR_MAX                                                                        \
 	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-keyboard.sock") + 1)
 
 enum conf_os { CONF_OS_OTHER, CONF_OS_LINUX, CONF_OS_WINDOWS };
 
-/* [device NAME]: path, match_name, has_id, phys or uniq is given; NULL = not asked for. */
+/*
+ * [device NAME]. At least one of path, match_name, has_id, phys and uniq is given; NULL = not
+ * given.
+ */
 struct conf_device {
 	char name[CONF_NAME_MAX + 1];
 	unsigned line;
@@ -38,23 +41,23 @@ struct conf_device {
 	struct remap remap;
 };
 
-/* Whether it names no node at all, and so can match none. */
+/* True if no property is given, so the section cannot match a node. */
 static inline bool conf_device_is_blank(const struct conf_device *device)
 {
 	return !device->path && !device->match_name && !device->phys && !device->uniq &&
 	       !device->has_id;
 }
 
-/* What the configuration knows of a channel to a guest, a value of "via =". */
+/* The part of a channel (guest/channel.h) that the configuration needs: a value of "via =". */
 struct conf_channel {
 	const char *name;
-	bool by_default; /* of a guest without "via ="; where no channel says so, the first is */
-	bool needs_qmp;  /* the monitor is the only way to the guest: "qmp =" must be given */
+	bool by_default; /* used without "via ="; if no channel sets this, the first is */
+	bool needs_qmp;  /* sends input through the monitor, so "qmp =" is required */
 };
 
 /*
- * [guest NAME]. 'via' is one of the channels that conf_parse was given. At most one of libvirt and
- * qmp is given; where the channel needs qmp, that is.
+ * [guest NAME]. 'via' is one of the channels passed to conf_parse. At most one of libvirt and qmp
+ * is given; qmp is, if the channel needs it.
  */
 struct conf_guest {
 	char name[CONF_NAME_MAX + 1];
@@ -62,7 +65,7 @@ struct conf_guest {
 	const struct conf_channel *via;
 	enum conf_os os;
 	struct chord hotkey;
-	char *libvirt; /* the domain's name or UUID, safe as one word of a command; NULL = none */
+	char *libvirt; /* the domain's name or UUID, not special in shell or XML; NULL = none */
 	char *qmp;     /* absolute path of QEMU's monitor socket; NULL = none */
 	char *on_enter, *on_leave; /* shell commands; NULL = none */
 };
@@ -70,7 +73,7 @@ struct conf_guest {
 struct conf {
 	struct chord toggle; /* default leftctrl+rightctrl */
 	struct chord panic;  /* default backspace+esc+enter */
-	unsigned start;      /* 0 the host, else 1 + index into guests */
+	unsigned start;      /* 0: the host; else 1 + index into guests */
 	char *socket_dir;    /* absolute; NULL = usock_dir */
 	struct chord host_hotkey;
 	struct keyset always; /* codes after the remap */
@@ -80,32 +83,31 @@ struct conf {
 };
 
 /*
- * Receives each error as one line without a newline: "FILE:LINE: what is wrong; what would be
- * right". They come in the order of the lines; of more than CONF_ERRORS_MAX the last only counts
- * the rest.
+ * Receives each error as one line without a newline: "FILE:LINE: problem; remedy", in the order of
+ * lines. If there are more than CONF_ERRORS_MAX, the last message only counts the rest.
  */
 typedef void (*conf_error_fn)(void *ctx, const char *message);
 
 /*
- * Reads the configuration 'text' of 'size' bytes; 'file' only names it in messages. 'channels'
- * lists the values that "via =" may have, NULL at the end; it must outlive the result. Returns 0
- * and *out, -EINVAL after every error went to 'error', or -ENOMEM.
+ * Parses 'text' of 'size' bytes; 'file' is its name in messages. 'channels' lists the values for
+ * "via =", terminated by NULL, and must outlive the result. 0 and *out; -EINVAL after passing all
+ * errors to 'error'; or -ENOMEM.
  */
 int conf_parse(const char *file, const char *text, size_t size,
 	       const struct conf_channel *const *channels, conf_error_fn error, void *ctx,
 	       struct conf **out);
 
 /*
- * The same from a file. Anything but a regular file (directory, FIFO, device) is refused without
- * waiting for it: -EISDIR or -ENOTSUP; -EFBIG above CONF_FILE_MAX; else open's or read's error.
- * Those go to 'error' too, as "FILE: why".
+ * The same for a file. Also -EISDIR or -ENOTSUP for anything but a regular file (never blocks on a
+ * FIFO); -EFBIG above CONF_FILE_MAX; or -errno of open() or read(). These are passed to 'error' as
+ * "FILE: why".
  */
 int conf_load(const char *file, const struct conf_channel *const *channels, conf_error_fn error,
 	      void *ctx, struct conf **out);
 
 void conf_free(struct conf *conf);
 
-/* The channel of that name, or NULL; NULL ends the list. */
+/* The channel of that name, or NULL. 'channels' is terminated by NULL. */
 const struct conf_channel *conf_find_channel(const struct conf_channel *const *channels,
 					     const char *name);
 
@@ -113,8 +115,7 @@ const struct conf_channel *conf_find_channel(const struct conf_channel *const *c
 const struct conf_guest *conf_find_guest(const struct conf *conf, const char *name);
 
 /*
- * Where the configuration is when -c names none: $XDG_CONFIG_HOME/evswitch/evswitch.conf (by
- * default below $HOME/.config) if it exists, else /etc/evswitch/evswitch.conf. Writes the path into
- * buf.
+ * Stores the default path of the configuration: $XDG_CONFIG_HOME/evswitch/evswitch.conf
+ * (XDG_CONFIG_HOME defaults to $HOME/.config) if it exists, else /etc/evswitch/evswitch.conf.
  */
 void conf_default_path(char *buf, size_t size);
