@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One thread for each slow ungrab and close. */
 #include "base/closer.h"
 

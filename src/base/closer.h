@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Closes and ungrabs descriptors in threads, so that the event path never blocks on it. For an
  * evdev node the kernel takes 10 to 60 ms to close or ungrab (it waits for an RCU grace period),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Marks the hot path, from the read of a device to the write to a target, and makes its three
  * system calls directly. The C library's wrappers are cancellation points: once the process has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log thread and its queue, a pipe; printable copies of untrusted text. */
 #include "base/log.h"
 
@@ -204,9 +205,7 @@ write_message(enum log_level level, const char *note, const char *format, va_lis
 	if (is_journal())
 		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
 	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
-	used += vsnprintf(line + used, (size_t)(most - used) + 1, format, args);
-	if (used > most)
-		used = most;
+	used += (int)text_vprint(line + used, (size_t)(most - used) + 1, format, args);
 	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s", note);
 	line[used] = '\n';
 	emit(line, (size_t)used + 1);
@@ -236,9 +235,9 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *form
 		return;
 	}
 	if (limit->left_out)
-		snprintf(note, sizeof(note), " (%u before it were left out)", limit->left_out);
+		snprintf(note, sizeof(note), " (%u similar messages suppressed)", limit->left_out);
 	else if (limit->pace.used == PACE_BURST)
-		snprintf(note, sizeof(note), " (more may be left out)");
+		snprintf(note, sizeof(note), " (more may be suppressed)");
 	limit->left_out = 0;
 	va_start(args, format);
 	write_message(level, note, format, args);
@@ -253,27 +252,44 @@ static bool point_misleads(uint32_t point)
 	       (point >= 0x2060 && point <= 0x2069) || point == 0x61c || point == 0xfeff;
 }
 
+/* A printable copy of the next character, and how many bytes it was. */
+static unsigned show(const char *at, char shown[static 5])
+{
+	uint32_t point = 0;
+	unsigned n = text_utf8(at, 4, &point);
+
+	if (n == 0 || point_misleads(point)) {
+		snprintf(shown, 5, "\\x%02x", (unsigned char)*at);
+		return 1;
+	}
+	memcpy(shown, at, n);
+	shown[n] = '\0';
+	return n;
+}
+
 struct log_str log_str(const char *raw)
 {
 	struct log_str out = { 0 };
 	const char *at = raw ? raw : "(none)";
 	size_t used = 0;
+	char shown[5];
 
 	while (*at) {
-		uint32_t point = 0;
-		unsigned n = text_utf8(at, 4, &point);
-		bool escape = n == 0 || point_misleads(point);
-
-		if (used + (escape ? 4 : n) >= sizeof(out.text))
+		at += show(at, shown);
+		if (used + strlen(shown) >= sizeof(out.text))
 			break;
-		if (escape) {
-			used += (size_t)snprintf(out.text + used, 5, "\\x%02x",
-						 (unsigned char)*at++);
-			continue;
-		}
-		memcpy(out.text + used, at, n);
-		used += n;
-		at += n;
+		memcpy(out.text + used, shown, strlen(shown));
+		used += strlen(shown);
 	}
 	return out;
+}
+
+void log_str_print(FILE *out, const char *raw)
+{
+	char shown[5];
+
+	while (*raw) {
+		raw += show(raw, shown);
+		fputs(shown, out);
+	}
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Logs messages to stderr, one line each. Between log_start and log_stop a thread writes them, so
  * no caller blocks on stderr: while it accepts nothing, up to 256 lines are queued and further ones
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "base/pace.h"
 
@@ -67,3 +69,6 @@ struct log_str {
  * use log_str(name).text within one expression.
  */
 struct log_str log_str(const char *raw);
+
+/* Writes such a copy of a text of any length. 'out' keeps its own errors. */
+void log_str_print(FILE *out, const char *raw);

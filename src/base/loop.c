@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loop on epoll, timerfd and signalfd. */
 #include "base/loop.h"
 
@@ -159,10 +160,24 @@ void watch_close(struct watch *watch)
 	close_fd(&watch->fd);
 }
 
+/* Only this thread writes it. */
+static void count_turn(struct loop *loop)
+{
+	uint32_t turns;
+
+	if (!loop->turns)
+		return;
+	turns = atomic_load_explicit(loop->turns, memory_order_relaxed);
+	atomic_store_explicit(loop->turns, turns + 1, memory_order_relaxed);
+}
+
 int loop_turn(struct loop *loop, int timeout_ms)
 {
-	int n = hot_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
+	int n;
 
+	count_turn(loop);
+	n = hot_wait(loop->epoll_fd, loop->ready, LOOP_BATCH, timeout_ms);
+	count_turn(loop);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	loop->n_ready = n;

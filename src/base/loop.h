@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The event loop: level-triggered epoll in a single thread. A watch is embedded in its owner, which
  * also owns the descriptor; the loop owns only its epoll instances. Timers and signals are
@@ -18,6 +19,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -63,6 +65,11 @@ struct loop {
 	int epoll_fd;
 	struct launcher
 		*launcher; /* lets code in the loop start programs (launch.h); may be NULL */
+	/*
+	 * Counted up before and after each wait. It begins odd, so it is even while the loop waits. For
+	 * others to read; may be NULL.
+	 */
+	_Atomic uint32_t *turns;
 	int n_ready, next_ready;
 	struct epoll_event ready[LOOP_BATCH];
 	struct loop_peers peers;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The datagram of sd_notify(3). */
 #include "base/notify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Notifies systemd of readiness, shutdown, status and watchdog pings, by the protocol in
  * sd_notify(3), which that page documents for independent implementations. Does nothing if

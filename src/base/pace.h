@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A token bucket that limits actions caused by another process: a burst of PACE_BURST, then one
  * every PACE_MS milliseconds. A plain value; zero-initialised, it is full.

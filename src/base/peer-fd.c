@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Classifies descriptors by system calls that do not reach their file system. */
 #include "base/peer-fd.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Handles descriptors that another process passed (SCM_RIGHTS). Their creator can make system calls
  * on them block forever: fstat, fstatfs, poll, write and close on a file whose FUSE server does not

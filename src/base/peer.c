@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SO_PEERCRED, and /proc read while a pidfd guards against reuse of the PID. */
 #include "base/peer.h"
 
@@ -79,16 +80,28 @@ int peer_of(int fd, struct peer *peer)
 	return 0;
 }
 
+/* The character of a \xNN that 'text' begins with; else 0. sscanf would accept \xN, too. */
+static char escaped(const char *text)
+{
+	char digits[3] = "";
+
+	if (text[0] != '\\' || text[1] != 'x' || !isxdigit((unsigned char)text[2]) ||
+	    !isxdigit((unsigned char)text[3]))
+		return '\0';
+	memcpy(digits, text + 2, 2);
+	return (char)strtoul(digits, NULL, 16);
+}
+
 /* Replaces \xNN in the name of a systemd unit, see systemd.unit(5). */
 static void unescape(char *name)
 {
 	char *to = name;
 
 	while (*name) {
-		unsigned letter;
+		char letter = escaped(name);
 
-		if (sscanf(name, "\\x%2x", &letter) == 1 && letter) {
-			*to++ = (char)letter;
+		if (letter) {
+			*to++ = letter;
 			name += 4;
 		} else {
 			*to++ = *name++;

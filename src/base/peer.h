@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Identifies the process at the other end of a unix socket, and its libvirt domain by its cgroup.
  * System libvirt runs all VMs as the same user, so the user alone does not identify a domain; and a

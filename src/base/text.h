@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /* Text helpers: prefixes, blanks, UTF-8. They allocate nothing and own nothing. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +13,12 @@
 static inline bool text_starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* True if both are the same text, or both are NULL. */
+static inline bool text_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 static inline bool text_is_blank(char c)
@@ -36,3 +44,12 @@ static inline const char *text_trim(const char *text, size_t *size)
  * invalid.
  */
 unsigned text_utf8(const char *text, size_t size, uint32_t *point);
+
+/*
+ * As snprintf and vsnprintf, but what is too long is cut between characters, so that UTF-8 stays
+ * valid. Return the length of the result, which is below 'size'; 'size' must not be 0.
+ */
+__attribute__((format(printf, 3, 4))) size_t text_print(char *to, size_t size, const char *format,
+							...);
+__attribute__((format(printf, 3, 0))) size_t text_vprint(char *to, size_t size, const char *format,
+							 va_list args);

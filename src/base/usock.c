@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Unix sockets by path, and descriptors over them. */
 #include "base/usock.h"
 
@@ -15,7 +16,7 @@
 #include "base/util.h"
 
 #define BACKLOG    8
-#define LOCK_TRIES 20 /* milliseconds */
+#define LOCK_TRIES 200 /* milliseconds */
 
 int usock_dir_name(char dir[static USOCK_PATH_MAX])
 {
@@ -73,7 +74,7 @@ int usock_connect(const char *path, int type)
 /*
  * The location of a socket: its path, and its name in 'dir', a descriptor of the checked directory.
  */
-struct place {
+struct location {
 	int dir;
 	const char *path, *name;
 };
@@ -83,12 +84,12 @@ struct place {
  * that nobody can connect yet, and through the descriptor of the checked directory, where nobody
  * can replace the file.
  */
-static int bind_to(int fd, const struct place *place, const struct sockaddr_un *address,
+static int bind_to(int fd, const struct location *location, const struct sockaddr_un *address,
 		   mode_t mode)
 {
 	if (fchmod(fd, mode) < 0 ||
 	    bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
-	    fchmodat(place->dir, place->name, mode, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(location->dir, location->name, mode, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return 0;
@@ -120,7 +121,7 @@ static int check_directory(int fd, const char *path)
 		return 0;
 	log_error(
 		"%s: it belongs to user %u and has mode %04o, so others could replace the sockets "
-		"in it: give it to user %u (chown), with mode 0711 (chmod)",
+		"in it: change its owner to user %u (chown) and its mode to 0711 (chmod)",
 		log_str(path).text, (unsigned)status.st_uid, status.st_mode & 07777, geteuid());
 	return -EPERM;
 }
@@ -140,46 +141,46 @@ static int lock_directory(int dir)
 	return fd;
 }
 
-static int listen_at(int fd, const struct place *place, int type, mode_t mode)
+static int listen_at(int fd, const struct location *location, int type, mode_t mode)
 {
 	struct sockaddr_un address;
-	int rc = set_address(&address, place->path);
+	int rc = set_address(&address, location->path);
 
 	if (rc < 0)
 		return rc;
-	rc = bind_to(fd, place, &address, mode);
-	if (rc == -EADDRINUSE && is_stale(place->path, type) && unlink(place->path) == 0)
-		rc = bind_to(fd, place, &address, mode);
+	rc = bind_to(fd, location, &address, mode);
+	if (rc == -EADDRINUSE && is_stale(location->path, type) && unlink(location->path) == 0)
+		rc = bind_to(fd, location, &address, mode);
 	return rc;
 }
 
-/* Opens and checks the directory of place->path. */
-static int find_directory(struct place *place)
+/* Opens and checks the directory of location->path. */
+static int find_directory(struct location *location)
 {
-	const char *slash = strrchr(place->path, '/');
+	const char *slash = strrchr(location->path, '/');
 	autofree char *dir =
-		slash ? strndup(place->path, (size_t)(slash + 1 - place->path)) : strdup(".");
+		slash ? strndup(location->path, (size_t)(slash + 1 - location->path)) : strdup(".");
 
 	if (!dir)
 		return -ENOMEM;
-	place->name = slash ? slash + 1 : place->path;
-	place->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return place->dir < 0 ? -errno : check_directory(place->dir, dir);
+	location->name = slash ? slash + 1 : location->path;
+	location->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return location->dir < 0 ? -errno : check_directory(location->dir, dir);
 }
 
 int usock_listen(const char *path, int type, mode_t mode)
 {
-	struct place place = { .dir = -1, .path = path };
+	struct location location = { .dir = -1, .path = path };
 	autoclose int fd = open_socket(type);
-	int rc = fd < 0 ? fd : find_directory(&place);
+	int rc = fd < 0 ? fd : find_directory(&location);
 
 	if (rc == 0) {
-		int lock = lock_directory(place.dir);
+		int lock = lock_directory(location.dir);
 
-		rc = listen_at(fd, &place, type, mode);
+		rc = listen_at(fd, &location, type, mode);
 		close_fd(&lock);
 	}
-	close_fd(&place.dir);
+	close_fd(&location.dir);
 	return rc < 0 ? rc : steal_fd(&fd);
 }
 

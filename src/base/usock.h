@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Unix sockets with a path: the directory of evswitch's own, listening where an earlier process may
  * have left its socket, connecting, and passing descriptors with a message. Callers own the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Helpers for every module: container_of, array sizes, bits, the clock, and cleanup of locals. */
 #pragma once
 

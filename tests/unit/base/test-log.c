@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Messages: what they look like, that untrusted text cannot forge them, and that nobody waits for
  * them. */
 #include <setjmp.h>
@@ -121,6 +122,25 @@ static void is_cut_at_the_limit(void **state)
 			assert_string_equal(log_str(out.text).text, out.text);
 		}
 	}
+}
+
+/* As log_str has it, and all of it. */
+static void a_text_of_any_length_is_printed(void **state)
+{
+	char raw[2 * LOG_STR_MAX + 1], *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	memset(raw, 'a', sizeof(raw));
+	raw[sizeof(raw) - 2] = '\x1b';
+	raw[sizeof(raw) - 1] = '\0';
+	log_str_print(out, raw);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(size, sizeof(raw) - 2 + strlen("\\x1b"));
+	assert_memory_equal(text, raw, sizeof(raw) - 2);
+	assert_string_equal(text + sizeof(raw) - 2, "\\x1b");
+	free(text);
 }
 
 /* stderr goes to 'fd' while one message is logged. */
@@ -295,10 +315,10 @@ static void a_flood_is_limited_and_counted(void **state)
 		assert_string_equal(line, "evswitch: message\n");
 	}
 	log_until(&limit, 1, line);
-	assert_string_equal(line, "evswitch: message (more may be left out)\n");
+	assert_string_equal(line, "evswitch: message (more may be suppressed)\n");
 	flood = log_until(&limit, UINT32_MAX, line);
 	assert_true(flood > 1);
-	snprintf(expected, sizeof(expected), "evswitch: message (%u before it were left out)\n",
+	snprintf(expected, sizeof(expected), "evswitch: message (%u similar messages suppressed)\n",
 		 flood - 1);
 	assert_string_equal(line, expected);
 	/* Another's is another matter. */
@@ -562,6 +582,7 @@ int main(void)
 		cmocka_unit_test(text_that_misleads_is_escaped),
 		cmocka_unit_test(broken_utf8_is_escaped),
 		cmocka_unit_test(is_cut_at_the_limit),
+		cmocka_unit_test(a_text_of_any_length_is_printed),
 		cmocka_unit_test(one_line_each),
 		cmocka_unit_test(levels),
 		cmocka_unit_test(priorities_for_the_journal),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The loop on a real epoll: who is called, and who is not any more. Nothing here depends on speed.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is at the other end, which domain a cgroup belongs to, and what a descriptor is that it passed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,10 @@ static const struct {
 	  PEER_IN_DOMAIN },
 	/* libvirt drops what a host name cannot have. */
 	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin10.scope\n", "win_10", PEER_IN_DOMAIN },
+	/* Half an escape is none; one at the end must not skip the end. */
+	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin\\x5.scope\n", "win-x5", PEER_IN_DOMAIN },
+	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin\\x 5.scope\n", "win-x5", PEER_IN_DOMAIN },
+	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin11.scope\n", "win10", PEER_IN_OTHER },
 	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin10.scope\n", "win11", PEER_IN_OTHER },
 	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin10.scope\n", "win1", PEER_IN_OTHER },
 	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dwin10.scope\n", "win100", PEER_IN_OTHER },

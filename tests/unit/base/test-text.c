@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Blanks around a text, and which bytes are UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,6 +112,36 @@ static void broken_bytes(void **state)
 		assert_int_equal(text_utf8(cases[i], 4, &point), 0);
 }
 
+/* Whatever the size, what remains is valid, and as much as there is room for. */
+static void cut_between_characters(void **state)
+{
+	static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z";
+	static const size_t lengths[] = { 0, 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11 };
+	char to[sizeof(lengths) / sizeof(lengths[0])];
+
+	(void)state;
+	for (size_t size = 1; size < ARRAY_SIZE(lengths); size++) {
+		size_t length = text_print(to, size, "%s", text);
+
+		assert_int_equal(length, lengths[size]);
+		assert_int_equal(strlen(to), length);
+		assert_memory_equal(to, text, length);
+	}
+}
+
+/* What is no UTF-8 is cut somewhere. */
+static void cut_within_other_bytes(void **state)
+{
+	char to[8];
+
+	(void)state;
+	assert_int_equal(text_print(to, sizeof(to), "\x80\x80\x80\x80\x80\x80\x80\x80"), 7);
+	assert_int_equal(text_print(to, sizeof(to), "\xff\xff\xff\xff\xff\xff\xff\xff"), 6);
+	assert_int_equal(text_print(to, 1, "abc"), 0);
+	assert_int_equal(text_print(to, sizeof(to), "%d", 17), 2);
+	assert_string_equal(to, "17");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +149,8 @@ int main(void)
 		cmocka_unit_test(begins),
 		cmocka_unit_test(every_code_point),
 		cmocka_unit_test(broken_bytes),
+		cmocka_unit_test(cut_between_characters),
+		cmocka_unit_test(cut_within_other_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Unix sockets by path: what is in the way, who may connect, and descriptors that come along. */
 #include <setjmp.h>
 #include <stdarg.h>
