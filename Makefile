@@ -1,34 +1,51 @@
+# SPDX-License-Identifier: MIT
 # evswitch: "make" builds build/evswitch, "make deps demo" shows it, "make deps check" tests it.
 # Every list of files is found, not written: a new src/*/*.c or tests/unit/*/*.c is built by being there.
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
+VARLINKDIR ?= $(PREFIX)/share/varlink
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR     ?= $(PREFIX)/share/doc/evswitch
 UDEVDIR    ?= /etc/udev/rules.d
 MODULESDIR ?= /etc/modules-load.d
 UNITDIR    ?= /etc/systemd/user
 
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo 0.1)
+# The next release, or that of a tarball; conf/packages has it, too.
+RELEASE := 0.1
+# Not the commit of a repository around an unpacked tarball.
+VERSION := $(shell { test -e .git && git describe --always --dirty; } 2>/dev/null || echo $(RELEASE))
 
-# SAN=1 builds everything apart, with the address and undefined-behaviour sanitizers.
+# SAN=1 builds everything apart, with the address and undefined-behaviour sanitizers; FUZZ=1 with clang,
+# these and what libFuzzer needs.
 SAN   ?=
-BUILD ?= build$(if $(SAN),/san)
+FUZZ  ?=
+BUILD ?= build$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
+ifneq ($(FUZZ),)
+override SAN := 1
+CC := clang
+endif
+SANITIZERS = address$(,)undefined$(if $(FUZZ),$(,)fuzzer-no-link)
 
 PKGS     := libevdev libudev libinput inih json-c
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wconversion -Wno-sign-conversion \
 	    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -fno-common $(WARNINGS) $(WERROR) \
-	    $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all \
+	    $(if $(SAN),-fsanitize=$(SANITIZERS) -fno-sanitize-recover=all \
 	      -fno-omit-frame-pointer,-fstack-protector-strong)
 CPPFLAGS += -D_GNU_SOURCE -Isrc \
 	    $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
 	    $(shell pkg-config --cflags $(PKGS))
-LDFLAGS  += -Wl,-z,relro,-z,now -pie $(if $(SAN),-fsanitize=address$(,)undefined)
+LDFLAGS  += -Wl,-z,relro,-z,now -pie $(if $(SAN),-fsanitize=$(SANITIZERS))
 CFLAGS   += -fPIE
 # A frame's way leads through several modules: across them GCC saves a sixth of its instructions.
 LTO      ?= $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
+# Not for the tests' programs: there are many, and each would take seconds to link.
+NO_LTO   := $(if $(LTO),-fno-lto)
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -pthread
 ,        := ,
 
@@ -44,6 +61,8 @@ CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
 TEST_SRC  := $(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c)
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*.c))
+FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
 all: $(BUILD)/evswitch
 
@@ -56,6 +75,9 @@ $(BUILD)/obj/%.o: src/%.c
 	@echo "  CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) -MMD -MP -c -o $@ $<
 
+# It embeds the file.
+$(BUILD)/obj/control/interface.o: src/control/io.evswitch.varlink
+
 # The one object that differs from commit to commit.
 $(BUILD)/obj/main.o: CPPFLAGS += -DEVSWITCH_VERSION='"$(VERSION)"'
 
@@ -66,7 +88,7 @@ $(BUILD)/tests/%.o: tests/%.c
 
 $(TEST_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB) $(CORE)
 	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(WITHOUT),$^) $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $(filter-out $(WITHOUT),$^) $(LDLIBS) -lcmocka
 
 # It includes these, with what they do to shared memory noted down.
 $(BUILD)/tests/unit/keeper/test-order: WITHOUT := $(BUILD)/obj/keeper/evring.o $(BUILD)/obj/vhost/virtq.o
@@ -75,7 +97,7 @@ $(BUILD)/tests/unit/keeper/test-order: WITHOUT := $(BUILD)/obj/keeper/evring.o $
 $(BUILD)/tests/unit/guest/test-channel: WITHOUT := $(BUILD)/obj/guest/channel.o
 
 # The same program with another version of the keeper's protocol, as before or after an upgrade.
-OTHER := $(addprefix keeper/,keeper kept keeper-message)
+OTHER := $(addprefix keeper/,keeper keeper-client keeper-message)
 $(BUILD)/other/%.o: CPPFLAGS += -DKEEPER_VERSION=99
 $(BUILD)/other/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -85,9 +107,28 @@ $(BUILD)/other/%.o: src/%.c
 $(BUILD)/tests/evswitch-other: $(filter-out $(OTHER:%=$(BUILD)/obj/%.o),$(OBJ)) $(OTHER:%=$(BUILD)/other/%.o)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Only the modules that a target calls, so that libFuzzer counts the edges of these. Its loop replaces ours.
+$(BUILD)/fuzz.a: $(CORE) $(TEST_LIB)
+	@echo "  AR $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(FUZZ_LIB) $(FUZZ_PROG:=.o): CPPFLAGS += -Itests -Itests/fuzz/lib
+
+$(FUZZ_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FUZZ_LIB) $(BUILD)/fuzz.a
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
+
+# With FUZZ=1.
+fuzzers: $(FUZZ_PROG)
 
 tests: $(BUILD)/evswitch $(BUILD)/tests/evswitch-other $(TEST_PROG)
+
+# What the compiler has to say of the tests' sources, without compiling and linking a hundred programs.
+syntax: $(patsubst %,syntax/%,$(wildcard tests/lib/*.c tests/fuzz/*.c tests/fuzz/lib/*.c) $(TEST_SRC))
+syntax/%:
+	$(Q)$(CC) -fsyntax-only $(CPPFLAGS) -Itests/lib -Itests -Itests/fuzz/lib $(CFLAGS) $*
 
 # What building, the demonstration and the tests need; sudo is asked only if something is missing.
 deps:
@@ -99,6 +140,18 @@ demo: all tests
 check:
 	@tests/check $(if $(SAN),--san)
 
+# Each target of tests/fuzz for FUZZ_SECONDS, or one: TARGET=qmp. Findings are in build/fuzz/TARGET.
+FUZZ_SECONDS ?= 600
+fuzz:
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(TARGET)
+
+# What takes too long for every run. Of the other files that tests/mutate knows, some mutants still survive.
+check-long: all tests
+	$(BUILD)/tests/unit/core/explore 3000000
+	$(BUILD)/tests/unit/core/walk 2000000 $$(seq 11 20)
+	tests/mutate core/ evdev/ keeper/keeper-message.c qemu/runstate.c vhost/vinput-config.c
+	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 20000 -- $(BUILD)/tests/real/test-faults
+
 check-nested: all tests
 	@tests/nested/run $(BUILD)
 
@@ -107,18 +160,28 @@ check-guest: all tests
 	@status=0; for guest in uml qemu; do \
 		tests/guest/run $$guest $(BUILD) || status=1; done; exit $$status
 
+# The commands of README, by a new user in a VM with systemd, from the package to the first toggle.
+check-journey: all tests deb
+	tests/vm/run --systemd --user tester --rules conf/65-evswitch.rules --timeout 900 -- \
+		tests/real/test-journey.sh $(BUILD)
+
 # Needs libvirtd (Debian: libvirt-daemon-system), which "make deps" does not put on anybody's machine.
 check-libvirt: all tests
 	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 900 -- $(BUILD)/tests/real/test-libvirt
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] tests/fuzz/lib/*.[ch])
 
 install: all
 	install -D -m 755 $(BUILD)/evswitch $(DESTDIR)$(BINDIR)/evswitch
+	install -D -m 644 src/control/io.evswitch.varlink $(DESTDIR)$(VARLINKDIR)/io.evswitch.varlink
 	install -D -m 644 src/evswitch.1 $(DESTDIR)$(MANDIR)/man1/evswitch.1
 	install -D -m 644 src/evswitch.conf.5 $(DESTDIR)$(MANDIR)/man5/evswitch.conf.5
 	install -D -m 644 conf/evswitch.conf $(DESTDIR)$(DOCDIR)/evswitch.conf
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) conf/waybar.jsonc conf/i3status-rust.toml
+	install -D -m 644 conf/completions/evswitch.bash $(DESTDIR)$(BASHDIR)/evswitch
+	install -D -m 644 conf/completions/_evswitch $(DESTDIR)$(ZSHDIR)/_evswitch
+	install -D -m 644 conf/completions/evswitch.fish $(DESTDIR)$(FISHDIR)/evswitch.fish
 	install -D -m 644 conf/65-evswitch.rules $(DESTDIR)$(UDEVDIR)/65-evswitch.rules
 	install -D -m 644 conf/evswitch-uinput.conf $(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf
 	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service | \
@@ -127,13 +190,33 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \
 		$(DESTDIR)$(MANDIR)/man5/evswitch.conf.5 $(DESTDIR)$(DOCDIR)/evswitch.conf \
+		$(DESTDIR)$(DOCDIR)/waybar.jsonc $(DESTDIR)$(DOCDIR)/i3status-rust.toml \
 		$(DESTDIR)$(UDEVDIR)/65-evswitch.rules \
 		$(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf $(DESTDIR)$(UNITDIR)/evswitch.service
+	rm -f $(DESTDIR)$(VARLINKDIR)/io.evswitch.varlink $(DESTDIR)$(BASHDIR)/evswitch \
+		$(DESTDIR)$(ZSHDIR)/_evswitch $(DESTDIR)$(FISHDIR)/evswitch.fish
 	-rmdir $(DESTDIR)$(DOCDIR)
+
+# The last commit as a tarball: the same commit gives the same bytes.
+DIST := evswitch-$(RELEASE)
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=$(DIST)/ HEAD | xz -9 -T1 >$(BUILD)/$(DIST).tar.xz
+
+# Debian packages of that tarball, with its source, in $(BUILD)/deb. What this make was called with is not
+# for that build.
+deb: dist
+	rm -rf $(BUILD)/deb
+	mkdir $(BUILD)/deb
+	cp $(BUILD)/$(DIST).tar.xz $(BUILD)/deb/evswitch_$(RELEASE).orig.tar.xz
+	tar -C $(BUILD)/deb -xf $(BUILD)/$(DIST).tar.xz
+	cp -r $(BUILD)/deb/$(DIST)/conf/packages/debian $(BUILD)/deb/$(DIST)/debian
+	cd $(BUILD)/deb/$(DIST) && \
+		env -u MAKEFLAGS -u MFLAGS -u BUILD -u SAN -u WERROR -u VERSION -u V dpkg-buildpackage -us -uc
 
 clean:
 	rm -rf build $(BUILD)
 
-.PHONY: all tests deps demo check check-nested check-libvirt check-guest format install uninstall clean
+.PHONY: all tests syntax deps demo check fuzz fuzzers check-nested check-libvirt check-journey check-guest format install uninstall dist deb clean check-long
 .SECONDARY:
--include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d)
+-include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d) $(FUZZ_LIB:.o=.d) $(FUZZ_PROG:=.d)

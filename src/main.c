@@ -1,6 +1,6 @@
-/* Parses the command line, loads the configuration and runs the requested mode. */
+/* SPDX-License-Identifier: MIT */
+/* Runs what the command line asks for. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "check/check.h"
 #include "conf/conf.h"
 #include "daemon/daemon.h"
 #include "qemu/guest-xml.h"
@@ -17,161 +18,16 @@
 #include "keeper/keeper.h"
 #include "base/log.h"
 #include "probe/probe.h"
+#include "setup/setup-devices.h"
+#include "setup/setup.h"
 #include "guest/channel.h"
 #include "base/usock.h"
+#include "control/commands.h"
+#include "options.h"
 
 #ifndef EVSWITCH_VERSION
 #define EVSWITCH_VERSION "unknown"
 #endif
-
-#define TRY_SECONDS_MAX 86400
-
-enum command {
-	COMMAND_RUN,
-	COMMAND_PROBE,
-	COMMAND_XML,
-	COMMAND_QEMU_ARGS,
-	COMMAND_HELP,
-	COMMAND_VERSION
-};
-
-struct arguments {
-	enum command command;
-	const char *conf;  /* NULL: conf_default_path */
-	const char *guest; /* for --xml and --qemu-args */
-	enum log_level level;
-	unsigned try_s;
-	unsigned seconds; /* 0: not given */
-	bool json;
-};
-
-enum {
-	OPTION_TRY = 256,
-	OPTION_PROBE,
-	OPTION_SECONDS,
-	OPTION_JSON,
-	OPTION_XML,
-	OPTION_QEMU_ARGS,
-	OPTION_VERSION
-};
-
-static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "try", required_argument, NULL, OPTION_TRY },
-	{ "probe", no_argument, NULL, OPTION_PROBE },
-	{ "seconds", required_argument, NULL, OPTION_SECONDS },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "xml", required_argument, NULL, OPTION_XML },
-	{ "qemu-args", required_argument, NULL, OPTION_QEMU_ARGS },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ 0 },
-};
-
-static const char help[] =
-	"Usage: evswitch [-c FILE] [-v] [--try SECONDS]\n"
-	"       evswitch --probe [--seconds N] [--json]\n"
-	"       evswitch [-c FILE] --xml GUEST | --qemu-args GUEST\n"
-	"       evswitch --help | --version\n"
-	"\n"
-	"Gives a keyboard and a mouse to the Linux host or to one of its QEMU guests.\n"
-	"\n"
-	"  -c, --config FILE   the configuration (default: ~/.config/evswitch/evswitch.conf,\n"
-	"                      else /etc/evswitch/evswitch.conf)\n"
-	"  -v, --verbose       say more, for debugging\n"
-	"      --try SECONDS   end after SECONDS and let go of everything: for a first try\n"
-	"      --probe         press a key, move the mouse: prints which devices they are,\n"
-	"                      ready for the configuration\n"
-	"      --seconds N     how long --probe waits (default 20)\n"
-	"      --json          --probe prints JSON\n"
-	"      --xml GUEST     prints what the guest's libvirt domain needs\n"
-	"      --qemu-args GUEST\n"
-	"                      prints the same for QEMU's command line, an option a line\n"
-	"      --help, --version\n"
-	"\n"
-	"Both Ctrl keys give the focus to the next target. Backspace+Esc+Enter give it to the\n"
-	"host whatever happens; twice within two seconds, evswitch lets go of everything and "
-	"ends.\n"
-	"See evswitch(1) and evswitch.conf(5).\n";
-
-static bool parse_seconds(const char *text, const char *option, unsigned max, unsigned *seconds)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || value < 1 || value > max) {
-		log_error("%s: \"%s\" is not a number of seconds from 1 to %u", option,
-			  log_str(text).text, max);
-		return false;
-	}
-	*seconds = (unsigned)value;
-	return true;
-}
-
-static bool take_option(struct arguments *arguments, int option)
-{
-	switch (option) {
-	case 'c':
-		arguments->conf = optarg;
-		return true;
-	case 'v':
-		arguments->level = LOG_LEVEL_DEBUG;
-		return true;
-	case 'h':
-		arguments->command = COMMAND_HELP;
-		return true;
-	case OPTION_VERSION:
-		arguments->command = COMMAND_VERSION;
-		return true;
-	case OPTION_PROBE:
-		arguments->command = COMMAND_PROBE;
-		return true;
-	case OPTION_XML:
-		arguments->command = COMMAND_XML;
-		arguments->guest = optarg;
-		return true;
-	case OPTION_QEMU_ARGS:
-		arguments->command = COMMAND_QEMU_ARGS;
-		arguments->guest = optarg;
-		return true;
-	case OPTION_JSON:
-		arguments->json = true;
-		return true;
-	case OPTION_TRY:
-		return parse_seconds(optarg, "--try", TRY_SECONDS_MAX, &arguments->try_s);
-	case OPTION_SECONDS:
-		return parse_seconds(optarg, "--seconds", PROBE_SECONDS_MAX, &arguments->seconds);
-	default:
-		return false; /* getopt_long has printed the error */
-	}
-}
-
-static bool parse(int argc, char **argv, struct arguments *arguments)
-{
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1)
-		if (!take_option(arguments, option))
-			return false;
-	if (optind < argc) {
-		log_error("unexpected argument \"%s\"", log_str(argv[optind]).text);
-		return false;
-	}
-	if (arguments->command != COMMAND_PROBE && (arguments->json || arguments->seconds)) {
-		log_error("--json and --seconds go with --probe");
-		return false;
-	}
-	if (arguments->command == COMMAND_PROBE && (arguments->conf || arguments->try_s)) {
-		log_error("-c and --try do not go with --probe");
-		return false;
-	}
-	if (arguments->guest && arguments->try_s) {
-		log_error("--try does not go with --xml and --qemu-args");
-		return false;
-	}
-	return true;
-}
 
 static void config_error(void *ctx, const char *message)
 {
@@ -179,15 +35,44 @@ static void config_error(void *ctx, const char *message)
 	log_error("%s", message);
 }
 
-/* 0 and *conf, or an exit code. */
-static int load(const struct arguments *arguments, struct conf **conf)
+/* What to do where there is no configuration at all: this is then the first run. */
+static void print_first_steps(void)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX] = "~/.config/evswitch/evswitch.conf";
+
+	conf_user_path(path, sizeof(path));
+	log_error("there is no configuration yet, neither %s nor /etc/evswitch/evswitch.conf. "
+		  "The first steps:",
+		  path);
+	fprintf(stderr,
+		"  evswitch --setup                         # leads you through all of it\n"
+		"or, step by step:\n"
+		"  evswitch --probe --write                 # press a key and move the mouse\n"
+		"  printf '[guest win10]\\nvia = input-linux\\nos = windows\\n' >> "
+		"%s\n"
+		"  evswitch --check                         # what is missing, and how to fix it\n"
+		"  evswitch --xml win10                     # what the VM needs\n"
+		"  evswitch --try 60                        # ends after a minute\n"
+		"See evswitch.conf(5) for every setting.\n",
+		path);
+}
+
+/* 'path' becomes the absolute path of the configuration: PATH_MAX bytes. EX_OK and *conf, or another exit code. */
+static int load(const struct arguments *arguments, char *path, struct conf **conf)
+{
 	int rc;
 
-	conf_default_path(path, sizeof(path));
-	rc = conf_load(arguments->conf ? arguments->conf : path, channel_table, config_error, NULL,
-		       conf);
+	if (!arguments->conf)
+		conf_default_path(path, PATH_MAX);
+	else if (arguments->conf[0] == '/' || !getcwd(path, PATH_MAX))
+		snprintf(path, PATH_MAX, "%s", arguments->conf);
+	else
+		snprintf(path + strlen(path), PATH_MAX - strlen(path), "/%s", arguments->conf);
+	if (!arguments->conf && access(path, F_OK) < 0 && errno == ENOENT) {
+		print_first_steps();
+		return EX_NOINPUT;
+	}
+	rc = conf_load(path, channel_table, config_error, NULL, conf);
 	if (rc < 0)
 		return rc == -EINVAL ? EX_CONFIG : rc == -ENOMEM ? EX_OSERR : EX_NOINPUT;
 	return EX_OK;
@@ -195,45 +80,48 @@ static int load(const struct arguments *arguments, struct conf **conf)
 
 static int run_switcher(const struct arguments *arguments)
 {
-	struct daemon_options daemon = { .try_s = arguments->try_s };
+	char path[PATH_MAX];
+	struct daemon_options daemon = { .try_s = arguments->try_s,
+					 .path = path,
+					 .version = EVSWITCH_VERSION };
 	struct conf *conf = NULL;
-	int rc = load(arguments, &conf);
+	int rc = load(arguments, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
-	rc = daemon_run(conf, &daemon);
-	conf_free(conf);
-	return rc;
+	return daemon_run(conf, &daemon);
 }
 
 static int print_guest(const struct arguments *arguments, const struct conf *conf)
 {
-	const struct conf_guest *guest = conf_find_guest(conf, arguments->guest);
+	const struct conf_guest *guest = conf_find_guest(conf, arguments->name);
 	const struct passwd *user = getpwuid(geteuid());
 	char dir[USOCK_PATH_MAX];
-	struct guest_place place = { conf->socket_dir, user ? user->pw_name : "USER" };
+	struct guest_env env = { conf->socket_dir, user ? user->pw_name : "USER" };
 	const struct qemu_channel *channel;
 
 	if (!guest) {
 		log_error(
-			"no [guest %s] in the configuration; its name is the one after \"guest\", "
-			"not the domain's",
-			log_str(arguments->guest).text);
+			"no [guest %s] in the configuration; give the name that follows \"guest\" "
+			"there, not the domain's name",
+			log_str(arguments->name).text);
+		for (unsigned i = 0; i < conf->n_guests; i++)
+			log_error("there is: [guest %s]", conf->guests[i].name);
 		return EX_UNAVAILABLE;
 	}
-	if (!place.socket_dir) {
+	if (!env.socket_dir) {
 		if (usock_dir_name(dir) < 0 || strlen(dir) > CONF_SOCKET_DIR_MAX) {
-			log_error("the path of XDG_RUNTIME_DIR is too long for sockets in it: set "
+			log_error("the path in XDG_RUNTIME_DIR is too long for a socket: set "
 				  "socket-dir");
 			return EX_UNAVAILABLE;
 		}
-		place.socket_dir = dir;
+		env.socket_dir = dir;
 	}
 	channel = &channel_of(guest->via)->qemu;
 	if (arguments->command == COMMAND_XML) {
-		guest_xml_domain(stdout, guest, channel, &place);
+		guest_xml_domain(stdout, guest, channel, &env);
 	} else {
-		guest_args(stdout, guest, channel, &place);
+		guest_args(stdout, guest, channel, &env);
 		if (channel->note)
 			log_info("%s", channel->note);
 	}
@@ -247,7 +135,8 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 static int run_print_guest(const struct arguments *arguments)
 {
 	struct conf *conf = NULL;
-	int rc = load(arguments, &conf);
+	char path[PATH_MAX];
+	int rc = load(arguments, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
@@ -260,7 +149,7 @@ static int run_command(const struct arguments *arguments)
 {
 	switch (arguments->command) {
 	case COMMAND_HELP:
-		fputs(help, stdout);
+		fputs(options_help, stdout);
 		return EX_OK;
 	case COMMAND_VERSION:
 		puts("evswitch " EVSWITCH_VERSION);
@@ -270,9 +159,31 @@ static int run_command(const struct arguments *arguments)
 			.seconds = arguments->seconds,
 			.json = arguments->json,
 		});
+	case COMMAND_SETUP:
+		return setup_run(&(struct setup_options){
+			.conf = arguments->conf,
+			.guest = arguments->name,
+		});
+	case COMMAND_PROBE_WRITE:
+		return setup_probe_write(arguments->conf, arguments->seconds);
+	case COMMAND_CHECK:
+		return check_run(&(struct check_options){
+			.conf = arguments->conf,
+			.json = arguments->json,
+		});
 	case COMMAND_XML:
 	case COMMAND_QEMU_ARGS:
 		return run_print_guest(arguments);
+	case COMMAND_SWITCH:
+		return command_switch(arguments->name, arguments->device);
+	case COMMAND_STATUS:
+		return command_status(arguments->json);
+	case COMMAND_STATS:
+		return command_stats(arguments->json);
+	case COMMAND_MONITOR:
+		return command_monitor(arguments->json);
+	case COMMAND_RELOAD:
+		return command_reload();
 	default:
 		return run_switcher(arguments);
 	}
@@ -280,12 +191,12 @@ static int run_command(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { .level = LOG_LEVEL_INFO };
+	struct arguments arguments;
 	int rc;
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2], channel_end);
-	if (!parse(argc, argv, &arguments)) {
+		return keeper_run(argv[2], channel_endpoint);
+	if (!options_parse(argc, argv, &arguments)) {
 		fputs("Try 'evswitch --help'.\n", stderr);
 		rc = EX_USAGE;
 	} else {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * State of parsing, shared by conf-parse.c (sections) and conf-settings.c (settings). Internal to
  * conf*.c. The parser owns the builder and everything in it.
@@ -13,10 +14,7 @@
 /* SECTION_BROKEN: the header was invalid, so the lines below it cannot be checked. */
 enum conf_section { SECTION_NONE, SECTION_BROKEN, EVSWITCH, DEVICE, HOST, GUEST };
 
-#define CONF_SETTINGS_MAX 24
-
-/* Characters of a device's or guest's name. */
-#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define CONF_SETTINGS_MAX 32
 
 struct conf_builder {
 	struct conf *conf;
@@ -42,6 +40,9 @@ struct conf_builder {
 	bool device_seen, guest_refused;
 	char *start; /* a target's name, resolved once all guests are known */
 	unsigned start_line;
+	/* Likewise of each device; NULL: not given. */
+	char *device_target[CONF_DEVICES_MAX];
+	unsigned device_target_line[CONF_DEVICES_MAX];
 };
 
 /* Handles "name = value" in the current section, at builder->line. 'cut': a comment followed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks chords against each other, and devices against each other. */
 #include "conf/conf-check.h"
 
@@ -6,7 +7,7 @@
 
 #include "conf/conf-report.h"
 
-#define ACTIONS_MAX (3 + CONF_GUESTS_MAX)
+#define ACTIONS_MAX (2 + (CONF_GUESTS_MAX + 1) * (1 + CONF_PARTS))
 
 /* An action with a chord. The panic chord is always the first. */
 struct action {
@@ -40,19 +41,29 @@ static void add_action(struct check *check, const char *what, const char *whose,
 	check->n++;
 }
 
+static void add_hotkeys(struct check *check, const char *whose, const struct chord *all,
+			unsigned line, const struct chord *part, const unsigned *part_line)
+{
+	add_action(check, "hotkey", whose, all, line);
+	add_action(check, "hotkey-keyboard", whose, &part[CONF_KEYBOARDS],
+		   part_line[CONF_KEYBOARDS]);
+	add_action(check, "hotkey-pointer", whose, &part[CONF_POINTERS], part_line[CONF_POINTERS]);
+}
+
 static void add_actions(struct check *check, const struct conf_origin *origin)
 {
 	const struct conf *conf = check->conf;
 
 	add_action(check, "panic", "", &conf->panic, origin->panic);
 	add_action(check, "toggle", "", &conf->toggle, origin->toggle);
-	add_action(check, "hotkey", " of [host]", &conf->host_hotkey, origin->host_hotkey);
+	add_hotkeys(check, " of [host]", &conf->host_hotkey, origin->host_hotkey,
+		    conf->host_hotkey_part, origin->host_part);
 	for (unsigned i = 0; i < conf->n_guests; i++) {
 		char whose[CONF_NAME_MAX + 16];
 
 		snprintf(whose, sizeof(whose), " of [guest %s]", conf->guests[i].name);
-		add_action(check, "hotkey", whose, &conf->guests[i].hotkey,
-			   origin->guest_hotkey[i]);
+		add_hotkeys(check, whose, &conf->guests[i].hotkey, origin->guest_hotkey[i],
+			    conf->guests[i].hotkey_part, origin->guest_part[i]);
 	}
 }
 
@@ -73,7 +84,7 @@ static void check_pair(struct check *check, const struct action *a, const struct
 
 	if (a_in_b && b_in_a)
 		conf_report(check->report, late->line,
-			    "%s and %s are the same keys; give each keys of its own", late->label,
+			    "%s and %s have the same keys; choose different keys", late->label,
 			    early->label);
 	else if (a->chord != &check->conf->panic)
 		return;
@@ -107,7 +118,7 @@ static void check_chords(struct check *check, const struct conf_origin *origin)
 
 	if (panic->n == 1)
 		conf_report(check->report, origin->panic,
-			    "'panic' is the one key %s, which would be pressed by accident; give "
+			    "'panic' is the single key %s, easily pressed by accident; give "
 			    "at least 2 keys",
 			    keys_name(panic->code[0]).text);
 	for (unsigned i = 0; i < check->n; i++) {
@@ -115,19 +126,6 @@ static void check_chords(struct check *check, const struct conf_origin *origin)
 		for (unsigned j = i + 1; j < check->n; j++)
 			check_pair(check, &check->action[i], &check->action[j]);
 	}
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool same_match(const struct conf_device *a, const struct conf_device *b)
-{
-	return !conf_device_is_blank(a) && same_text(a->path, b->path) &&
-	       same_text(a->match_name, b->match_name) && same_text(a->phys, b->phys) &&
-	       same_text(a->uniq, b->uniq) && a->has_id == b->has_id && a->vendor == b->vendor &&
-	       a->product == b->product;
 }
 
 /* Reports a device once, against the first one with the same properties. */
@@ -138,7 +136,7 @@ static void check_device(const struct conf *conf, unsigned index, struct conf_re
 	for (unsigned i = 0; i < index; i++) {
 		const struct conf_device *other = &conf->devices[i];
 
-		if (!same_match(device, other))
+		if (conf_device_is_blank(device) || !conf_same_match(device, other))
 			continue;
 		conf_report(
 			report, device->line,

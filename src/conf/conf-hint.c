@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Edit distance, and aliases of keys. */
 #include "conf/conf-hint.h"
 

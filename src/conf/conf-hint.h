@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * "Did you mean ...?": finds the known word closest to a mistyped one. Internal to conf*.c. Pure.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds and reads the configuration file. */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,16 +12,16 @@
 #include "conf/conf.h"
 #include "base/util.h"
 
-#define SYSTEM_FILE "/etc/evswitch/evswitch.conf"
-#define BELOW_DIR   "evswitch/evswitch.conf"
+#define BELOW_DIR "evswitch/evswitch.conf"
 
 /* Accepts regular files only: reading others may block. 0, -EISDIR or -ENOTSUP. */
-static int check_file(int fd, struct conf_report *report)
+static int check_file(int fd, int64_t *modified_ns, struct conf_report *report)
 {
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
+	*modified_ns = status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
 	if (S_ISDIR(status.st_mode)) {
 		conf_report(report, 0, "is a directory; name the configuration file in it");
 		return -EISDIR;
@@ -52,10 +53,11 @@ static int read_all(int fd, char *buf, size_t *size, struct conf_report *report)
 	return -EFBIG;
 }
 
-static int read_file(const char *file, char *buf, size_t *size, struct conf_report *report)
+static int read_file(const char *file, char *buf, size_t *size, int64_t *modified_ns,
+		     struct conf_report *report)
 {
 	autoclose int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	int error = fd < 0 ? -errno : check_file(fd, report);
+	int error = fd < 0 ? -errno : check_file(fd, modified_ns, report);
 
 	return error ? error : read_all(fd, buf, size, report);
 }
@@ -65,23 +67,32 @@ int conf_load(const char *file, const struct conf_channel *const *channels, conf
 {
 	autofree char *buf = malloc(CONF_FILE_MAX + 1);
 	struct conf_report report = { .file = file };
+	int64_t modified_ns = 0;
 	size_t size = 0;
 	int failed;
 
 	if (!buf)
 		return -ENOMEM;
-	failed = read_file(file, buf, &size, &report);
-	if (!failed)
-		return conf_parse(file, buf, size, channels, error, ctx, out);
+	failed = read_file(file, buf, &size, &modified_ns, &report);
+	if (!failed) {
+		int rc = conf_parse(file, buf, size, channels, error, ctx, out);
+
+		if (rc < 0)
+			return rc;
+		(*out)->modified_ns = modified_ns;
+		(*out)->text = steal_ptr(&buf);
+		(*out)->size = size;
+		return 0;
+	}
 	if (report.n == 0)
-		conf_report(&report, 0, "cannot be read: %s; -c FILE names another configuration",
+		conf_report(&report, 0, "cannot be read: %s; use -c FILE for another configuration",
 			    strerror(-failed));
 	conf_report_end(&report, error, ctx);
 	return failed;
 }
 
 /* The XDG Base Directory Specification says to ignore a relative XDG_CONFIG_HOME. */
-static int user_path(char *buf, size_t size)
+int conf_user_path(char *buf, size_t size)
 {
 	const char *config = env_path("XDG_CONFIG_HOME"), *home = env_path("HOME");
 
@@ -94,8 +105,8 @@ static int user_path(char *buf, size_t size)
 
 void conf_default_path(char *buf, size_t size)
 {
-	int length = user_path(buf, size);
+	int length = conf_user_path(buf, size);
 
 	if (length < 0 || (size_t)length >= size || access(buf, F_OK) < 0)
-		snprintf(buf, size, "%s", SYSTEM_FILE);
+		snprintf(buf, size, "%s", CONF_SYSTEM_FILE);
 }

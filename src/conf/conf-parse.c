@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds struct conf from the sections of the file. */
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static void end_section(struct conf_builder *builder)
 			    device->name);
 	if (builder->section == GUEST && guest->via->needs_qmp && !guest->qmp)
 		conf_report(&builder->report, builder->section_line,
-			    "[guest %s] has via = %s and does not say where the monitor is; add "
+			    "[guest %s] has via = %s but no path of QEMU's monitor; add "
 			    "'qmp = /PATH/OF/SOCKET'",
 			    guest->name, guest->via->name);
 }
@@ -62,12 +63,13 @@ static bool is_good_name(struct conf_builder *builder, const struct kind *kind, 
 	unsigned line = builder->section_line;
 
 	if (!name[0])
-		conf_report(report, line, "[%s] without a name; write [%s NAME]", kind->word,
+		conf_report(report, line, "[%s] has no name; write [%s NAME]", kind->word,
 			    kind->word);
-	else if (name[strspn(name, NAME_CHARS)])
-		conf_report(report, line,
-			    "bad name '%s'; letters A-Z a-z, digits and . _ - are allowed",
-			    log_str(name).text);
+	else if (name[strspn(name, CONF_NAME_CHARS)])
+		conf_report(
+			report, line,
+			"'%s' is not a valid name; letters A-Z a-z, digits and . _ - are allowed",
+			log_str(name).text);
 	else if (strlen(name) > CONF_NAME_MAX)
 		conf_report(report, line, "the name '%s' has %zu characters; %d are allowed",
 			    log_str(name).text, strlen(name), CONF_NAME_MAX);
@@ -83,7 +85,7 @@ static bool is_good_name(struct conf_builder *builder, const struct kind *kind, 
 static void report_twice(struct conf_builder *builder, unsigned first_line)
 {
 	conf_report(&builder->report, builder->section_line,
-		    "[%s] again, it began at line %u; put all its settings there", builder->title,
+		    "[%s] already began at line %u; put all its settings there", builder->title,
 		    first_line);
 }
 
@@ -94,7 +96,7 @@ static void begin_single(struct conf_builder *builder, const struct kind *kind, 
 
 	if (name[0])
 		conf_report(&builder->report, builder->section_line,
-			    "[%s] with a name '%s'; there is only one: write [%s]", kind->word,
+			    "[%s] cannot have a name ('%s'); write [%s]", kind->word,
 			    log_str(name).text, kind->word);
 	else if (*line > 0)
 		report_twice(builder, *line);
@@ -103,14 +105,13 @@ static void begin_single(struct conf_builder *builder, const struct kind *kind, 
 }
 
 /* A slot for the new device, or NULL after reporting why not. */
-static struct conf_device *place_device(struct conf_builder *builder, const char *name)
+static struct conf_device *new_device(struct conf_builder *builder, const char *name)
 {
 	struct conf *conf = builder->conf;
+	const struct conf_device *twin = conf_find_device(conf, name);
 
-	for (unsigned i = 0; i < conf->n_devices; i++) {
-		if (strcmp(conf->devices[i].name, name) != 0)
-			continue;
-		report_twice(builder, conf->devices[i].line);
+	if (twin) {
+		report_twice(builder, twin->line);
 		return NULL;
 	}
 	if (conf->n_devices == CONF_DEVICES_MAX) {
@@ -128,17 +129,18 @@ static void begin_device(struct conf_builder *builder, const struct kind *kind, 
 
 	builder->device_seen = true;
 	if (is_good_name(builder, kind, name))
-		device = place_device(builder, name);
+		device = new_device(builder, name);
 	if (!device) {
 		conf_clear_device(&builder->spare_device);
 		device = &builder->spare_device;
 	}
 	snprintf(device->name, sizeof(device->name), "%s", name);
 	device->line = builder->section_line;
+	device->target = CONF_FREE;
 	builder->device = device;
 }
 
-static struct conf_guest *place_guest(struct conf_builder *builder, const char *name)
+static struct conf_guest *new_guest(struct conf_builder *builder, const char *name)
 {
 	struct conf *conf = builder->conf;
 
@@ -170,7 +172,7 @@ static void begin_guest(struct conf_builder *builder, const struct kind *kind, c
 	struct conf_guest *guest = NULL;
 
 	if (is_good_name(builder, kind, name))
-		guest = place_guest(builder, name);
+		guest = new_guest(builder, name);
 	if (!guest) {
 		builder->guest_refused = true;
 		conf_clear_guest(&builder->spare_guest);
@@ -256,21 +258,35 @@ static void on_pair(void *ctx, unsigned line, const char *name, const char *valu
 		conf_setting(builder, name, value, cut);
 }
 
-static void find_start(struct conf_builder *builder)
+/* Resolves the name of a target, given by this setting at this line. */
+static void find_target(struct conf_builder *builder, const char *setting, const char *name,
+			unsigned line, unsigned *target)
 {
 	struct conf *conf = builder->conf;
 	const struct conf_guest *guest;
 
-	if (!builder->start || strcmp(builder->start, "host") == 0)
+	if (!name)
 		return;
-	guest = conf_find_guest(conf, builder->start);
-	if (guest)
-		conf->start = 1 + (unsigned)(guest - conf->guests);
+	guest = conf_find_guest(conf, name);
+	if (strcmp(name, "host") == 0)
+		*target = 0;
+	else if (guest)
+		*target = 1 + (unsigned)(guest - conf->guests);
 	else if (!builder->guest_refused)
-		conf_report(&builder->report, builder->start_line,
-			    "'start' names '%s', but no [guest] has that name; write host, or the "
+		conf_report(&builder->report, line,
+			    "'%s' names '%s', but no [guest] has that name; write host, or the "
 			    "name of a [guest] in this file",
-			    log_str(builder->start).text);
+			    setting, log_str(name).text);
+}
+
+static void find_targets(struct conf_builder *builder)
+{
+	struct conf *conf = builder->conf;
+
+	find_target(builder, "start", builder->start, builder->start_line, &conf->start);
+	for (unsigned i = 0; i < conf->n_devices; i++)
+		find_target(builder, "target", builder->device_target[i],
+			    builder->device_target_line[i], &conf->devices[i].target);
 }
 
 static int build(struct conf_builder *builder, const char *text, size_t size)
@@ -287,7 +303,7 @@ static int build(struct conf_builder *builder, const char *text, size_t size)
 		conf_report(&builder->report, 1,
 			    "no [device NAME] section, so there is nothing to switch; add one with "
 			    "'path = /dev/input/by-id/...'");
-	find_start(builder);
+	find_targets(builder);
 	conf_check(builder->conf, &builder->origin, &builder->report);
 	return 0;
 }
@@ -318,10 +334,13 @@ int conf_parse(const char *file, const char *text, size_t size,
 	conf_clear_device(&builder.spare_device);
 	conf_clear_guest(&builder.spare_guest);
 	free(builder.start);
+	for (unsigned i = 0; i < CONF_DEVICES_MAX; i++)
+		free(builder.device_target[i]);
 	if (failed || wrong) {
 		conf_free(builder.conf);
 		return failed ? failed : wrong;
 	}
+	builder.conf->channels = channels;
 	*out = builder.conf;
 	return 0;
 }

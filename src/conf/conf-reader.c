@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Validates each line, then passes it to inih. */
 #include "conf/conf-reader.h"
 

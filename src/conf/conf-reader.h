@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Splits a configuration into section headers and "setting = value" pairs. inih does the parsing; a
  * line reader in front of it rejects whatever inih would truncate or skip silently. Internal to

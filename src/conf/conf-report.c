@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A sorted array of findings. */
 #include "conf/conf-report.h"
 

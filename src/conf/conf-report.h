@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Collects the errors in a configuration, sorted by line and limited in number. Owns their texts.
  * Internal to conf*.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The settings of each section, and the parsers of their values. */
 #include <ctype.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include "base/util.h"
 
 /* Characters that libvirt allows in a domain's name and that are not special in shell or XML. */
-#define DOMAIN_CHARS NAME_CHARS "+:@"
 
 /* Bytes for a list of words in a message. */
 #define LIST_SIZE 256
@@ -117,8 +117,8 @@ static void set_start(struct conf_builder *builder, const char *value)
 }
 
 /* Reports a path that is not absolute or exceeds 'max' bytes. */
-static void check_place(struct conf_builder *builder, const char *setting, const char *value,
-			int max)
+static void check_socket_path(struct conf_builder *builder, const char *setting, const char *value,
+			      int max)
 {
 	if (value[0] != '/')
 		conf_report(&builder->report, builder->line,
@@ -132,7 +132,7 @@ static void check_place(struct conf_builder *builder, const char *setting, const
 
 static void set_socket_dir(struct conf_builder *builder, const char *value)
 {
-	check_place(builder, "socket-dir", value, CONF_SOCKET_DIR_MAX);
+	check_socket_path(builder, "socket-dir", value, CONF_SOCKET_DIR_MAX);
 	set_text(builder, &builder->conf->socket_dir, value);
 }
 
@@ -177,6 +177,17 @@ static void set_id(struct conf_builder *builder, const char *value)
 	builder->device->has_id = true;
 	builder->device->vendor = (uint16_t)strtoul(value, NULL, 16);
 	builder->device->product = (uint16_t)strtoul(value + 5, NULL, 16);
+}
+
+/* The guest may be defined further down, so resolve it at the end. */
+static void set_target(struct conf_builder *builder, const char *value)
+{
+	ptrdiff_t i = builder->device - builder->conf->devices;
+
+	if (builder->device == &builder->spare_device)
+		return;
+	builder->device_target_line[i] = builder->line;
+	set_text(builder, &builder->device_target[i], value);
 }
 
 static bool is_remapped(const struct remap *remap, int from)
@@ -267,6 +278,30 @@ static void set_hotkey(struct conf_builder *builder, const char *value)
 	set_chord(builder, &builder->guest->hotkey, value);
 }
 
+static void set_part_hotkey(struct conf_builder *builder, enum conf_part part, const char *value)
+{
+	struct conf *conf = builder->conf;
+
+	if (builder->section == HOST) {
+		builder->origin.host_part[part] = builder->line;
+		set_chord(builder, &conf->host_hotkey_part[part], value);
+		return;
+	}
+	if (builder->guest != &builder->spare_guest)
+		builder->origin.guest_part[builder->guest - conf->guests][part] = builder->line;
+	set_chord(builder, &builder->guest->hotkey_part[part], value);
+}
+
+static void set_hotkey_keyboard(struct conf_builder *builder, const char *value)
+{
+	set_part_hotkey(builder, CONF_KEYBOARDS, value);
+}
+
+static void set_hotkey_pointer(struct conf_builder *builder, const char *value)
+{
+	set_part_hotkey(builder, CONF_POINTERS, value);
+}
+
 /* Appends to a list: "a" becomes "a, b". A full list is left unchanged. */
 static void add_word(char list[static LIST_SIZE], const char *word)
 {
@@ -304,18 +339,27 @@ static void set_os(struct conf_builder *builder, const char *value)
 			    log_str(value).text);
 }
 
+static void set_locks(struct conf_builder *builder, const char *value)
+{
+	builder->guest->locks_follow = strcmp(value, "follow") == 0;
+	if (!builder->guest->locks_follow && strcmp(value, "own") != 0)
+		conf_report(&builder->report, builder->line,
+			    "'%s' is no way to treat lock keys; 'locks' is one of: own, follow",
+			    log_str(value).text);
+}
+
 static void check_one_way(struct conf_builder *builder)
 {
 	if (builder->guest->libvirt && builder->guest->qmp)
 		conf_report(&builder->report, builder->line,
-			    "both 'libvirt' and 'qmp' for one guest; keep 'libvirt' where libvirt "
-			    "runs it, else 'qmp'");
+			    "both 'libvirt' and 'qmp' are set for one guest; keep 'libvirt' if "
+			    "libvirt runs it, else 'qmp'");
 }
 
 /* The name is used as an argument of virsh and in XML, so it must not be special in either. */
 static void set_libvirt(struct conf_builder *builder, const char *value)
 {
-	if (value[0] == '-' || value[strspn(value, DOMAIN_CHARS)])
+	if (value[0] == '-' || value[strspn(value, CONF_DOMAIN_CHARS)])
 		conf_report(&builder->report, builder->line,
 			    "'%s' is not a valid domain name; letters A-Z a-z, digits and . _ - + "
 			    ": @ are allowed, but no - at the start; give any other domain by its "
@@ -327,7 +371,7 @@ static void set_libvirt(struct conf_builder *builder, const char *value)
 
 static void set_qmp(struct conf_builder *builder, const char *value)
 {
-	check_place(builder, "qmp", value, CONF_SOCKET_MAX);
+	check_socket_path(builder, "qmp", value, CONF_SOCKET_MAX);
 	set_text(builder, &builder->guest->qmp, value);
 	check_one_way(builder);
 }
@@ -342,26 +386,57 @@ static void set_on_leave(struct conf_builder *builder, const char *value)
 	set_text(builder, &builder->guest->on_leave, value);
 }
 
+static void set_on_lost(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->guest->on_lost, value);
+}
+
+static void set_on_refused(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->conf->on_refused, value);
+}
+
+static void set_while(struct conf_builder *builder, const char *value)
+{
+	set_text(builder, &builder->guest->run_while, value);
+}
+
+static bool is_command(const struct setting *setting)
+{
+	return setting->set == set_on_enter || setting->set == set_on_leave ||
+	       setting->set == set_on_lost || setting->set == set_on_refused ||
+	       setting->set == set_while;
+}
+
 static const struct setting settings[] = {
 	{ EVSWITCH, "toggle", set_toggle },
 	{ EVSWITCH, "panic", set_panic },
 	{ EVSWITCH, "start", set_start },
 	{ EVSWITCH, "socket-dir", set_socket_dir },
+	{ EVSWITCH, "on-refused", set_on_refused },
 	{ DEVICE, "path", set_path },
 	{ DEVICE, "name", set_match_name },
 	{ DEVICE, "id", set_id },
 	{ DEVICE, "phys", set_phys },
 	{ DEVICE, "uniq", set_uniq },
 	{ DEVICE, "remap", set_remap },
+	{ DEVICE, "target", set_target },
 	{ HOST, "hotkey", set_hotkey },
+	{ HOST, "hotkey-keyboard", set_hotkey_keyboard },
+	{ HOST, "hotkey-pointer", set_hotkey_pointer },
 	{ HOST, "always", set_always },
 	{ GUEST, "via", set_via },
 	{ GUEST, "os", set_os },
 	{ GUEST, "hotkey", set_hotkey },
+	{ GUEST, "hotkey-keyboard", set_hotkey_keyboard },
+	{ GUEST, "hotkey-pointer", set_hotkey_pointer },
 	{ GUEST, "libvirt", set_libvirt },
 	{ GUEST, "qmp", set_qmp },
 	{ GUEST, "on-enter", set_on_enter },
 	{ GUEST, "on-leave", set_on_leave },
+	{ GUEST, "on-lost", set_on_lost },
+	{ GUEST, "while", set_while },
+	{ GUEST, "locks", set_locks },
 };
 _Static_assert(ARRAY_SIZE(settings) <= CONF_SETTINGS_MAX,
 	       "struct conf_builder has a line for each");
@@ -395,16 +470,15 @@ static void apply(struct conf_builder *builder, size_t index, const char *value,
 	const struct setting *setting = &settings[index];
 	struct conf_report *report = &builder->report;
 	unsigned before = builder->seen[index];
-	bool is_command = setting->set == set_on_enter || setting->set == set_on_leave;
 
 	if (before > 0) {
 		conf_report(report, builder->line,
-			    "'%s' again, it was given at line %u; keep one of them", setting->name,
+			    "'%s' was already set at line %u; keep one of them", setting->name,
 			    before);
 		return;
 	}
 	builder->seen[index] = builder->line;
-	if (is_command && cut)
+	if (is_command(setting) && cut)
 		conf_report(report, builder->line,
 			    "the command ends at ' ;', where a comment begins: only '%s' would "
 			    "run; put it in a script, or write ';' without a blank before it",
@@ -412,7 +486,7 @@ static void apply(struct conf_builder *builder, size_t index, const char *value,
 	else if (!value[0] && setting->set == set_panic)
 		conf_report(
 			report, builder->line,
-			"'panic' cannot be switched off, it is the way out when nothing else "
+			"'panic' cannot be disabled: it is the way out when nothing else "
 			"works; give at least 2 keys, or remove the line for backspace+esc+enter");
 	else if (!value[0])
 		conf_report(report, builder->line,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The configuration file: turns INI text into an immutable struct conf, or reports all errors in it
  * at once. The format is that of evswitch.conf(5). The caller owns a struct conf, which owns
@@ -14,17 +15,26 @@
 #include "core/keyset.h"
 #include "core/remap.h"
 
-#define CONF_NAME_MAX    32 /* bytes in a device's or guest's name: [A-Za-z0-9._-]{1,32} */
-#define CONF_DEVICES_MAX 32 /* [device] sections */
-#define CONF_GUESTS_MAX  15 /* [guest] sections; 16 targets with the host */
-#define CONF_FILE_MAX    (256 * 1024) /* bytes in the file */
-#define CONF_LINE_MAX    1000         /* bytes in a line */
-#define CONF_SOCKET_MAX  107          /* bytes in a socket's path, see unix(7) */
-#define CONF_ERRORS_MAX  20           /* errors reported individually */
+#define CONF_NAME_MAX 32 /* bytes in a device's or guest's name: [A-Za-z0-9._-]{1,32} */
+/* Characters of such a name; those of a libvirt domain in the configuration, which has no - first. */
+#define CONF_NAME_CHARS   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define CONF_DOMAIN_CHARS CONF_NAME_CHARS "+:@"
+#define CONF_DEVICES_MAX  32           /* [device] sections */
+#define CONF_GUESTS_MAX   15           /* [guest] sections; 16 targets with the host */
+#define CONF_FILE_MAX     (256 * 1024) /* bytes in the file */
+#define CONF_LINE_MAX     1000         /* bytes in a line */
+#define CONF_SOCKET_MAX   107          /* bytes in a socket's path, see unix(7) */
+#define CONF_ERRORS_MAX   20           /* errors reported individually */
 
 /* Bytes in the path of the socket directory, so that a guest's longest socket still fits. */
 #define CONF_SOCKET_DIR_MAX                                                                        \
 	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-keyboard.sock") + 1)
+
+/* Devices that a hotkey can move without the others: hotkey-keyboard, hotkey-pointer. */
+enum conf_part { CONF_KEYBOARDS, CONF_POINTERS, CONF_PARTS };
+
+/* As a device's target: not given, so switches move it. */
+#define CONF_FREE (CONF_GUESTS_MAX + 1)
 
 enum conf_os { CONF_OS_OTHER, CONF_OS_LINUX, CONF_OS_WINDOWS };
 
@@ -38,6 +48,7 @@ struct conf_device {
 	char *path, *match_name, *phys, *uniq;
 	bool has_id;
 	uint16_t vendor, product;
+	unsigned target; /* 0: the host; 1 + index into guests; CONF_FREE */
 	struct remap remap;
 };
 
@@ -64,18 +75,25 @@ struct conf_guest {
 	unsigned line;
 	const struct conf_channel *via;
 	enum conf_os os;
-	struct chord hotkey;
-	char *libvirt; /* the domain's name or UUID, not special in shell or XML; NULL = none */
-	char *qmp;     /* absolute path of QEMU's monitor socket; NULL = none */
-	char *on_enter, *on_leave; /* shell commands; NULL = none */
+	struct chord hotkey, hotkey_part[CONF_PARTS];
+	bool locks_follow; /* 'locks = follow' */
+	char *libvirt;     /* the domain's name or UUID, not special in shell or XML; NULL = none */
+	char *qmp;         /* absolute path of QEMU's monitor socket; NULL = none */
+	/* Shell commands; NULL = none. run_while is 'while'. */
+	char *on_enter, *on_leave, *on_lost, *run_while;
 };
 
 struct conf {
+	const struct conf_channel *const *channels; /* that it was parsed with */
+	char *text; /* that conf_load read, 'size' bytes; NULL from conf_parse */
+	size_t size;
+	int64_t modified_ns; /* of the file, when conf_load read it: st_mtim since the Epoch */
 	struct chord toggle; /* default leftctrl+rightctrl */
 	struct chord panic;  /* default backspace+esc+enter */
 	unsigned start;      /* 0: the host; else 1 + index into guests */
 	char *socket_dir;    /* absolute; NULL = usock_dir */
-	struct chord host_hotkey;
+	char *on_refused;    /* shell command; NULL = none */
+	struct chord host_hotkey, host_hotkey_part[CONF_PARTS];
 	struct keyset always; /* codes after the remap */
 	unsigned n_devices, n_guests;
 	struct conf_device devices[CONF_DEVICES_MAX]; /* file order */
@@ -107,15 +125,31 @@ int conf_load(const char *file, const struct conf_channel *const *channels, conf
 
 void conf_free(struct conf *conf);
 
+/*
+ * True if a guest of one configuration and a guest of another have the same devices and the same
+ * VM: channel, system, domain, monitor and sockets. Their names, hotkeys and commands may differ.
+ */
+bool conf_same_guest(const struct conf *a, const struct conf_guest *a_guest, const struct conf *b,
+		     const struct conf_guest *b_guest);
+/* True if both sections match the same nodes. */
+bool conf_same_match(const struct conf_device *a, const struct conf_device *b);
+
 /* The channel of that name, or NULL. 'channels' is terminated by NULL. */
 const struct conf_channel *conf_find_channel(const struct conf_channel *const *channels,
 					     const char *name);
 
+/* The section [device NAME] of that name, or NULL. */
+const struct conf_device *conf_find_device(const struct conf *conf, const char *name);
 /* The guest of that name, or NULL. */
 const struct conf_guest *conf_find_guest(const struct conf *conf, const char *name);
 
+#define CONF_SYSTEM_FILE "/etc/evswitch/evswitch.conf"
+
 /*
  * Stores the default path of the configuration: $XDG_CONFIG_HOME/evswitch/evswitch.conf
- * (XDG_CONFIG_HOME defaults to $HOME/.config) if it exists, else /etc/evswitch/evswitch.conf.
+ * (XDG_CONFIG_HOME defaults to $HOME/.config) if it exists, else CONF_SYSTEM_FILE.
  */
 void conf_default_path(char *buf, size_t size);
+
+/* Stores the first of these paths. Returns its length, which may exceed 'size'; -1: there is no $HOME. */
+int conf_user_path(char *buf, size_t size);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A ring of queued events, with the key state before the first and after the last of them. */
 #include "core/backlog.h"
 

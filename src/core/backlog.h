@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A bounded queue of frames for a target that is not ready to receive them. Key transitions keep
  * their order; motion between them is summed. On overflow the queued events are dropped, and every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The frame: input events up to and including one SYN_REPORT. It is the unit of all processing. No
  * stage sees part of a frame, and one write() emits it. Frames are never allocated: each is

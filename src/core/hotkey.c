@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chord matching: modifiers must match exactly, other keys may be down as well. */
 #include "core/hotkey.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Matches key presses against the configured hotkeys. Pure; the daemon owns the table. */
 #pragma once
 
@@ -6,7 +7,8 @@
 #include "core/keys.h"
 #include "core/keyset.h"
 
-#define HOTKEYS_MAX 18 /* one for the next target, one for the host, one for each guest */
+/* One for the next target; for the host and each guest, one for all devices and one for a part. */
+#define HOTKEYS_MAX 49
 
 struct hotkeys {
 	unsigned n;
@@ -19,7 +21,7 @@ struct hotkeys {
 /*
  * The action of the chord that the press of 'code' completes, or -1. 'down' is the set of keys down
  * on any device, after the remap, including 'code'. A chord matches if all its keys are down and no
- * other modifier is. If several match, the longest wins.
+ * other modifier is. If several match, the longest wins, and of equals the first.
  */
 int hotkey_match(const struct hotkeys *hotkeys, const struct keyset *down, unsigned code);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names of keys and buttons, and chords and lists of them. */
 #include "core/keys.h"
 
@@ -32,7 +33,6 @@ int keys_code(const char *name)
 		return -EINVAL;
 	while (*name)
 		full[length++] = to_upper(*name++);
-	full[length] = '\0';
 
 	code = libevdev_event_code_from_name(EV_KEY, full);
 	/* libevdev's table has KEY_RESERVED and KEY_MAX, but no key has these codes. */
@@ -43,15 +43,13 @@ struct keys_name keys_name(unsigned code)
 {
 	const char *known = libevdev_event_code_get_name(EV_KEY, code);
 	struct keys_name name = { "?" };
-	size_t i;
 
 	if (!known)
 		return name;
 	if (strncmp(known, "KEY_", 4) == 0)
 		known += 4;
-	for (i = 0; i < sizeof(name.text) - 1 && known[i]; i++)
+	for (size_t i = 0; i < sizeof(name.text) - 1 && known[i]; i++)
 		name.text[i] = to_lower(known[i]);
-	name.text[i] = '\0';
 	return name;
 }
 

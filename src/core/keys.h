@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Converts names of keys and buttons to EV_KEY codes and back, by libevdev's tables, and parses
  * chords and lists of such names. Names are case-insensitive; the prefix KEY_ is optional, BTN_ is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A set of EV_KEY codes, 0 to KEY_MAX, as a bitmap in the layout of EVIOCGKEY. It is a plain value:
  * copy it freely.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lookups in a remap table, which is short enough for a linear search. */
 #include "core/remap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The "remap =" setting of a device: replaces EV_KEY codes. It applies before hotkeys are matched,
  * but not to the panic chord. Pure; the configuration owns the table.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Routing as a sequence of stages. The invariants I1 to I13 are listed in the header. */
 #include "core/router.h"
 
@@ -26,26 +27,54 @@ void router_init(struct router *router, const struct hotkeys *hotkeys, const str
 		add_chord(&router->in_a_hotkey, &hotkeys->entry[i].chord);
 }
 
-/* Only the host and the focused guest can have keys down (I2). */
-static struct keyset *held_at(struct router_device *device, unsigned place)
+/* A pin to a target that is gone is changed by the caller; until then it is at the host. */
+static void renumber_device(struct router_device *device, const unsigned map[static ROUTER_TARGETS])
 {
-	return place == AT_HOST ? &device->at_host : &device->at_guest;
+	if (device->pin != ROUTER_FREE)
+		device->pin = map[device->pin] == ROUTER_GONE ? ROUTER_HOST : map[device->pin];
+	device->target = map[device->target] == ROUTER_GONE ? ROUTER_HOST : map[device->target];
 }
 
-static unsigned focus_place(const struct router *router)
+void router_replace(struct router *router, const struct hotkeys *hotkeys, const struct chord *panic,
+		    const struct keyset *always, unsigned n_targets,
+		    const unsigned map[static ROUTER_TARGETS])
 {
-	return router->focus == ROUTER_HOST ? AT_HOST : AT_GUEST;
+	const struct router old = *router;
+
+	router_init(router, hotkeys, panic, always, n_targets);
+	router->focus = map[old.focus];
+	for (unsigned part = ROUTER_KEYBOARDS; part < ROUTER_PARTS; part++)
+		router->part_focus[part] = map[old.part_focus[part]];
+	for (unsigned t = 0; t < old.n_targets; t++)
+		if (map[t] != ROUTER_GONE)
+			router->target[map[t]] = old.target[t];
+	router->panicked_at = old.panicked_at;
+	router->decided = old.decided;
+	router->recalled = old.recalled;
+	router->deaf = old.deaf;
+	router->quiet_since_us = old.quiet_since_us;
+	router->n_devices = old.n_devices;
+	for (unsigned d = 0; d < old.n_devices; d++) {
+		router->device[d] = old.device[d];
+		renumber_device(&router->device[d], map);
+	}
+}
+
+/* A device can have keys down only at the host and at the guest where it is (I2). */
+static struct keyset *held_at(struct router_device *device, unsigned side)
+{
+	return side == AT_HOST ? &device->at_host : &device->at_guest;
 }
 
 /* The destination of new events from device d. */
-static unsigned place_of(const struct router *router, unsigned d)
+static unsigned side_of(const struct router *router, unsigned d)
 {
-	return router->device[d].pinned ? AT_HOST : focus_place(router);
+	return router->device[d].target == ROUTER_HOST ? AT_HOST : AT_GUEST;
 }
 
-static const struct frame *close_frame(struct router *router, unsigned place)
+static const struct frame *close_frame(struct router *router, unsigned side)
 {
-	struct frame *out = &router->out[place];
+	struct frame *out = &router->out[side];
 
 	if (out->n == 0)
 		return NULL;
@@ -58,102 +87,157 @@ static bool hand_out(struct router *router, unsigned d, struct route *route)
 {
 	route->host = close_frame(router, AT_HOST);
 	route->guest = close_frame(router, AT_GUEST);
-	route->target = router->focus;
+	route->target = router->device[d].target;
 	route->device = d;
 	router->work.handed = route->host || route->guest;
 	return router->work.handed;
 }
 
 /* Never overflows: routing does not lengthen a frame; callers that generate events check first. */
-static void put(struct router *router, unsigned place, const struct input_event *ev, unsigned code)
+static void put(struct router *router, unsigned side, const struct input_event *ev, unsigned code)
 {
-	frame_put(&router->out[place], ev, ev->type, code, ev->value);
+	frame_put(&router->out[side], ev, ev->type, code, ev->value);
+}
+
+/* True if device i holds 'code' (after the remap) on the port that device d uses there. */
+static bool holds(struct router *router, unsigned i, unsigned d, unsigned side, unsigned code)
+{
+	struct router_device *device = &router->device[i];
+
+	return device->present && (i == d || device->target == router->device[d].target) &&
+	       remap_any(device->remap, held_at(device, side), code);
+}
+
+/* The devices that can share the port of device d there: from this one ... */
+static unsigned port_begin(unsigned d, unsigned side)
+{
+	return side == AT_HOST ? d : 0;
+}
+
+/* ... to the one before this. */
+static unsigned port_end(const struct router *router, unsigned d, unsigned side)
+{
+	return side == AT_HOST ? d + 1 : router->n_devices;
 }
 
 /* True if 'code' (after the remap) is down on the port that device d uses there. */
-static bool is_down_at(struct router *router, unsigned d, unsigned place, unsigned code)
+static bool is_down_at(struct router *router, unsigned d, unsigned side, unsigned code)
 {
-	struct router_device *device = &router->device[place == AT_HOST ? d : 0];
-	const struct router_device *end =
-		&router->device[place == AT_HOST ? d + 1 : router->n_devices];
-
-	for (; device < end; device++)
-		if (device->present && remap_any(device->remap, held_at(device, place), code))
+	for (unsigned i = port_begin(d, side); i < port_end(router, d, side); i++)
+		if (holds(router, i, d, side, code))
 			return true;
 	return false;
 }
 
-static void press_at(struct router *router, unsigned d, unsigned place,
-		     const struct input_event *ev)
+static void press_at(struct router *router, unsigned d, unsigned side, const struct input_event *ev)
 {
 	struct router_device *device = &router->device[d];
 	unsigned code = remap_code(device->remap, ev->code);
-	bool was_down = is_down_at(router, d, place, code);
+	bool was_down = is_down_at(router, d, side, code);
 
-	keyset_add(held_at(device, place), ev->code);
+	keyset_add(held_at(device, side), ev->code);
 	if (!was_down)
-		put(router, place, ev, code);
+		put(router, side, ev, code);
 }
 
-static void release_at(struct router *router, unsigned d, unsigned place,
+static void release_at(struct router *router, unsigned d, unsigned side,
 		       const struct input_event *ev)
 {
 	struct router_device *device = &router->device[d];
 	unsigned code = remap_code(device->remap, ev->code);
 
-	keyset_remove(held_at(device, place), ev->code);
-	if (!is_down_at(router, d, place, code))
-		put(router, place, ev, code);
+	keyset_remove(held_at(device, side), ev->code);
+	if (!is_down_at(router, d, side, code))
+		put(router, side, ev, code);
 }
 
 /*
  * Releases as many of the keys that device d holds there as fit into the frame, except those in
  * 'keep' (codes after the remap; may be NULL).
  */
-static void put_releases(struct router *router, unsigned d, unsigned place,
+static void put_releases(struct router *router, unsigned d, unsigned side,
 			 const struct keyset *keep)
 {
 	struct router_device *device = &router->device[d];
-	struct keyset *held = held_at(device, place);
+	struct keyset *held = held_at(device, side);
 
 	keyset_for_each (raw, held) {
 		struct input_event up = *router->work.at;
 
 		if (keep && keyset_has(keep, remap_code(device->remap, raw)))
 			continue;
-		if (!frame_has_room(&router->out[place]))
+		if (!frame_has_room(&router->out[side]))
 			return;
 		up.type = EV_KEY;
 		up.code = (uint16_t)raw;
 		up.value = 0;
-		release_at(router, d, place, &up);
+		release_at(router, d, side, &up);
 	}
 }
 
 const uint16_t router_menu_keys[ROUTER_MENU_KEYS] = { KEY_LEFTALT, KEY_RIGHTALT, KEY_LEFTMETA,
 						      KEY_RIGHTMETA };
 
+static bool is_in_part(const struct router *router, unsigned d, unsigned part)
+{
+	if (part >= ROUTER_PARTS)
+		return d == part - ROUTER_PARTS;
+	return part == ROUTER_ALL || router->device[d].pointer == (part == ROUTER_POINTERS);
+}
+
+/* True if the switch under way moves device d. */
+static bool is_moved(const struct router *router, unsigned d)
+{
+	const struct router_device *device = &router->device[d];
+	const struct router_work *work = &router->work;
+
+	if (!device->present || device->target == work->to)
+		return false;
+	if (device->pin != ROUTER_FREE)
+		return work->panics || work->part == ROUTER_DEVICE(d);
+	return is_in_part(router, d, work->part);
+}
+
+/* True if 'code' is down on the port of device d, and only devices that move hold it. */
+static bool is_let_go(struct router *router, unsigned d, unsigned side, unsigned code)
+{
+	bool held = false;
+
+	for (unsigned i = port_begin(d, side); i < port_end(router, d, side); i++) {
+		if (!holds(router, i, d, side, code))
+			continue;
+		if (!is_moved(router, i))
+			return false;
+		held = true;
+	}
+	return held;
+}
+
 /* True if Alt or Meta is about to be released on the port while no Ctrl is down there. */
-static bool opens_menu(struct router *router, unsigned d, unsigned place, const struct keyset *keep)
+static bool opens_menu(struct router *router, unsigned d, unsigned side, const struct keyset *keep)
 {
 	bool menu = false;
 
 	for (unsigned i = 0; i < ROUTER_MENU_KEYS; i++)
 		menu |= !(keep && keyset_has(keep, router_menu_keys[i])) &&
-			is_down_at(router, d, place, router_menu_keys[i]);
-	return menu && !is_down_at(router, d, place, KEY_LEFTCTRL) &&
-	       !is_down_at(router, d, place, KEY_RIGHTCTRL);
+			is_let_go(router, d, side, router_menu_keys[i]);
+	return menu && !is_down_at(router, d, side, KEY_LEFTCTRL) &&
+	       !is_down_at(router, d, side, KEY_RIGHTCTRL);
 }
 
-static bool leaves_host(const struct router_device *device)
+/* True if an earlier device leaves the same port. */
+static bool is_port_done(const struct router *router, unsigned d, unsigned side)
 {
-	return device->present && !device->pinned;
+	for (unsigned i = port_begin(d, side); i < d; i++)
+		if (is_moved(router, i) && router->device[i].target == router->device[d].target)
+			return true;
+	return false;
 }
 
-/* The keys that stay down when the focus leaves. */
-static const struct keyset *kept_at(const struct router *router, unsigned place)
+/* The keys that stay down when a device leaves. */
+static const struct keyset *kept_at(const struct router *router, unsigned side)
 {
-	return place == AT_HOST ? router->always : NULL;
+	return side == AT_HOST ? router->always : NULL;
 }
 
 static void begin_stage(struct router *router, enum router_stage stage)
@@ -170,22 +254,20 @@ static void begin_stage(struct router *router, enum router_stage stage)
 static enum router_step shut_menus(struct router *router, struct route *route)
 {
 	struct router_work *work = &router->work;
-	unsigned place = focus_place(router);
-	unsigned ports = place == AT_HOST ? router->n_devices : 1;
 
-	for (; work->cursor < ports; work->cursor++) {
-		unsigned d = work->cursor;
+	for (; work->cursor < router->n_devices; work->cursor++) {
+		unsigned d = work->cursor, side = side_of(router, d);
 		struct input_event ctrl = *work->at;
 
-		if (place == AT_HOST && !leaves_host(&router->device[d]))
+		if (!is_moved(router, d) || is_port_done(router, d, side))
 			continue;
-		if (!work->tapped && !opens_menu(router, d, place, kept_at(router, place)))
+		if (!work->tapped && !opens_menu(router, d, side, kept_at(router, side)))
 			continue;
 		work->tapped = !work->tapped;
 		work->cursor += !work->tapped;
 		ctrl.type = EV_KEY;
 		ctrl.value = work->tapped;
-		put(router, place, &ctrl, KEY_LEFTCTRL);
+		put(router, side, &ctrl, KEY_LEFTCTRL);
 		hand_out(router, d, route);
 		return ROUTER_SEND;
 	}
@@ -197,12 +279,13 @@ static enum router_step shut_menus(struct router *router, struct route *route)
 static enum router_step release_left(struct router *router, struct route *route)
 {
 	struct router_work *work = &router->work;
-	unsigned place = focus_place(router);
 
 	for (; work->cursor < router->n_devices; work->cursor++) {
-		if (!leaves_host(&router->device[work->cursor]))
+		unsigned side = side_of(router, work->cursor);
+
+		if (!is_moved(router, work->cursor))
 			continue;
-		put_releases(router, work->cursor, place, kept_at(router, place));
+		put_releases(router, work->cursor, side, kept_at(router, side));
 		if (hand_out(router, work->cursor, route))
 			return ROUTER_SEND;
 	}
@@ -210,21 +293,62 @@ static enum router_step release_left(struct router *router, struct route *route)
 	return ROUTER_DONE;
 }
 
-static void give_focus(struct router *router, unsigned to)
+/* New devices of the part go there. Where all parts are, the focus is. */
+static void set_part_focus(struct router *router, unsigned part, unsigned to)
 {
-	router->focus = to;
-	router->awaited = false;
-	router->deaf = false;
+	unsigned *focus = router->part_focus;
+
+	if (part == ROUTER_ALL)
+		focus[ROUTER_KEYBOARDS] = focus[ROUTER_POINTERS] = to;
+	else if (part < ROUTER_PARTS)
+		focus[part] = to;
+	if (focus[ROUTER_KEYBOARDS] == focus[ROUTER_POINTERS])
+		router->focus = focus[ROUTER_KEYBOARDS];
 }
 
 static enum router_step move_focus(struct router *router, struct route *route)
 {
+	struct router_work *work = &router->work;
+
+	for (unsigned d = 0; d < router->n_devices; d++)
+		if (is_moved(router, d))
+			router->device[d].target = work->to;
 	route->from = router->focus;
-	route->target = router->work.to;
-	give_focus(router, router->work.to);
-	router->work.moves = false;
-	begin_stage(router, router->work.panics ? STAGE_PANIC : STAGE_ROUTE);
-	return ROUTER_FOCUSED;
+	route->target = work->to;
+	route->part = work->part;
+	set_part_focus(router, work->part, work->to);
+	router->deaf = false;
+	work->moves = false;
+	begin_stage(router, STAGE_LEAVE);
+	return work->part == ROUTER_ALL || router->focus != route->from ? ROUTER_FOCUSED
+									: ROUTER_MOVED;
+}
+
+static bool is_used(const struct router *router, unsigned target)
+{
+	bool used = router->focus == target || router->part_focus[ROUTER_KEYBOARDS] == target ||
+		    router->part_focus[ROUTER_POINTERS] == target;
+
+	for (unsigned d = 0; d < router->n_devices && !used; d++)
+		used = router->device[d].present && router->device[d].target == target;
+	return used;
+}
+
+static enum router_step leave_unused(struct router *router, struct route *route)
+{
+	struct router_work *work = &router->work;
+
+	for (; work->cursor < router->n_targets; work->cursor++) {
+		struct router_target *target = &router->target[work->cursor];
+
+		if (!target->entered || is_used(router, work->cursor))
+			continue;
+		*target = (struct router_target){ 0 };
+		route->target = work->cursor;
+		return ROUTER_LEFT;
+	}
+	begin_stage(router, work->panics ? STAGE_PANIC : STAGE_ROUTE);
+	return ROUTER_DONE;
 }
 
 static void begin_move(struct router *router)
@@ -236,7 +360,7 @@ static void begin_move(struct router *router)
 static enum router_step ask(struct router *router, struct route *route)
 {
 	route->target = router->work.to;
-	if (route->target != ROUTER_HOST)
+	if (route->target != ROUTER_HOST && !router->target[route->target].entered)
 		return ROUTER_ENTER;
 	begin_move(router);
 	return ROUTER_DONE;
@@ -247,7 +371,7 @@ void router_entered(struct router *router, int rc)
 	struct router_work *work = &router->work;
 
 	if (rc == 0) {
-		begin_move(router);
+		router->target[work->to] = (struct router_target){ true, true };
 	} else if (work->others > 0) {
 		work->others--;
 		work->to = (work->to + 1) % router->n_targets;
@@ -257,22 +381,64 @@ void router_entered(struct router *router, int rc)
 	}
 }
 
+static unsigned target_of_part(const struct router *router, unsigned part)
+{
+	if (part == ROUTER_ALL)
+		return router->focus;
+	return part < ROUTER_PARTS ? router->part_focus[part]
+				   : router->device[part - ROUTER_PARTS].target;
+}
+
+/* True if the switch to work.to would change nothing. */
+static bool is_there(const struct router *router)
+{
+	const struct router_work *work = &router->work;
+	bool there = target_of_part(router, work->part) == work->to &&
+		     (work->to == ROUTER_HOST || router->target[work->to].entered);
+
+	for (unsigned d = 0; d < router->n_devices && there; d++)
+		there = !is_moved(router, d);
+	return there &&
+	       (work->part != ROUTER_ALL || (router->part_focus[ROUTER_KEYBOARDS] == work->to &&
+					     router->part_focus[ROUTER_POINTERS] == work->to));
+}
+
+/* 0, or why a switch to this target, or to ROUTER_NEXT, is impossible. */
+static int check_switch(const struct router *router, unsigned part, unsigned target)
+{
+	const struct router_device *device;
+
+	if (target == ROUTER_NEXT && router->n_targets < 2)
+		return -ENODEV;
+	if (target != ROUTER_NEXT && target >= router->n_targets)
+		return -EINVAL;
+	if (part < ROUTER_PARTS)
+		return 0;
+	if (part >= ROUTER_DEVICE(ROUTER_DEVICES))
+		return -ENODEV;
+	device = &router->device[part - ROUTER_PARTS];
+	if (device->present && device->pin != ROUTER_FREE && device->pin != target)
+		return -EPERM;
+	return device->present ? 0 : -ENODEV;
+}
+
 /* Works with and without an input frame. */
-OFF_PATH static void begin_switch(struct router *router, unsigned target)
+OFF_PATH static void begin_switch(struct router *router, unsigned part, unsigned target)
 {
 	struct router_work *work = &router->work;
 
+	work->rc = check_switch(router, part, target);
+	router->recalled = false;
+	if (work->rc < 0)
+		return;
+	work->part = part;
 	work->next = target == ROUTER_NEXT;
 	work->others = work->next ? router->n_targets - 2 : 0;
-	if (target == router->focus)
+	work->to = work->next ? (target_of_part(router, part) + 1) % router->n_targets : target;
+	if (is_there(router))
 		router->deaf = false;
-	else if (work->next && router->n_targets < 2)
-		work->rc = -ENODEV;
-	else if (!work->next && target >= router->n_targets)
-		work->rc = -EINVAL;
 	else
 		work->stage = STAGE_ENTER;
-	work->to = work->next ? (router->focus + 1) % router->n_targets : target;
 }
 
 static bool panic_completed(const struct router *router, unsigned code)
@@ -302,8 +468,11 @@ OFF_PATH static void begin_panic(struct router *router, const struct input_event
 	router->decided = true;
 	router->deaf = false;
 	router->work.panics = true;
-	router->work.moves = router->focus != ROUTER_HOST;
+	router->work.part = ROUTER_ALL;
 	router->work.to = ROUTER_HOST;
+	router->work.moves = !is_there(router);
+	for (unsigned d = 0; d < router->n_devices; d++)
+		router->recalled |= is_moved(router, d) && router->device[d].pin != ROUTER_FREE;
 	begin_stage(router, STAGE_FLUSH);
 }
 
@@ -312,8 +481,6 @@ static enum router_step release_panic(struct router *router, struct route *route
 	struct router_work *work = &router->work;
 
 	for (; work->cursor < router->n_devices; work->cursor++) {
-		if (!router->device[work->cursor].present)
-			continue;
 		put_releases(router, work->cursor, AT_HOST, NULL);
 		if (hand_out(router, work->cursor, route))
 			return ROUTER_SEND;
@@ -362,11 +529,12 @@ static void press(struct router *router, unsigned d, const struct input_event *e
 	action = resync ? -1 : hotkey_completed(router, code);
 	router->decided |= action >= 0;
 	if (action >= 0)
-		begin_switch(router, (unsigned)action);
-	else if (device->pinned || keyset_has(router->always, code))
+		begin_switch(router, (unsigned)action / (ROUTER_NEXT + 1),
+			     (unsigned)action % (ROUTER_NEXT + 1));
+	else if (keyset_has(router->always, code))
 		press_at(router, d, AT_HOST, ev);
-	else if (!router->deaf && !router->awaited)
-		press_at(router, d, focus_place(router), ev);
+	else if (!(router->deaf && device->deaf) && router_takes(router, device->target))
+		press_at(router, d, side_of(router, d), ev);
 }
 
 static void release(struct router *router, unsigned d, const struct input_event *ev)
@@ -425,22 +593,12 @@ OFF_PATH static void listen_for_quiet(struct router *router, const struct input_
 		router->quiet_since_us = time_us(ev->time);
 }
 
-static bool takes_motion(const struct router *router, unsigned place)
-{
-	return place == AT_HOST || !router->awaited;
-}
-
 static void route_other(struct router *router, unsigned d, const struct input_event *ev)
 {
-	unsigned place;
-
-	if (ev->type == EV_SW) { /* lids and jacks are the host's hardware */
+	if (ev->type == EV_SW) /* lids and jacks are the host's hardware */
 		put(router, AT_HOST, ev, ev->code);
-		return;
-	}
-	place = place_of(router, d);
-	if (takes_motion(router, place) && !is_scan_code(ev))
-		put(router, place, ev, ev->code);
+	else if (router_takes(router, router->device[d].target) && !is_scan_code(ev))
+		put(router, side_of(router, d), ev, ev->code);
 }
 
 /* Routes events up to one that starts another stage, or to the end of the frame. */
@@ -491,18 +649,18 @@ static enum router_step release_removed(struct router *router, struct route *rou
 {
 	struct router_work *work = &router->work;
 	struct router_device *device = &router->device[work->device];
-	unsigned place = work->stage == STAGE_REMOVE_HOST ? AT_HOST : AT_GUEST;
+	unsigned side = work->stage == STAGE_REMOVE_HOST ? AT_HOST : AT_GUEST;
 
-	put_releases(router, work->device, place, NULL);
+	put_releases(router, work->device, side, NULL);
 	if (hand_out(router, work->device, route))
 		return ROUTER_SEND;
-	if (place == AT_HOST) {
+	if (side == AT_HOST) {
 		work->stage = STAGE_REMOVE_GUEST;
 		return ROUTER_DONE;
 	}
 	device->present = false;
 	device->raw = (struct keyset){ 0 };
-	work->stage = STAGE_IDLE;
+	begin_stage(router, STAGE_LEAVE);
 	return ROUTER_DONE;
 }
 
@@ -522,6 +680,8 @@ static enum router_step do_stage(struct router *router, struct route *route)
 		return release_left(router, route);
 	case STAGE_FOCUS:
 		return move_focus(router, route);
+	case STAGE_LEAVE:
+		return leave_unused(router, route);
 	case STAGE_PANIC:
 		return release_panic(router, route);
 	case STAGE_PANICKED:
@@ -570,14 +730,14 @@ static bool is_motion(const struct frame *frame)
 static void pass_motion(struct router *router, unsigned d, const struct frame *frame,
 			struct route *route)
 {
-	unsigned place = place_of(router, d);
+	unsigned target = router->device[d].target;
 
-	if (place == AT_HOST)
+	if (target == ROUTER_HOST)
 		route->host = frame;
-	else if (takes_motion(router, place))
+	else if (router->target[target].ready)
 		route->guest = frame;
 	route->device = d;
-	route->target = router->focus;
+	route->target = target;
 }
 
 enum router_step router_frame(struct router *router, unsigned d, const struct frame *frame,
@@ -610,21 +770,67 @@ static void begin(struct router *router, enum router_stage stage, unsigned d)
 
 enum router_step router_switch(struct router *router, unsigned target, struct route *route)
 {
+	return router_switch_part(router, ROUTER_ALL, target, route);
+}
+
+enum router_step router_switch_part(struct router *router, unsigned part, unsigned target,
+				    struct route *route)
+{
 	begin(router, STAGE_ROUTE, 0);
-	begin_switch(router, target);
+	begin_switch(router, part, target);
 	return router_next(router, route);
 }
 
 void router_add_device(struct router *router, unsigned d, const struct remap *remap)
 {
-	router->device[d] = (struct router_device){ .present = true, .remap = remap };
+	router->device[d] = (struct router_device){
+		.present = true,
+		.deaf = true,
+		.target = router->part_focus[ROUTER_KEYBOARDS],
+		.pin = ROUTER_FREE,
+		.remap = remap,
+	};
 	if (d >= router->n_devices)
 		router->n_devices = d + 1;
 }
 
-void router_pin_device(struct router *router, unsigned d)
+void router_set_pointer(struct router *router, unsigned d)
 {
-	router->device[d].pinned = true;
+	router->device[d].pointer = true;
+	router->device[d].target = router->part_focus[ROUTER_POINTERS];
+}
+
+void router_set_remap(struct router *router, unsigned d, const struct remap *remap)
+{
+	router->device[d].remap = remap;
+}
+
+void router_pin_device(struct router *router, unsigned d, unsigned target)
+{
+	struct router_device *device = &router->device[d];
+	unsigned part = device->pointer ? ROUTER_POINTERS : ROUTER_KEYBOARDS;
+
+	device->pin = target;
+	device->target = target == ROUTER_FREE ? router->part_focus[part] : target;
+	device->deaf = false;
+}
+
+enum router_step router_leave(struct router *router, struct route *route)
+{
+	*route = (struct route){ 0 };
+	if (router->work.stage != STAGE_IDLE)
+		return ROUTER_DONE;
+	begin(router, STAGE_LEAVE, 0);
+	return router_next(router, route);
+}
+
+bool router_pin_waits(const struct router *router, unsigned d)
+{
+	const struct router_device *device = &router->device[d];
+
+	return device->present && device->pin < router->n_targets && device->pin != ROUTER_HOST &&
+	       !router->recalled &&
+	       (device->target != device->pin || !router->target[device->pin].entered);
 }
 
 enum router_step router_remove_device(struct router *router, unsigned d, struct route *route)
@@ -633,19 +839,39 @@ enum router_step router_remove_device(struct router *router, unsigned d, struct 
 	return router_next(router, route);
 }
 
-static void forget_guest(struct router *router)
+static void forget_guest(struct router *router, unsigned target)
 {
 	for (unsigned d = 0; d < router->n_devices; d++)
-		router->device[d].at_guest = (struct keyset){ 0 };
+		if (router->device[d].target == target)
+			router->device[d].at_guest = (struct keyset){ 0 };
 	router->out[AT_GUEST].n = 0;
+}
+
+/* I13: the device returns to the host without the user's request. */
+static void return_device(struct router *router, unsigned d)
+{
+	struct router_device *device = &router->device[d];
+
+	device->target = ROUTER_HOST;
+	device->deaf = true;
 }
 
 bool router_target_down(struct router *router, unsigned target, int64_t now_us)
 {
-	if (target == ROUTER_HOST || target != router->focus)
+	if (target == ROUTER_HOST || !router->target[target].entered)
 		return false;
-	forget_guest(router);
-	give_focus(router, ROUTER_HOST);
+	forget_guest(router, target);
+	router->target[target] = (struct router_target){ 0 };
+	for (unsigned d = 0; d < router->n_devices; d++) {
+		router->device[d].deaf &= router->deaf;
+		if (router->device[d].target == target && router->device[d].pin == ROUTER_FREE)
+			return_device(router, d);
+	}
+	for (unsigned part = ROUTER_KEYBOARDS; part < ROUTER_PARTS; part++)
+		if (router->part_focus[part] == target)
+			set_part_focus(router, part, ROUTER_HOST);
+	if (router->focus == target)
+		router->focus = ROUTER_HOST;
 	router->deaf = true;
 	router->quiet_since_us = now_us;
 	return true;
@@ -653,10 +879,10 @@ bool router_target_down(struct router *router, unsigned target, int64_t now_us)
 
 void router_target_reset(struct router *router, unsigned target, bool ready)
 {
-	if (target == ROUTER_HOST || target != router->focus)
+	if (target == ROUTER_HOST || !router->target[target].entered)
 		return;
-	forget_guest(router);
-	router->awaited = !ready;
+	forget_guest(router, target);
+	router->target[target].ready = ready;
 }
 
 bool router_idle(const struct router *router)

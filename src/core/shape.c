@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which code belongs to which node; modifier pairs that must not meet; motion in steps. */
 #include "core/shape.h"
 

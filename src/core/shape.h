@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Adapts the router's frames to a guest: distributes their events over the guest's three nodes, and
  * splits motion and keys into frames that its channel and drivers handle correctly. Pure; embedded

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Conversion between wheel clicks and 120ths of a click. */
 #include "core/wheel.h"
 
@@ -26,7 +27,7 @@ static int make_clicks(struct wheel_axis *axis, int units)
 {
 	int64_t sum = units;
 
-	if ((axis->rest < 0) == (units < 0))
+	if ((int64_t)axis->rest * units >= 0)
 		sum += axis->rest;
 	axis->rest = (int)(sum % WHEEL_CLICK);
 	return (int)(sum / WHEEL_CLICK);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Completes the events of a scroll wheel. A wheel reports clicks (REL_WHEEL, REL_HWHEEL) and 120ths
  * of a click (REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES); see the kernel's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hotplug: matches nodes to [device] sections and assigns them to sources. */
 #include <string.h>
 #include <sysexits.h>
@@ -61,20 +62,12 @@ static struct input *find_input(struct daemon *daemon, const struct conf_device 
 	return unused;
 }
 
-static const struct conf_device *find_section(const struct conf *conf, const struct node_info *node)
-{
-	for (unsigned i = 0; i < conf->n_devices; i++)
-		if (match_node(&conf->devices[i], node))
-			return &conf->devices[i];
-	return NULL;
-}
-
 /* access_why asks the user database, which may be slow: not while a device is grabbed. */
 static struct access_words why_denied(const struct daemon *daemon, const char *devnode)
 {
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
 		if (daemon->input[i].source.ready)
-			return (struct access_words){ "evswitch --probe says why" };
+			return (struct access_words){ "run evswitch --check to see why" };
 	return access_why(devnode);
 }
 
@@ -102,7 +95,7 @@ static void follow_path(struct daemon *daemon, const struct conf_device *section
 
 		if (source->conf != section || !source_is_plugged(source))
 			continue;
-		log_info("device %s: %s leads to %s now: %s is left to the host", section->name,
+		log_info("device %s: %s now leads to %s: %s is returned to the host", section->name,
 			 section->path, node->devnode, source->device.devnode);
 		source_unplug(source);
 		forward_remove(input);
@@ -112,26 +105,31 @@ static void follow_path(struct daemon *daemon, const struct conf_device *section
 static void node_added(struct hotplug *hotplug, const struct node_info *node)
 {
 	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
-	const struct conf_device *section = find_section(daemon->conf, node);
+	const struct conf_device *section = match_section(daemon->conf, node);
 	const char *refusal = match_refusal(node->uses);
 	enum device_news news = DEVICE_NOTHING;
 	struct input *input;
 	int rc;
 
+	if (daemon->reload.judging) {
+		daemon->reload.judging->next = match_section(daemon->reload.next, node);
+		return;
+	}
 	if (!section || is_plugged(daemon, node->devnode))
 		return;
 	if (refusal) {
-		log_error("device %s: %s (%s): %s: left alone", section->name, node->devnode,
+		log_error("device %s: %s (%s) is ignored: %s", section->name, node->devnode,
 			  log_str(node->name).text, refusal);
 		return;
 	}
 	follow_path(daemon, section, node);
 	input = find_input(daemon, section, node);
 	if (!input) {
-		log_error("device %s: %s: more than %d devices", section->name, node->devnode,
-			  ROUTER_DEVICES);
+		log_error("device %s: %s is ignored: more than %d devices", section->name,
+			  node->devnode, ROUTER_DEVICES);
 		return;
 	}
+	input->judged = false;
 	rc = source_plug(&input->source, &daemon->loop, node, &news);
 	if (rc < 0)
 		plug_failed(daemon, section->name, node, rc);
@@ -146,8 +144,8 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, uint64_t d
 	struct daemon *daemon = container_of(hotplug, struct daemon, hotplug);
 
 	if (exposed && !daemon->exposed_told)
-		log_warn("%s: evswitch's udev rules are not in force (make install): the desktop "
-			 "sees the guests' devices until QEMU has taken them",
+		log_warn("%s: evswitch's udev rules are not in effect (run make install): the "
+			 "desktop sees the guests' devices until QEMU grabs them",
 			 devnode);
 	daemon->exposed_told |= exposed;
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
@@ -155,7 +153,7 @@ static void own_settled(struct hotplug *hotplug, const char *devnode, uint64_t d
 			forward_news(&daemon->input[i],
 				     source_settled(&daemon->input[i].source, devnode, done_us));
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-		guest_settled(&daemon->output[i].guest, devnode);
+		guest_settled(&daemon->output[i]->guest, devnode);
 }
 
 static void look_at_path(struct daemon *daemon, unsigned i)
@@ -197,6 +195,52 @@ void plug_unsettled(struct timer *settle)
 		hotplug_ask(&input->daemon->hotplug, input->source.clone.uinput.devnode);
 }
 
+bool plug_has(const struct daemon *daemon, const struct conf_device *section)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->input[i].source.conf == section)
+			return true;
+	return false;
+}
+
+int plug_judge_trial(const struct daemon *daemon)
+{
+	int rc = EX_OK;
+
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++) {
+		const struct conf_device *section = &daemon->conf->devices[i];
+
+		if (plug_has(daemon, section))
+			continue;
+		log_error("device %s: the trial has not found it: run evswitch --check to see why",
+			  section->name);
+		rc = EX_UNAVAILABLE;
+	}
+	return rc;
+}
+
+void plug_tell_missing(const struct daemon *daemon)
+{
+	for (unsigned i = 0; i < daemon->conf->n_devices; i++)
+		if (!daemon->path_told[i] && !plug_has(daemon, &daemon->conf->devices[i]))
+			log_info("device %s: not found yet; waiting for it (evswitch --check says "
+				 "whether its section is right)",
+				 daemon->conf->devices[i].name);
+}
+
+void plug_replace(struct daemon *daemon, bool looks)
+{
+	int rc = 0;
+
+	if (!looks)
+		return;
+	rc = hotplug_rescan(&daemon->hotplug);
+	if (rc < 0)
+		log_error("cannot list devices through udev: %s", strerror(-rc));
+	memset(daemon->path_told, 0, sizeof(daemon->path_told));
+	links_changed(&daemon->hotplug);
+}
+
 int plug_init(struct daemon *daemon)
 {
 	int rc = hotplug_init(&daemon->hotplug, &daemon->loop, &hotplug_ops);
@@ -204,19 +248,11 @@ int plug_init(struct daemon *daemon)
 	if (rc == 0)
 		rc = hotplug_scan(&daemon->hotplug);
 	if (rc < 0) {
-		log_error("cannot ask udev for devices: %s", strerror(-rc));
+		log_error("cannot list devices through udev: %s", strerror(-rc));
 		return EX_OSERR;
 	}
 	links_changed(&daemon->hotplug);
-	for (unsigned i = 0; i < daemon->conf->n_devices; i++) {
-		bool found = daemon->path_told[i];
-
-		for (unsigned j = 0; j < ROUTER_DEVICES; j++)
-			found |= daemon->input[j].source.conf == &daemon->conf->devices[i];
-		if (!found)
-			log_info("device %s: not here yet; waiting for it",
-				 daemon->conf->devices[i].name);
-	}
+	plug_tell_missing(daemon);
 	if (daemon->hotplug.undone)
 		log_warn("udev has not announced %u of the input devices; waiting (is udev "
 			 "running? systemctl status systemd-udevd)",

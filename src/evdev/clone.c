@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Copies a source's description to a uinput device. */
 #include "evdev/clone.h"
 
@@ -5,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/closer.h"
 #include "base/util.h"
 
 static void set_bit(unsigned char *bits, unsigned i)
@@ -131,9 +133,27 @@ bool clone_fits(const struct clone *clone, struct libevdev *source)
 	return memcmp(&now, &clone->identity, sizeof(now)) == 0;
 }
 
+int clone_replace(struct clone *clone, struct clone *heir)
+{
+	struct loop *loop = heir->leds.loop;
+	uint16_t leds = heir->leds.mask;
+
+	clone_close_later(clone);
+	uinput_unwatch_leds(&heir->leds);
+	*clone = *heir;
+	*heir = (struct clone)CLONE_INIT;
+	return uinput_watch_leds(&clone->leds, loop, clone->uinput.fd, leds, leds_changed);
+}
+
 int clone_send(struct clone *clone, const struct frame *frame)
 {
 	return uinput_send(clone->uinput.fd, frame);
+}
+
+void clone_close_later(struct clone *clone)
+{
+	uinput_unwatch_leds(&clone->leds);
+	close_later(steal_fd(&clone->uinput.fd));
 }
 
 void clone_close(struct clone *clone)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The host's copy of a source: a uinput device with the source's name, ids, properties, axes,
  * repeat and LEDs, so that the desktop treats it like the source. It stays while the source is
@@ -62,8 +63,16 @@ static inline bool clone_is_open(const struct clone *clone)
 /* True if clone_open would make the same device from 'source'. The clone must be open. */
 bool clone_fits(const struct clone *clone, struct libevdev *source);
 
+/*
+ * Destroys 'clone' and moves 'heir' into its place, which is empty then. 0, or -errno of
+ * uinput_watch_leds: LEDs are not followed any more.
+ */
+int clone_replace(struct clone *clone, struct clone *heir);
+
 /* Hot. Writes a whole frame. 0, or -errno if the device is broken. */
 int clone_send(struct clone *clone, const struct frame *frame);
 
 /* Destroys the device; the kernel releases the keys that are down on it. */
 void clone_close(struct clone *clone);
+/* The same in a thread: it takes the kernel some milliseconds. */
+void clone_close_later(struct clone *clone);

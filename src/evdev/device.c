@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waiting for the grab, reading frames, resyncing and LEDs of a real evdev node. */
 #include "evdev/device.h"
 
@@ -26,6 +27,14 @@ bool device_points_absolutely(const struct device *device)
 	       !(has(evdev, EV_REL, REL_X) && has(evdev, EV_REL, REL_Y)) &&
 	       (has(evdev, EV_KEY, BTN_LEFT) || has(evdev, EV_KEY, BTN_TOUCH) ||
 		has(evdev, EV_KEY, BTN_TOOL_PEN));
+}
+
+bool device_is_pointer(const struct device *device)
+{
+	const struct libevdev *evdev = device->evdev;
+
+	return (has(evdev, EV_REL, REL_X) || has(evdev, EV_KEY, BTN_LEFT)) &&
+	       !has(evdev, EV_KEY, KEY_ENTER);
 }
 
 static uint16_t declared_rel(const struct libevdev *evdev)
@@ -58,7 +67,11 @@ int device_open(struct device *device, struct loop *loop, const char *devnode, w
 
 	if (fd < 0)
 		return -errno;
-	*device = (struct device){ .loop = loop, .fd = -1, .witness = -1, .readable = readable };
+	*device = (struct device){ .loop = loop,
+				   .fd = -1,
+				   .witness = -1,
+				   .readable = readable,
+				   .losses = device->losses };
 	snprintf(device->devnode, sizeof(device->devnode), "%s", devnode);
 	rc = describe(device, fd, due);
 	if (rc < 0) {
@@ -423,8 +436,10 @@ OFF_PATH static const struct frame *next_sync_frame(struct device *device)
 /* True if the event completes a frame. */
 static bool take_syn(struct device *device, const struct input_event *ev)
 {
-	if (ev->code == SYN_DROPPED)
+	if (ev->code == SYN_DROPPED) {
 		device->dropped = true;
+		device->losses++;
+	}
 	if (ev->code != SYN_REPORT)
 		return false;
 	if (!device->dropped)

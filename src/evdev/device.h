@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One real evdev node, from open to unplug. Waits until no key is down, grabs the node, assembles
  * its events into frames and enforces the lock LEDs. At the grab and after SYN_DROPPED it compares
@@ -50,6 +51,7 @@ struct device {
 	bool grabbed;
 	bool busy_told;         /* logged: another program has the grab */
 	bool dropped;           /* between SYN_DROPPED and the SYN_REPORT that ends the loss */
+	uint64_t losses;        /* SYN_DROPPED so far; kept when the device is opened again */
 	bool leds_differ;       /* another program wrote a lock LED during this batch */
 	struct log_limit limit; /* for messages that programs cause by setting LEDs */
 	uint16_t leds;          /* lock LEDs to enforce: bit n is LED code n */
@@ -115,6 +117,12 @@ static inline const struct frame *device_next_frame(struct device *device)
  * True if clicks refer to an absolute position, as on a graphics tablet or on the tablet of a VM.
  */
 bool device_points_absolutely(const struct device *device);
+
+/*
+ * True if it moves the pointer or has its left button, and is no keyboard, too: a keyboard with a
+ * touchpad on the same node counts as a keyboard.
+ */
+bool device_is_pointer(const struct device *device);
 
 /*
  * Stops using the device before the process is stopped; device_grab resumes. Returns the descriptor

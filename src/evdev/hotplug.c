@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libudev enumeration and monitor; inotify for the symlinks in configured paths. */
 #include "evdev/hotplug.h"
 
@@ -22,9 +23,10 @@ static uint16_t id(struct udev_device *device, const char *name)
 	return (uint16_t)strtoul(attr(device, name), NULL, 16);
 }
 
-static bool has_property(struct udev_device *device, const char *name)
+/* 'ctx' is a struct udev_device. */
+static bool has_property(void *ctx, const char *name)
 {
-	const char *value = udev_device_get_property_value(device, name);
+	const char *value = udev_device_get_property_value(ctx, name);
 
 	return value && strcmp(value, "1") == 0;
 }
@@ -48,29 +50,11 @@ static bool moves_like_a_mouse(struct udev_device *device)
  */
 static unsigned read_uses(struct udev_device *device)
 {
-	static const struct {
-		const char *property;
-		unsigned use;
-	} known[] = {
-		{ "ID_INPUT_KEYBOARD", NODE_USE_KEYBOARD },
-		{ "ID_INPUT_KEY", NODE_USE_KEYS },
-		{ "ID_INPUT_MOUSE", NODE_USE_MOUSE },
-		{ "ID_INPUT_POINTINGSTICK", NODE_USE_MOUSE },
-		{ "ID_INPUT_TABLET", NODE_USE_TABLET },
-		{ "ID_INPUT_TOUCHPAD", NODE_USE_TOUCHPAD },
-		{ "ID_INPUT_TOUCHSCREEN", NODE_USE_TOUCHSCREEN },
-		{ "ID_INPUT_JOYSTICK", NODE_USE_JOYSTICK },
-		{ "ID_INPUT_SWITCH", NODE_USE_SWITCH },
-	};
-	unsigned uses = 0;
+	unsigned uses = match_uses(has_property, device);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
-		if (has_property(device, known[i].property))
-			uses |= known[i].use;
 	if (uses & NODE_USE_JOYSTICK && moves_like_a_mouse(device))
 		uses |= NODE_USE_MOUSE;
-	/* udev sets both properties for every keyboard */
-	return uses & NODE_USE_KEYBOARD ? uses & ~(unsigned)NODE_USE_KEYS : uses;
+	return uses;
 }
 
 static uint64_t hash_capabilities(struct udev_device *input)
@@ -264,29 +248,6 @@ int hotplug_look(struct hotplug *hotplug, const char *path, char event[HOTPLUG_P
 	return rc;
 }
 
-int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops)
-{
-	int rc;
-
-	*hotplug = (struct hotplug){ .ops = ops, .udev = udev_new(), .inotify = -1 };
-	if (!hotplug->udev)
-		return -ENOMEM;
-	/* "udev", not "kernel": reported after the rules have run. */
-	hotplug->monitor = udev_monitor_new_from_netlink(hotplug->udev, "udev");
-	if (!hotplug->monitor ||
-	    udev_monitor_filter_add_match_subsystem_devtype(hotplug->monitor, "input", NULL) < 0 ||
-	    udev_monitor_enable_receiving(hotplug->monitor) < 0)
-		return -EIO;
-	hotplug->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (hotplug->inotify < 0)
-		return -errno;
-	rc = watch_start_peer(&hotplug->links, loop, hotplug->inotify, EPOLLIN, links_ready);
-	if (rc < 0)
-		return rc;
-	return watch_start_peer(&hotplug->watch, loop, udev_monitor_get_fd(hotplug->monitor),
-				EPOLLIN, hotplug_ready);
-}
-
 static bool is_foreign(struct udev_device *device)
 {
 	struct udev_device *input =
@@ -315,6 +276,47 @@ static void tell_path(struct hotplug *hotplug, const char *syspath)
 	udev_device_unref(device);
 }
 
+static void scan_next(struct timer *timer)
+{
+	struct hotplug *hotplug = container_of(timer, struct hotplug, turn);
+
+	if (hotplug->next) {
+		tell_path(hotplug, udev_list_entry_get_name(hotplug->next));
+		hotplug->next = udev_list_entry_get_next(hotplug->next);
+	}
+	if (hotplug->next)
+		return;
+	timer_arm(timer, 0, 0);
+	udev_enumerate_unref(hotplug->nodes);
+	hotplug->nodes = NULL;
+}
+
+int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops)
+{
+	int rc;
+
+	*hotplug = (struct hotplug){ .ops = ops, .udev = udev_new(), .inotify = -1 };
+	if (!hotplug->udev)
+		return -ENOMEM;
+	/* "udev", not "kernel": reported after the rules have run. */
+	hotplug->monitor = udev_monitor_new_from_netlink(hotplug->udev, "udev");
+	if (!hotplug->monitor ||
+	    udev_monitor_filter_add_match_subsystem_devtype(hotplug->monitor, "input", NULL) < 0 ||
+	    udev_monitor_enable_receiving(hotplug->monitor) < 0)
+		return -EIO;
+	hotplug->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (hotplug->inotify < 0)
+		return -errno;
+	rc = timer_init(&hotplug->turn, loop, scan_next);
+	if (rc == 0)
+		rc = watch_start_peer(&hotplug->links, loop, hotplug->inotify, EPOLLIN,
+				      links_ready);
+	if (rc < 0)
+		return rc;
+	return watch_start_peer(&hotplug->watch, loop, udev_monitor_get_fd(hotplug->monitor),
+				EPOLLIN, hotplug_ready);
+}
+
 void hotplug_ask(struct hotplug *hotplug, const char *devnode)
 {
 	struct udev_device *device;
@@ -327,17 +329,27 @@ void hotplug_ask(struct hotplug *hotplug, const char *devnode)
 	udev_device_unref(device);
 }
 
-int hotplug_scan(struct hotplug *hotplug)
+/* NULL: no memory. */
+static struct udev_enumerate *list_nodes(struct hotplug *hotplug)
 {
 	struct udev_enumerate *nodes = udev_enumerate_new(hotplug->udev);
-	struct udev_list_entry *entry;
 
 	hotplug->undone = 0;
 	if (!nodes)
-		return -ENOMEM;
+		return NULL;
 	udev_enumerate_add_match_subsystem(nodes, "input");
 	udev_enumerate_add_match_sysname(nodes, "event*");
 	udev_enumerate_scan_devices(nodes);
+	return nodes;
+}
+
+int hotplug_scan(struct hotplug *hotplug)
+{
+	struct udev_enumerate *nodes = list_nodes(hotplug);
+	struct udev_list_entry *entry;
+
+	if (!nodes)
+		return -ENOMEM;
 	for (entry = udev_enumerate_get_list_entry(nodes); entry;
 	     entry = udev_list_entry_get_next(entry))
 		tell_path(hotplug, udev_list_entry_get_name(entry));
@@ -345,8 +357,22 @@ int hotplug_scan(struct hotplug *hotplug)
 	return 0;
 }
 
+int hotplug_rescan(struct hotplug *hotplug)
+{
+	udev_enumerate_unref(hotplug->nodes);
+	hotplug->nodes = list_nodes(hotplug);
+	if (!hotplug->nodes)
+		return -ENOMEM;
+	hotplug->next = udev_enumerate_get_list_entry(hotplug->nodes);
+	timer_arm(&hotplug->turn, 1, 1);
+	return 0;
+}
+
 void hotplug_fini(struct hotplug *hotplug)
 {
+	timer_fini(&hotplug->turn);
+	udev_enumerate_unref(hotplug->nodes);
+	hotplug->nodes = NULL;
 	watch_stop(&hotplug->watch);
 	watch_stop(&hotplug->links);
 	if (hotplug->udev)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Enumerates evdev nodes and monitors additions and removals, through udev and so only once it has
  * set links and permissions. Our own virtual devices are recognised by their phys, never by their
@@ -7,6 +8,7 @@
 
 #include <libudev.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/loop.h"
@@ -38,6 +40,9 @@ struct hotplug {
 	struct udev_monitor *monitor;
 	unsigned undone; /* real devices that udev had not finished processing at the scan */
 	struct watch watch;
+	struct udev_enumerate *nodes; /* of hotplug_rescan; NULL: none is going on */
+	struct udev_list_entry *next; /* the next of them */
+	struct timer turn;
 	int inotify; /* watches the directories that hotplug_look visited */
 	struct watch links;
 };
@@ -46,6 +51,16 @@ struct hotplug {
 int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops);
 /* Calls ops for every node that exists now. 0 or -errno. */
 int hotplug_scan(struct hotplug *hotplug);
+
+/*
+ * The same, but one node in each turn of the loop, so that events of devices do not wait. Starts again
+ * if one is going on.
+ */
+int hotplug_rescan(struct hotplug *hotplug);
+static inline bool hotplug_is_scanning(const struct hotplug *hotplug)
+{
+	return hotplug->nodes != NULL;
+}
 
 #define HOTPLUG_PATH_MAX 256
 

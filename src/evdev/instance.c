@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One byte of /dev/uinput for each user. */
 #include "evdev/instance.h"
 
@@ -41,5 +42,18 @@ int instance_lock(uid_t *holder)
 		if (lock.l_type != F_UNLCK)
 			return -EBUSY;
 	}
+	return -EBUSY;
+}
+
+int instance_look(uid_t *holder)
+{
+	autoclose int fd = open("/dev/uinput", O_RDWR | O_CLOEXEC);
+	struct flock lock = wanted_lock();
+
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return -errno;
+	if (lock.l_type == F_UNLCK)
+		return 0;
+	*holder = (uid_t)(lock.l_start - LOCK_BEGIN);
 	return -EBUSY;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Allows one evswitch for each user, and none besides root's: two would grab each other's devices.
  * The lock is on /dev/uinput, the one file that every evswitch opens and unprivileged programs
@@ -13,3 +14,9 @@
  * evswitch of user *holder has the lock; -errno of open() (-EACCES, -ENOENT) or of fcntl().
  */
 int instance_lock(uid_t *holder);
+
+/*
+ * 0 if instance_lock would succeed now; -EBUSY, with *holder, or -errno as there. Takes no lock, so
+ * it does not keep another evswitch from starting.
+ */
+int instance_look(uid_t *holder);

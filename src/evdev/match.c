@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Comparison of node properties. */
 #include "evdev/match.h"
 
@@ -38,6 +39,39 @@ bool match_node(const struct conf_device *section, const struct node_info *node)
 	       same_id(section, node) && same_text(section->match_name, node->name, strncmp) &&
 	       same_text(section->phys, node->phys, strncmp) &&
 	       same_text(section->uniq, node->uniq, strncasecmp);
+}
+
+const struct conf_device *match_section(const struct conf *conf, const struct node_info *node)
+{
+	for (unsigned i = 0; i < conf->n_devices; i++)
+		if (match_node(&conf->devices[i], node))
+			return &conf->devices[i];
+	return NULL;
+}
+
+unsigned match_uses(bool (*has)(void *ctx, const char *property), void *ctx)
+{
+	static const struct {
+		const char *property;
+		unsigned use;
+	} known[] = {
+		{ "ID_INPUT_KEYBOARD", NODE_USE_KEYBOARD },
+		{ "ID_INPUT_KEY", NODE_USE_KEYS },
+		{ "ID_INPUT_MOUSE", NODE_USE_MOUSE },
+		{ "ID_INPUT_POINTINGSTICK", NODE_USE_MOUSE },
+		{ "ID_INPUT_TABLET", NODE_USE_TABLET },
+		{ "ID_INPUT_TOUCHPAD", NODE_USE_TOUCHPAD },
+		{ "ID_INPUT_TOUCHSCREEN", NODE_USE_TOUCHSCREEN },
+		{ "ID_INPUT_JOYSTICK", NODE_USE_JOYSTICK },
+		{ "ID_INPUT_SWITCH", NODE_USE_SWITCH },
+	};
+	unsigned uses = 0;
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (has(ctx, known[i].property))
+			uses |= known[i].use;
+	/* udev sets both properties for every keyboard */
+	return uses & NODE_USE_KEYBOARD ? uses & ~(unsigned)NODE_USE_KEYS : uses;
 }
 
 const char *match_refusal(unsigned uses)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Identifies evdev nodes: which [device] section matches one, whether evswitch created it, and
  * which source had it before. Pure; owns nothing.
@@ -7,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct conf;
 struct conf_device;
 
 /* Who created the node: somebody else, or evswitch as a clone for the host or as a guest's node. */
@@ -43,6 +45,12 @@ enum node_use {
 };
 
 /*
+ * The mask of these uses. 'has' says whether udev has set the property, such as "ID_INPUT_MOUSE",
+ * to 1; it is asked within the call.
+ */
+unsigned match_uses(bool (*has)(void *ctx, const char *property), void *ctx);
+
+/*
  * Why nodes with these uses are not supported, as a sentence without full stop; NULL if they are.
  */
 const char *match_refusal(unsigned uses);
@@ -53,6 +61,9 @@ const char *match_refusal(unsigned uses);
  * them. uniq is case-insensitive: tools print Bluetooth addresses in capitals, the kernel does not.
  */
 bool match_node(const struct conf_device *section, const struct node_info *node);
+
+/* The first section that match_node accepts, or NULL. */
+const struct conf_device *match_section(const struct conf *conf, const struct node_info *node);
 
 /* Identifies a node that is plugged in again. All fields are hashes. */
 struct match_traits {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A guest's uinput node, and the guard that detects whether it is grabbed. */
 #include "evdev/node.h"
 
@@ -9,6 +10,7 @@
 
 #include "core/keyset.h"
 #include "evdev/match.h"
+#include "base/closer.h"
 #include "base/util.h"
 
 static void add_codes(struct libevdev *model, enum shape_node which,
@@ -200,6 +202,7 @@ void node_close(struct node *node)
 {
 	watch_stop(&node->guard);
 	uinput_unwatch_leds(&node->leds);
-	close_fd(&node->guard_fd);
-	uinput_close(&node->uinput);
+	/* Either takes the kernel some milliseconds. */
+	close_later(steal_fd(&node->guard_fd));
+	close_later(steal_fd(&node->uinput.fd));
 }

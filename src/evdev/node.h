@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A uinput node for a guest, and its guard. QEMU opens and grabs the node. While it is not grabbed,
  * events written to it reach the host's console, SysRq and every other client. So frames are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The life of a configured device: plugged in, settled, grabbed, unplugged. */
 #include "evdev/source.h"
 
@@ -12,8 +13,23 @@ void source_init(struct source *source, const struct conf_device *conf, unsigned
 		 const struct source_wakes *wakes)
 {
 	*source = (struct source){
-		.wakes = wakes, .conf = conf, .nth = nth, .device.fd = -1, .clone = CLONE_INIT
+		.wakes = wakes,
+		.conf = conf,
+		.nth = nth,
+		.device.fd = -1,
+		.clone = CLONE_INIT,
+		.heir = CLONE_INIT,
 	};
+}
+
+const char *source_why_waiting(const struct source *source)
+{
+	if (source->settle.watch.loop)
+		return "udev has not announced its clone yet (is udev running? systemctl status "
+		       "systemd-udevd)";
+	if (source->device.busy_told)
+		return "another program has grabbed it (run evswitch --check to see which)";
+	return "some of its keys are down: it is grabbed once all are up";
 }
 
 unsigned source_likeness(const struct source *source, const struct node_info *node)
@@ -90,19 +106,24 @@ enum device_news source_unsettled(struct source *source)
 	return DEVICE_NOTHING;
 }
 
-static int make_clone(struct source *source)
+static int open_clone(struct source *source, struct clone *clone, const struct conf_device *section,
+		      uint16_t leds)
 {
 	char phys[80], nth[16] = "";
 	struct device *device = &source->device;
 
 	if (source->nth > 1)
 		snprintf(nth, sizeof(nth), ".%u", source->nth);
-	snprintf(phys, sizeof(phys), MATCH_OWN_HOST_PHYS "%s%s", source->conf->name, nth);
+	snprintf(phys, sizeof(phys), MATCH_OWN_HOST_PHYS "%s%s", section->name, nth);
+	return clone_open(clone, device->loop, device->evdev, phys, leds, source->wakes->leds);
+}
+
+static int make_clone(struct source *source)
+{
 	clone_close(&source->clone);
 	source->settled = source->settle_told = false;
 	source->made_us = now_us();
-	return clone_open(&source->clone, device->loop, device->evdev, phys, device_leds(device),
-			  source->wakes->leds);
+	return open_clone(source, &source->clone, source->conf, device_leds(&source->device));
 }
 
 /* Input would be lost if the device were grabbed before the desktop can open the clone. */
@@ -116,9 +137,8 @@ static int wait_for_udev(struct source *source)
 }
 
 /* The clone must declare all codes that remap, router (the tap of Ctrl) and wheel can generate. */
-static void declare_more(struct source *source)
+static void declare_more(struct source *source, const struct remap *remap)
 {
-	const struct remap *remap = &source->conf->remap;
 	struct libevdev *evdev = source->device.evdev;
 
 	for (unsigned i = 0; i < remap->n; i++)
@@ -142,7 +162,7 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 		return rc;
 	*news = DEVICE_NOTHING;
 	source->traits = match_traits(node);
-	declare_more(source);
+	declare_more(source, &source->conf->remap);
 	if (!clone_is_open(&source->clone) || !clone_fits(&source->clone, source->device.evdev))
 		rc = make_clone(source);
 	if (rc == 0 && source->settled) {
@@ -158,6 +178,9 @@ int source_plug(struct source *source, struct loop *loop, const struct node_info
 
 enum device_news source_settled(struct source *source, const char *devnode, uint64_t done_us)
 {
+	if (clone_is_open(&source->heir) && !source->heir_settled_us &&
+	    done_us >= source->heir_us && strcmp(source->heir.uinput.devnode, devnode) == 0)
+		source->heir_settled_us = now_us();
 	if (!clone_is_open(&source->clone) || done_us < source->made_us ||
 	    strcmp(source->clone.uinput.devnode, devnode) != 0)
 		return DEVICE_NOTHING;
@@ -189,9 +212,62 @@ enum device_news source_resume(struct source *source)
 	return grab(source);
 }
 
-int source_close(struct source *source)
+int source_prepare(struct source *source, const struct conf_device *section)
+{
+	source_give_up(source);
+	declare_more(source, &section->remap);
+	if (strcmp(section->name, source->conf->name) == 0 &&
+	    clone_fits(&source->clone, source->device.evdev))
+		return 0;
+	source->heir_settled_us = 0;
+	source->heir_us = now_us();
+	return open_clone(source, &source->heir, section, source->clone.leds.mask);
+}
+
+bool source_is_prepared(const struct source *source)
+{
+	return !clone_is_open(&source->heir) ||
+	       (source->heir_settled_us &&
+		now_us() - source->heir_settled_us >= SOURCE_OPEN_MS * 1000);
+}
+
+enum device_news source_adopt(struct source *source, const struct conf_device *section)
+{
+	int rc = 0;
+
+	source->conf = section;
+	if (!clone_is_open(&source->heir))
+		return DEVICE_NOTHING;
+	rc = clone_replace(&source->clone, &source->heir);
+	if (rc < 0)
+		log_warn("device %s: cannot watch the LEDs of its clone: %s", section->name,
+			 strerror(-rc));
+	source->made_us = source->heir_us;
+	source->settled = source->heir_settled_us != 0;
+	return source->settled && source->settle.watch.loop ? grab(source) : DEVICE_NOTHING;
+}
+
+void source_give_up(struct source *source)
+{
+	clone_close_later(&source->heir);
+}
+
+void source_retire(struct source *source)
+{
+	source_unplug(source);
+	source_give_up(source);
+	clone_close_later(&source->clone);
+	source->conf = NULL;
+}
+
+int source_let_go(struct source *source)
 {
 	timer_fini(&source->settle);
-	clone_close(&source->clone);
 	return device_is_open(&source->device) ? device_close_keep_fd(&source->device) : -1;
+}
+
+void source_close(struct source *source)
+{
+	source_give_up(source);
+	clone_close(&source->clone);
 }

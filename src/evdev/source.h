@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A configured device in use: the real node while it is plugged in, and its clone on the host,
  * which stays when the node is unplugged. The clone also declares the codes that remap and wheel
@@ -14,6 +15,8 @@
 #include "evdev/device.h"
 #include "evdev/match.h"
 
+/* How long the desktop gets to open a clone that udev has announced, while it has another one. */
+#define SOURCE_OPEN_MS 1000
 /* How often to ask udev about a clone that it has not announced. */
 #define SOURCE_SETTLE_MS 1000
 
@@ -33,15 +36,21 @@ struct source {
 	struct match_traits traits; /* of the node that was last plugged in */
 	struct device device;
 	struct clone clone;
-	uint64_t made_us;    /* when the clone was created, CLOCK_MONOTONIC */
-	bool settled;        /* udev has announced the clone: the desktop can open it */
-	bool settle_told;    /* logged: the announcement is late */
-	struct timer settle; /* runs while waiting for the announcement */
+	uint64_t made_us;         /* when the clone was created, CLOCK_MONOTONIC */
+	bool settled;             /* udev has announced the clone: the desktop can open it */
+	struct clone heir;        /* takes the clone's place at source_adopt */
+	uint64_t heir_us;         /* made_us of the heir */
+	uint64_t heir_settled_us; /* when udev had announced it; 0: not yet */
+	bool settle_told;         /* logged: the announcement is late */
+	struct timer settle;      /* runs while waiting for the announcement */
 };
 
 /* Assigns a section. 'conf' and 'wakes' must outlive the source. */
 void source_init(struct source *source, const struct conf_device *conf, unsigned nth,
 		 const struct source_wakes *wakes);
+
+/* Why a plugged source is not ready, for the user, with a remedy where there is one. */
+const char *source_why_waiting(const struct source *source);
 
 static inline bool source_is_plugged(const struct source *source)
 {
@@ -95,5 +104,33 @@ int source_suspend(struct source *source);
 /* Grabs the device again after source_suspend. */
 enum device_news source_resume(struct source *source);
 
-/* Closes device and clone. Returns the device's descriptor for the caller to close, or -1. */
-int source_close(struct source *source);
+/*
+ * For a reload: prepares a plugged source for another section that matches its node. If the clone does
+ * not declare all that the section's remap can generate, or has another section's name, its successor
+ * is created. 0, or -errno of clone_open. Then either source_adopt, once source_is_prepared, while no
+ * key is down, or source_give_up.
+ */
+int source_prepare(struct source *source, const struct conf_device *section);
+/* False while udev has not announced the clone's successor, and for SOURCE_OPEN_MS after that. */
+bool source_is_prepared(const struct source *source);
+/*
+ * The source is of this section now. It stays grabbed, or goes on waiting for what it waits for;
+ * DEVICE_GRABBED if it has waited for its earlier clone. If it is unplugged, 'section' must match the
+ * same nodes as its own.
+ */
+enum device_news source_adopt(struct source *source, const struct conf_device *section);
+void source_give_up(struct source *source);
+
+/*
+ * Gives up the section: returns the node to the host and destroys the clone, both in threads. The source
+ * is unused then. Remove it from the router before.
+ */
+void source_retire(struct source *source);
+
+/*
+ * Stops using the device. Returns its descriptor for the caller to close, or -1. Closing it, and the clone
+ * by source_close, both take the kernel tens of milliseconds.
+ */
+int source_let_go(struct source *source);
+/* Closes the clone, after source_let_go. */
+void source_close(struct source *source);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Creates devices with a phys, writes frames, and reads back LEDs. */
 #include "evdev/uinput.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A uinput device as clones and guest nodes use it: with a phys, which libevdev cannot set, and
  * with LEDs. Owns its descriptor.

@@ -1,19 +1,20 @@
+/* SPDX-License-Identifier: MIT */
 /* Channel vhost-user: virtio-input devices that the keeper provides to QEMU over vhost-user. */
 #include "guest/channel.h"
 
-#include "guest/sink-kept.h"
-#include "keeper/end-vhost.h"
+#include "guest/sink-keeper.h"
+#include "keeper/endpoint-vhost.h"
 
 static const char limits[] =
-	"Needs QEMU 8.0 or KVM, memory that is shared (memoryBacking below), and evswitch to run\n"
-	"before the domain starts. The addresses are those of a q35 machine; a pc has bus=pci.0.";
+	"Needs QEMU 8.0 or KVM, and shared memory (memoryBacking below); start evswitch before\n"
+	"the domain. The addresses are for a q35 machine; on a pc machine, use bus=pci.0.";
 
 const struct channel channel_vhost_user = {
 	.conf = { .name = "vhost-user" },
-	.sink = &sink_kept,
-	.end_new = end_vhost_new,
+	.sink = &sink_keeper,
+	.endpoint_new = endpoint_vhost_new,
 	.qemu = {
-		.place = QEMU_SOCKETS,
+		.transport = QEMU_SOCKETS,
 		.is_virtio = true,
 		.limits = limits,
 		.parts = { QEMU_CHARDEV, QEMU_DEVICE },
@@ -23,7 +24,7 @@ const struct channel channel_vhost_user = {
 			"memory-backend-memfd,id=evswitch-memory,share=on,size=SIZE -machine "
 			"memory-backend=evswitch-memory",
 		.shares_memory = true,
-		.not_by_virsh = "libvirt cannot attach vhost-user to a running domain: add what evswitch "
-				"--xml prints, and start the domain anew",
+		.not_by_virsh = "libvirt cannot attach vhost-user to a running domain: add the output of "
+				"evswitch --xml, and restart the domain",
 	},
 };

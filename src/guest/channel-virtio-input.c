@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Channel virtio-input: QEMU passes uinput nodes through with virtio-input-host devices. */
 #include "guest/channel.h"
 
@@ -7,7 +8,7 @@ const struct channel channel_virtio_input = {
 	.conf = { .name = "virtio-input", .by_default = true },
 	.sink = &sink_uinput,
 	.qemu = {
-		.place = QEMU_LINKS,
+		.transport = QEMU_LINKS,
 		.is_virtio = true,
 		.parts = { QEMU_DEVICE },
 		.type = "virtio-input-host-pci",

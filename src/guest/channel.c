@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of channels. To add one, write its file and add its name here. */
 #include "guest/channel.h"
 

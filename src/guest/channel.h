@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A channel is a way to pass input to a guest, selected by "via =". One constant descriptor, in a
  * file of its own (channel-*.c), defines everything about it. Each part is passed to the module
@@ -9,7 +10,7 @@
 #include "conf/conf.h"
 #include "core/shape.h"
 #include "guest/sink.h"
-#include "keeper/end.h"
+#include "keeper/endpoint.h"
 #include "qemu/qemu-channel.h"
 #include "base/util.h"
 
@@ -18,8 +19,11 @@ struct channel {
 	struct qemu_channel qemu;
 	struct shape_rules rules;    /* limits of the channel, whatever the guest's system */
 	const struct sink_ops *sink; /* how the daemon sends frames */
-	/* How the keeper drives the guest's end. NULL: the daemon's sink writes to it directly. */
-	end_new_fn end_new;
+	/*
+	 * How the keeper drives the guest's endpoint. NULL: the daemon's sink writes to it
+	 * directly.
+	 */
+	endpoint_new_fn endpoint_new;
 };
 
 /* All channels, terminated by NULL. */
@@ -38,10 +42,10 @@ static inline const struct channel *channel_find(const char *via)
 	return found ? channel_of(found) : NULL;
 }
 
-/* An end_find_fn. */
-static inline end_new_fn channel_end(const char *via)
+/* An endpoint_find_fn. */
+static inline endpoint_new_fn channel_endpoint(const char *via)
 {
 	const struct channel *channel = channel_find(via);
 
-	return channel ? channel->end_new : NULL;
+	return channel ? channel->endpoint_new : NULL;
 }

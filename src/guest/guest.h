@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A configured guest. Accepts whole, unshaped frames from the router and sends them through its
  * shape and its sink (the channel). Talks to its keeper, and if the configuration names a domain or
@@ -11,10 +12,11 @@
 
 #include "qemu/attach.h"
 #include "conf/conf.h"
-#include "keeper/kept.h"
+#include "keeper/keeper-client.h"
 #include "base/log.h"
 #include "core/shape.h"
 #include "guest/sink.h"
+#include "guest/why.h"
 #include "qemu/vm.h"
 
 /* How often to check whether the VM has closed the devices of an earlier configuration. */
@@ -26,7 +28,8 @@ struct guest;
 struct guest_ops {
 	/*
 	 * The guest can no longer receive input; 'why' explains it to the user. Its keys are up, or
-	 * will be released when it runs again.
+	 * will be released when it runs again. guest->here: it could before. May be called more
+	 * than once.
 	 */
 	void (*down)(struct guest *guest, const char *why);
 	/*
@@ -35,6 +38,8 @@ struct guest_ops {
 	 * one reset.
 	 */
 	void (*reset)(struct guest *guest, const char *why);
+	/* What guest_why_down and guest_vm say may have changed. Called within guest_open, too. */
+	void (*changed)(struct guest *guest);
 	/* The guest changed its lock LEDs, see guest_leds. */
 	void (*leds)(struct guest *guest);
 };
@@ -44,14 +49,17 @@ struct guest {
 	const struct conf_guest *conf; /* owned by the configuration */
 	struct loop *loop;
 	struct keeper_identity wanted; /* according to the configuration */
-	struct kept kept;
+	struct keeper_client keeper;
 	struct shape shape;
-	struct sink *sink; /* NULL until its keeper has answered */
+	struct sink *sink;   /* NULL until its keeper has answered, and its devices exist */
+	struct sink *making; /* creates its devices, one in each turn; NULL: none */
+	struct timer make;
 	bool focused;
 	bool ready;                /* while focused: it accepts events */
 	bool paused;               /* QEMU drops its input, by the last state of the VM */
 	const char *why_paused;    /* for the user */
 	struct keeper_state heard; /* last state from a keeper that has the monitor */
+	bool here;                 /* it has or could have had the focus since it was last down */
 	bool offered;              /* tried to attach the devices to the current run of the VM */
 	bool ends;                 /* do not attach devices to a VM any more */
 	struct log_limit limit;    /* for messages that the VM or the keeper can cause */
@@ -90,10 +98,19 @@ bool guest_takes_back(const struct guest *guest);
 void guest_end_take_back(struct guest *guest);
 
 /*
- * Prepares the guest for the focus, as sink_ops.enter: 0, or -errno and *why; -EAGAIN if its VM is
- * paused. The guest must have no keys down. After success, call guest_leave before entering again.
+ * Prepares the guest for the focus, as sink_ops.enter: 0 or -errno; -EAGAIN if its VM is paused;
+ * guest_why_down explains it. The guest must have no keys down. After success, call guest_leave
+ * before entering again.
  */
-int guest_enter(struct guest *guest, const char **why);
+int guest_enter(struct guest *guest);
+/*
+ * Why guest_enter would fail now, with the remedy; GUEST_UP if it would succeed, GUEST_FOCUSED if
+ * the guest has been entered. Changes nothing. Searches /proc if need be, for up to
+ * HOLDER_SEARCH_US: not for the path of an event.
+ */
+void guest_why_down(struct guest *guest, struct guest_why *why);
+/* The state of its VM; RUN_STATE_UNKNOWN if it is not followed. */
+enum run_state guest_vm(const struct guest *guest);
 void guest_leave(struct guest *guest);
 /*
  * Releases all keys that are down in the guest, including those that the router no longer tracks.
@@ -102,6 +119,11 @@ void guest_release(struct guest *guest);
 
 /* The guest's lock LEDs: bit n is LED code n; 0 if unknown. */
 uint16_t guest_leds(const struct guest *guest);
+/*
+ * True if the guest has set its LEDs since it was started or reset: only then do they show whether
+ * its locks are on.
+ */
+bool guest_leds_known(const struct guest *guest);
 
 /*
  * Hot. Sends a whole frame. 0, or -errno if part of it could not be written: then call

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The sink of channels on uinput nodes, which QEMU opens: the daemon writes to them directly. */
 #pragma once
 

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /* Allocation and release, common to all sinks. */
 #include "guest/sink.h"
 
 #include <stdlib.h>
 
 struct sink *sink_new(const struct sink_ops *ops, const struct keeper_identity *identity,
-		      struct loop *loop, const char *guest, struct kept *kept,
+		      struct loop *loop, const char *guest, struct keeper_client *keeper,
 		      const struct sink_owner *owner)
 {
 	struct sink *sink = calloc(1, ops->size);
@@ -14,7 +15,7 @@ struct sink *sink_new(const struct sink_ops *ops, const struct keeper_identity *
 				       .owner = owner,
 				       .loop = loop,
 				       .guest = guest,
-				       .kept = kept,
+				       .keeper = keeper,
 				       .identity = *identity };
 	return sink;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A single-producer, single-consumer ring of frames in sealed shared memory. */
 #include "keeper/evring.h"
 

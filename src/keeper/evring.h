@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A ring in shared memory that passes frames from one process to another: one producer, one
  * consumer, and a doorbell that wakes the consumer. Neither side trusts the other: the consumer

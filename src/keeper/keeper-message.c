@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The path of a keeper's socket, and validation of messages. */
 #include "keeper/keeper-message.h"
 
@@ -38,8 +39,8 @@ static bool identity_ok(const struct keeper_identity *identity)
 
 	return string_ok(identity->via, sizeof(identity->via)) &&
 	       identity->via[strspn(identity->via, letters)] == '\0' &&
-	       string_ok(identity->place, sizeof(identity->place)) &&
-	       (identity->place[0] == '\0' || identity->place[0] == '/') &&
+	       string_ok(identity->socket_path, sizeof(identity->socket_path)) &&
+	       (identity->socket_path[0] == '\0' || identity->socket_path[0] == '/') &&
 	       rules_ok(&identity->rules);
 }
 
@@ -75,7 +76,8 @@ static bool node_ok(const struct keeper_node *node)
 
 static bool state_ok(const struct keeper_state *state)
 {
-	return bool_ok(&state->up) && bool_ok(&state->in_use) && state->vm < RUN_STATES &&
+	return bool_ok(&state->up) && bool_ok(&state->in_use) && bool_ok(&state->other_domain) &&
+	       bool_ok(&state->leds_known) && state->vm < RUN_STATES &&
 	       string_ok(state->why, sizeof(state->why));
 }
 
@@ -125,7 +127,7 @@ bool keeper_check_fds(const struct keeper_message *message, unsigned n_fds)
 
 bool keeper_same(const struct keeper_identity *a, const struct keeper_identity *b)
 {
-	return strcmp(a->via, b->via) == 0 && strcmp(a->place, b->place) == 0 &&
+	return strcmp(a->via, b->via) == 0 && strcmp(a->socket_path, b->socket_path) == 0 &&
 	       a->rules.one_of_pair == b->rules.one_of_pair &&
 	       a->rules.wheel_clicks == b->rules.wheel_clicks &&
 	       a->rules.no_hires_wheel == b->rules.no_hires_wheel &&

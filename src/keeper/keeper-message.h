@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The protocol between the daemon and a guest's keeper, over a SOCK_SEQPACKET socket. Each packet
  * is one message of fixed size, with file descriptors as ancillary data. After an upgrade either
@@ -7,9 +8,9 @@
  *  keeper -> daemon  HELLO   first message: what is kept. Descriptors: the uinput descriptor of each
  *                            node in 'nodes', then the guard of each node in 'guards'
  *                    BUSY    instead of HELLO: another daemon is connected
- *                    STATE   whenever the state of an end driven by the keeper changes
+ *                    STATE   whenever the state of an endpoint driven by the keeper changes
  *  daemon -> keeper  NODE    keep this node. Descriptors: uinput, and the guard if it is open
- *                    OPEN    drive this end. Descriptors: the memory and the doorbell of an evring
+ *                    OPEN    drive this endpoint. Descriptors: the memory and doorbell of an evring
  *                    RETIRE  close everything and exit
  *                    BYE     orderly shutdown of the daemon. Without it the keeper waits longer for
  *                            the next one
@@ -20,7 +21,8 @@
  * Neither side trusts the other: a peer whose message keeper_check rejects is disconnected.
  *
  * Version 2 requests releases through the evring, in order with the frames; version 1 had a message
- * for it. Version 3 adds the VM's state, resets and panics. A keeper of another version holds its
+ * for it. Version 3 adds the VM's state, resets, panics and refusals, and
+ * whether LEDs are known. A keeper of another version holds its
  * guest's devices until the guest has closed them.
  */
 #pragma once
@@ -37,7 +39,7 @@
 #define KEEPER_MAGIC 0x4b535645 /* "EVSK" */
 /* Tests build a second program with another version. */
 #ifndef KEEPER_VERSION
-#define KEEPER_VERSION 3
+#define KEEPER_VERSION 4
 #endif
 
 /* The daemon starts a keeper as "evswitch --keep GUEST" with a listening socket (launch.h). */
@@ -61,13 +63,13 @@ enum keeper_type {
 };
 
 /*
- * Identifies a guest's end. If it differs from the configuration, it stays in effect until the
+ * Identifies a guest's endpoint. If it differs from the configuration, it stays in effect until the
  * guest closes its devices.
  */
 struct keeper_identity {
 	char via[KEEPER_VIA_MAX]; /* "": nothing is kept yet */
-	char place
-		[USOCK_PATH_MAX]; /* the directory of vhost-user sockets, or QMP's socket; else "" */
+	/* The directory of vhost-user's sockets, or the socket of qmp's monitor; else "". */
+	char socket_path[USOCK_PATH_MAX];
 	struct shape_rules rules;
 };
 
@@ -87,20 +89,23 @@ struct keeper_node {
 struct keeper_open {
 	struct keeper_identity identity;
 	/*
-	 * The libvirt domain whose QEMU alone may open the end; "": any, or the name is too long.
+	 * The libvirt domain whose QEMU alone may open the endpoint; "": any, or the name is too
+	 * long.
 	 */
 	char domain[KEEPER_DOMAIN_MAX];
 };
 
 struct keeper_state {
-	/* Incremented each time the end goes up. Frames of an older generation are dropped. */
+	/* Incremented each time the endpoint goes up. Frames of an older generation are dropped. */
 	uint32_t generation;
 	bool up;
-	bool in_use;   /* the guest has the end open, whether up or not */
-	uint16_t leds; /* lock LEDs: bit n is LED code n */
+	bool in_use;     /* the guest has the endpoint open, whether up or not */
+	bool leds_known; /* the guest has set its lock LEDs */
+	uint16_t leds;   /* lock LEDs: bit n is LED code n */
 	/* With qmp, the VM as in struct vm; else 0, which is RUN_STATE_UNKNOWN. */
 	uint8_t vm;               /* enum run_state */
 	uint32_t resets, panics;  /* counters of the VM; they wrap around */
+	bool other_domain;        /* a VM of another domain was refused, and none is connected */
 	char why[KEEPER_WHY_MAX]; /* if not up: the reason, for the user */
 };
 
@@ -135,5 +140,5 @@ enum keeper_fit keeper_check(const struct keeper_message *message, size_t size);
 /* True if a message that fits has the right number of descriptors. */
 bool keeper_check_fds(const struct keeper_message *message, unsigned n_fds);
 
-/* True if both describe the same end. */
+/* True if both describe the same endpoint. */
 bool keeper_same(const struct keeper_identity *a, const struct keeper_identity *b);

@@ -1,6 +1,8 @@
-/* The keeper process: its daemon connection, its end, and when it exits. */
+/* SPDX-License-Identifier: MIT */
+/* The keeper process: its daemon connection, its endpoint, and when it exits. */
 #include "keeper/keeper.h"
 
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,10 +11,12 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-#include "keeper/end-nodes.h"
+#include "keeper/confinement.h"
+#include "keeper/endpoint-nodes.h"
 #include "keeper/evring.h"
 #include "launch/launch.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
 /* Limits a turn, so that the loop handles the guest's own messages in between. */
@@ -23,29 +27,30 @@
 struct keeper {
 	struct loop loop;
 	const char *guest;
-	end_find_fn find_end;
+	endpoint_find_fn find_endpoint;
 	char path[USOCK_PATH_MAX];
 	int listener_fd, daemon_fd; /* -1: none */
-	bool has_daemon;            /* the client has sent NODE or OPEN; else it only queries */
+	bool is_confined;
+	bool has_daemon; /* the client has sent NODE or OPEN; else it only queries */
 	struct watch listener, daemon;
-	struct timer look; /* runs while there is no daemon, to check whether the end is in use */
-	unsigned patience; /* checks left before the keeper exits if the end is not in use */
+	struct timer look; /* while there is no daemon: checks whether the endpoint is in use */
+	unsigned patience; /* checks left before the keeper exits if the endpoint is not in use */
 	struct log_limit limit;
 	bool quit;
 	bool state_due; /* not sent yet: the daemon's socket was full */
 	struct keeper_state state;
 	struct evring ring;
 	bool frames_left; /* in the ring, after FRAMES_PER_TURN of them */
-	struct end_nodes nodes;
-	struct end *end; /* driven by the keeper; NULL: 'nodes' is the end */
+	struct endpoint_nodes nodes;
+	struct endpoint *endpoint; /* driven by the keeper; NULL: 'nodes' is the endpoint */
 };
 
-static struct end *end_of(struct keeper *keeper)
+static struct endpoint *endpoint_of(struct keeper *keeper)
 {
-	return keeper->end ? keeper->end : &keeper->nodes.end;
+	return keeper->endpoint ? keeper->endpoint : &keeper->nodes.endpoint;
 }
 
-/* --- the end's state ------------------------------------------------------------------------------- */
+/* --- the endpoint's state --------------------------------------------------------------------- */
 
 static void watch_daemon(struct keeper *keeper, uint32_t events);
 static void daemon_gone(struct keeper *keeper, bool in_good_order);
@@ -66,8 +71,8 @@ static void update_state(struct keeper *keeper)
 {
 	struct keeper_state state = { .generation = keeper->state.generation };
 
-	keeper->end->ops->state(keeper->end, &state);
-	state.in_use = keeper->end->ops->in_use(keeper->end);
+	keeper->endpoint->ops->state(keeper->endpoint, &state);
+	state.in_use = keeper->endpoint->ops->in_use(keeper->endpoint);
 	if (state.up && !keeper->state.up)
 		state.generation++;
 	keeper->state = state;
@@ -75,14 +80,14 @@ static void update_state(struct keeper *keeper)
 		send_state(keeper);
 }
 
-static void end_changed(struct end *end)
+static void endpoint_changed(struct endpoint *endpoint)
 {
-	update_state(container_of(end->loop, struct keeper, loop));
+	update_state(container_of(endpoint->loop, struct keeper, loop));
 }
 
-/* --- frames ---------------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
-/* The daemon is not trusted: checks what an end assumes about a frame. */
+/* The daemon is not trusted: checks what an endpoint assumes about a frame. */
 static bool frame_ok(const struct frame *frame)
 {
 	for (unsigned i = 0; i + 1 < frame->n; i++) {
@@ -98,13 +103,13 @@ static bool frame_ok(const struct frame *frame)
 static void deliver(struct keeper *keeper, const struct evring_frame *in)
 {
 	if (in->release)
-		keeper->end->ops->release(keeper->end);
+		keeper->endpoint->ops->release(keeper->endpoint);
 	/*
 	 * Drop frames from before the guest went down and up: the guest has forgotten those keys.
 	 */
 	if (in->generation == keeper->state.generation && in->node < SHAPE_NODES &&
 	    frame_ok(&in->frame))
-		keeper->end->ops->send(keeper->end, in->node, &in->frame);
+		keeper->endpoint->ops->send(keeper->endpoint, in->node, &in->frame);
 }
 
 /* False if frames are left in the ring. */
@@ -115,7 +120,7 @@ static bool take_frames(struct keeper *keeper)
 	for (unsigned n = 0; n < FRAMES_PER_TURN; n++) {
 		if (!evring_pop(&keeper->ring, &in)) {
 			if (evring_take_release(&keeper->ring))
-				keeper->end->ops->release(keeper->end);
+				keeper->endpoint->ops->release(keeper->endpoint);
 			return true;
 		}
 		deliver(keeper, &in);
@@ -144,7 +149,7 @@ static int open_ring(struct keeper *keeper, int *fds)
 	return rc;
 }
 
-/* --- the daemon ------------------------------------------------------------------------------------ */
+/* --- the daemon ------------------------------------------------------------------------------- */
 
 static void stop_keeping(struct keeper *keeper)
 {
@@ -158,7 +163,7 @@ static void stop_keeping(struct keeper *keeper)
 
 static void end_if_unused(struct keeper *keeper)
 {
-	if (end_of(keeper)->ops->in_use(end_of(keeper)))
+	if (endpoint_of(keeper)->ops->in_use(endpoint_of(keeper)))
 		return;
 	if (keeper->patience == 0)
 		stop_keeping(keeper);
@@ -189,12 +194,28 @@ static void daemon_gone(struct keeper *keeper, bool in_good_order)
 	if (keeper->ring.memory)
 		take_frames(keeper);
 	close_ring(keeper);
-	end_of(keeper)->ops->release(end_of(keeper));
+	endpoint_of(keeper)->ops->release(endpoint_of(keeper));
 	keeper->patience = in_good_order ? 0 : PATIENCE;
 	timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
-	/* An end driven here may still be sending, so give it time. */
-	if (in_good_order && !keeper->end)
+	/* An endpoint driven here may still be sending, so give it time. */
+	if (in_good_order && !keeper->endpoint)
 		end_if_unused(keeper);
+}
+
+/* The endpoint is there. No guest has been able to send anything yet. */
+static void confine(struct keeper *keeper)
+{
+	struct endpoint *endpoint = endpoint_of(keeper);
+	char dir[USOCK_PATH_MAX];
+	struct confinement confinement = { .keeper_dir = dirname(strcpy(dir, keeper->path)),
+					   .connects = endpoint->ops->connects };
+
+	if (keeper->is_confined)
+		return;
+	keeper->is_confined = true;
+	if (endpoint->ops->listens)
+		confinement.socket_dir = endpoint->identity.socket_path;
+	keeper_confine(&confinement, keeper->guest);
 }
 
 /* The client has sent its first valid NODE or OPEN. */
@@ -208,7 +229,7 @@ static void refuse(struct keeper *keeper, int fd)
 {
 	struct keeper_message busy = keeper_message(KEEPER_BUSY);
 
-	log_limited(&keeper->limit, LOG_LEVEL_DEBUG, "guest %s: a second daemon has asked",
+	log_limited(&keeper->limit, LOG_LEVEL_DEBUG, "guest %s: a second daemon connected",
 		    keeper->guest);
 	usock_send(fd, &busy, sizeof(busy), NULL, 0);
 }
@@ -216,61 +237,68 @@ static void refuse(struct keeper *keeper, int fd)
 static int say_hello(struct keeper *keeper)
 {
 	struct keeper_message message = keeper_message(KEEPER_HELLO);
-	struct end *end = end_of(keeper);
+	struct endpoint *endpoint = endpoint_of(keeper);
 	int fds[USOCK_FDS_MAX];
 	unsigned n = 0;
 
-	message.hello.identity = end->identity;
-	message.hello.in_use = end->ops->in_use(end);
-	if (!keeper->end)
-		n = end_nodes_describe(&keeper->nodes, &message.hello, fds);
+	message.hello.identity = endpoint->identity;
+	message.hello.in_use = endpoint->ops->in_use(endpoint);
+	if (!keeper->endpoint)
+		n = endpoint_nodes_describe(&keeper->nodes, &message.hello, fds);
 	return usock_send(keeper->daemon_fd, &message, sizeof(message), fds, n);
 }
 
-/* False if the end cannot be created: a STATE then explains why, and the daemon may try again. */
-static bool make_end(struct keeper *keeper, const struct keeper_open *open, end_new_fn new_end)
+/*
+ * False if the endpoint cannot be created: a STATE then explains why, and the daemon may try again.
+ */
+static bool make_endpoint(struct keeper *keeper, const struct keeper_open *open,
+			  endpoint_new_fn new_endpoint)
 {
 	const char *what = open->identity.via;
-	struct end *end = new_end();
+	struct endpoint *endpoint = new_endpoint();
 	int rc = -ENOMEM;
 
-	if (end) {
-		end->loop = &keeper->loop;
-		end->guest = keeper->guest;
-		end->identity = open->identity;
-		end->changed = end_changed;
-		rc = end->ops->open(end, &what);
+	if (endpoint) {
+		endpoint->loop = &keeper->loop;
+		endpoint->guest = keeper->guest;
+		endpoint->identity = open->identity;
+		endpoint->changed = endpoint_changed;
+		rc = endpoint->ops->open(endpoint, &what);
 	}
 	if (rc == 0) {
-		keeper->end = end;
+		keeper->endpoint = endpoint;
+		confine(keeper);
 		return true;
 	}
-	snprintf(keeper->state.why, sizeof(keeper->state.why), "%s: %s", what, strerror(-rc));
+	text_print(keeper->state.why, sizeof(keeper->state.why), "%s: %s", log_str(what).text,
+		   strerror(-rc));
 	log_limited(&keeper->limit, LOG_LEVEL_ERROR, "guest %s: %s", keeper->guest,
 		    keeper->state.why);
-	if (end)
-		end->ops->close(end);
-	free(end);
+	if (endpoint)
+		endpoint->ops->close(endpoint);
+	free(endpoint);
 	return false;
 }
 
-/* Refuses a different end: a daemon compares HELLO with what it wants, and would send RETIRE. */
+/*
+ * Refuses a different endpoint: a daemon compares HELLO with what it wants, and would send RETIRE.
+ */
 static bool take_open(struct keeper *keeper, const struct keeper_open *open, int *fds)
 {
 	const struct keeper_identity *identity = &open->identity;
-	end_new_fn new_end = keeper->find_end(identity->via);
+	endpoint_new_fn new_endpoint = keeper->find_endpoint(identity->via);
 
-	if (!new_end || keeper->nodes.end.identity.via[0] ||
-	    (keeper->end && !keeper_same(&keeper->end->identity, identity)) ||
+	if (!new_endpoint || keeper->nodes.endpoint.identity.via[0] ||
+	    (keeper->endpoint && !keeper_same(&keeper->endpoint->identity, identity)) ||
 	    open_ring(keeper, fds) < 0)
 		return false;
 	daemon_came(keeper);
-	if (!keeper->end && !make_end(keeper, open, new_end)) {
+	if (!keeper->endpoint && !make_endpoint(keeper, open, new_endpoint)) {
 		close_ring(keeper);
 		send_state(keeper);
 		return true;
 	}
-	memcpy(keeper->end->domain, open->domain, sizeof(open->domain));
+	memcpy(keeper->endpoint->domain, open->domain, sizeof(open->domain));
 	update_state(keeper);
 	return true;
 }
@@ -278,9 +306,10 @@ static bool take_open(struct keeper *keeper, const struct keeper_open *open, int
 static bool take_node(struct keeper *keeper, const struct keeper_node *message, int *fds,
 		      unsigned n_fds)
 {
-	if (keeper->end || !end_nodes_take(&keeper->nodes, message, steal_fd(&fds[0]),
-					   n_fds > 1 ? steal_fd(&fds[1]) : -1))
+	if (keeper->endpoint || !endpoint_nodes_take(&keeper->nodes, message, steal_fd(&fds[0]),
+						     n_fds > 1 ? steal_fd(&fds[1]) : -1))
 		return false;
+	confine(keeper);
 	daemon_came(keeper);
 	return true;
 }
@@ -364,7 +393,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 		watch_daemon(keeper, EPOLLIN);
 }
 
-/* --- start and end --------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static int start(struct keeper *keeper)
 {
@@ -386,10 +415,10 @@ static int start(struct keeper *keeper)
 static void stop(struct keeper *keeper)
 {
 	close_ring(keeper);
-	if (keeper->end)
-		keeper->end->ops->close(keeper->end);
-	free(keeper->end);
-	keeper->nodes.end.ops->close(&keeper->nodes.end);
+	if (keeper->endpoint)
+		keeper->endpoint->ops->close(keeper->endpoint);
+	free(keeper->endpoint);
+	keeper->nodes.endpoint.ops->close(&keeper->nodes.endpoint);
 	watch_stop(&keeper->daemon);
 	close_fd(&keeper->daemon_fd);
 	timer_fini(&keeper->look);
@@ -412,7 +441,7 @@ static int turn(struct keeper *keeper)
 	return loop_ready ? loop_turn(&keeper->loop, 0) : 0;
 }
 
-int keeper_run(const char *guest, end_find_fn find_end)
+int keeper_run(const char *guest, endpoint_find_fn find_endpoint)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 	socklen_t size = sizeof(int);
@@ -423,7 +452,7 @@ int keeper_run(const char *guest, end_find_fn find_end)
 		return EX_OSERR;
 	if (getsockopt(LAUNCH_LISTENER_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
 	    !listens) {
-		log_error(KEEPER_OPTION ": for evswitch itself, which starts it with a socket");
+		log_error(KEEPER_OPTION " is internal: evswitch starts keepers itself");
 		free(keeper);
 		return EX_USAGE;
 	}
@@ -437,12 +466,12 @@ int keeper_run(const char *guest, end_find_fn find_end)
 	signal(SIGPIPE, SIG_IGN);
 	log_start();
 	*keeper = (struct keeper){ .guest = guest,
-				   .find_end = find_end,
+				   .find_endpoint = find_endpoint,
 				   .loop.epoll_fd = -1,
 				   .listener_fd = LAUNCH_LISTENER_FD,
 				   .daemon_fd = -1,
 				   .ring = EVRING_INIT };
-	end_nodes_init(&keeper->nodes);
+	endpoint_nodes_init(&keeper->nodes);
 	rc = start(keeper);
 	while (rc == 0 && !keeper->quit)
 		rc = turn(keeper);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A pipe for the program's output, and a socket to the launcher for its status and termination. */
 #include "launch/child.h"
 

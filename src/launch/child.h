@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A program that runs in the background and whose output is read line by line, such as virsh. The
  * launcher starts it without a shell and in the C locale. It is terminated with evswitch; evswitch

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sends arguments and descriptors to the launcher's process, which forks, executes and reaps. */
 #include "launch/launch.h"
 
@@ -13,7 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "launch/hook.h"
+#include "base/detach.h"
 #include "base/log.h"
 #include "base/usock.h"
 #include "base/util.h"
@@ -56,28 +57,81 @@ int launch(const struct launcher *launcher, enum launch_kind kind, const char *c
 			  fds, n_fds);
 }
 
+void launch_hook_event(const struct launcher *launcher, enum hook_event event, unsigned target,
+		       const char *cause, const char *reason)
+{
+	char number[16], focus[16];
+	const char *const argv[] = {
+		event == HOOK_LOST ? "lost" : "refused", number, focus, cause, reason, NULL
+	};
+	int rc;
+
+	if (!launcher->shared)
+		return;
+	snprintf(number, sizeof(number), "%u", target);
+	snprintf(focus, sizeof(focus), "%u",
+		 (unsigned)(uint32_t)atomic_load(&launcher->shared->focus));
+	rc = launch(launcher, LAUNCH_HOOK_EVENT, argv, NULL, 0);
+	if (rc < 0 && rc != -ENOTCONN)
+		log_warn("cannot run on-%s: %s", argv[0], strerror(-rc));
+}
+
 void launch_hooks(const struct launcher *launcher, unsigned target)
 {
 	if (!launcher->shared)
 		return;
-	atomic_store(&launcher->shared->focus, target);
+	atomic_store(&launcher->shared->focus, (uint64_t)launcher->configuration << 32 | target);
 	eventfd_write(launcher->wake_fd, 1);
+}
+
+/* A file in memory with the text of the configuration. Its descriptor, or -errno. */
+static int make_text_file(const struct conf *conf)
+{
+	autoclose int fd = memfd_create("evswitch-configuration", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < conf->size;) {
+		ssize_t size = write(fd, conf->text + done, conf->size - done);
+
+		if (size < 0)
+			return -errno;
+		done += (size_t)size;
+	}
+	return steal_fd(&fd);
+}
+
+int launch_replace(struct launcher *launcher, const struct conf *conf, unsigned focus)
+{
+	char number[16], configuration[16];
+	const char *const argv[] = { number, configuration, NULL };
+	autoclose int fd = make_text_file(conf);
+
+	/* If the launcher does not hear of it, it must not take the targets for its own. */
+	launcher->configuration++;
+	if (fd < 0)
+		return fd;
+	snprintf(number, sizeof(number), "%u", focus);
+	snprintf(configuration, sizeof(configuration), "%u", launcher->configuration);
+	return launch(launcher, LAUNCH_CONF, argv, &fd, 1);
 }
 
 /* --- the process ----------------------------------------------------------------------------------- */
 
-/* For each guest a keeper and up to three runs of virsh; one hook, and one that was abandoned. */
-#define JOBS_MAX (CONF_GUESTS_MAX * 4 + 2)
+/* For each guest a keeper and up to three runs of virsh; hooks, and some that were abandoned. */
+#define JOBS_MAX (CONF_GUESTS_MAX * 4 + 4)
 
 struct process {
 	struct loop loop;
 	struct watch socket, wake;
 	struct launch_shared *shared;
+	uint32_t configuration; /* that 'hook' has, or will have next */
 	struct hook hook;
 	bool alone; /* the daemon has exited */
 	struct job {
 		pid_t pid; /* 0: unused */
 		bool is_hook;
+		enum hook_slot slot;         /* of a hook */
 		struct watch ended, control; /* a pidfd; the socket of LAUNCH_CHILD */
 	} job[JOBS_MAX];
 };
@@ -100,11 +154,15 @@ static void job_ended(struct watch *watch, uint32_t events)
 {
 	struct job *job = container_of(watch, struct job, ended);
 	struct process *process = container_of(watch->loop, struct process, loop);
-	bool is_hook = job->is_hook;
+	struct hook *hook = job->is_hook ? &process->hook : NULL;
+	enum hook_slot slot = job->slot;
 	siginfo_t end = { 0 };
 	int status;
 
 	(void)events;
+	/* Not reaped yet, so no other process group can have this number. */
+	if (hook && hook->run[slot].ending)
+		kill(-job->pid, SIGKILL);
 	if (waitid(P_PIDFD, (id_t)watch->fd, &end, WEXITED | WNOHANG) == 0 && end.si_pid == 0)
 		return;
 	status = end.si_pid ? status_of(&end) : -1;
@@ -113,8 +171,10 @@ static void job_ended(struct watch *watch, uint32_t events)
 	watch_close(&job->ended);
 	watch_close(&job->control);
 	*job = (struct job){ 0 };
-	if (is_hook)
-		hook_ended(&process->hook);
+	if (hook)
+		hook_ended(hook, slot,
+			   (struct hook_end){ .killed = end.si_code != CLD_EXITED,
+					      .value = end.si_status });
 }
 
 static void job_stopped(struct watch *watch, uint32_t events)
@@ -150,28 +210,38 @@ static int watch_job(struct process *process, struct job *job, pid_t pid)
 struct program {
 	const char *file; /* searched in PATH unless it contains a '/' */
 	char *const *argv;
-	const char *variable;  /* "NAME=VALUE" to add to the environment; NULL: none */
+	/* "NAME=VALUE" each, to add to the environment, ended by NULL; NULL: none */
+	const char *const *variables;
 	const char *complaint; /* written to standard error, before the reason, if exec fails */
 	unsigned n_fds;
 	int fds[PROGRAM_FDS]; /* its descriptors 0, 1, ...; -1: inherited from the launcher */
-	bool ends_with_launcher, own_session;
+	bool ends_with_launcher, own_session, own_group;
 };
 
-/* A copy of environ with this variable set. The caller frees the array, not the strings. */
-static char **make_environment(const char *variable)
+static bool is_set_by(const char *const *variables, const char *entry)
 {
-	size_t n = 0, used = 0, name = variable ? strcspn(variable, "=") + 1 : 0;
+	for (; variables && *variables; variables++)
+		if (strncmp(entry, *variables, strcspn(*variables, "=") + 1) == 0)
+			return true;
+	return false;
+}
+
+/* A copy of environ with these variables set. The caller frees the array, not the strings. */
+static char **make_environment(const char *const *variables)
+{
+	size_t n = 0, used = 0;
 	char **all;
 
 	while (environ[n])
 		n++;
-	all = calloc(n + 2, sizeof(*all));
+	all = calloc(n + HOOK_VARIABLES + 1, sizeof(*all));
 	if (!all)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (!variable || strncmp(environ[i], variable, name) != 0)
+		if (!is_set_by(variables, environ[i]))
 			all[used++] = environ[i];
-	all[used] = (char *)variable;
+	for (; variables && *variables; variables++)
+		all[used++] = (char *)*variables;
 	return all;
 }
 
@@ -207,6 +277,8 @@ _Noreturn static void become(const struct program *program, char **environment, 
 	set_descriptors(program);
 	if (program->own_session)
 		setsid();
+	if (program->own_group)
+		setpgid(0, 0);
 	if (program->ends_with_launcher) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != launcher)
@@ -224,7 +296,7 @@ _Noreturn static void become(const struct program *program, char **environment, 
 static int start(struct process *process, const struct program *program, struct job **out)
 {
 	struct job *job = unused_job(process);
-	autofree char **environment = make_environment(program->variable);
+	autofree char **environment = make_environment(program->variables);
 	pid_t launcher = getpid(), pid;
 	int rc;
 
@@ -233,6 +305,8 @@ static int start(struct process *process, const struct program *program, struct 
 	pid = fork();
 	if (pid == 0)
 		become(program, environment, launcher);
+	if (pid > 0 && program->own_group)
+		setpgid(pid, pid); /* as it does itself: whichever comes first */
 	rc = pid < 0 ? -errno : watch_job(process, job, pid);
 	*out = rc < 0 ? NULL : job;
 	return rc;
@@ -244,7 +318,7 @@ static int start_child(struct process *process, char **argv, int *fds)
 	char complaint[sizeof("error: ") + NAME_MAX];
 	const struct program program = { .file = argv[0],
 					 .argv = argv,
-					 .variable = "LC_ALL=C",
+					 .variables = (const char *const[]){ "LC_ALL=C", NULL },
 					 .complaint = complaint,
 					 .n_fds = 3,
 					 .fds = { fds[0], fds[1], fds[1] },
@@ -274,32 +348,60 @@ static int start_keeper(struct process *process, char **argv, const int *fds)
 	return start(process, &program, &job);
 }
 
-static int start_hook(struct hook *hook, const char *command, const char *target)
+/* 'while' must not outlive the launcher, which else ends it. */
+static int start_hook(struct hook *hook, enum hook_slot slot, const char *command,
+		      const char *const *variables)
 {
 	struct process *process = container_of(hook, struct process, hook);
-	char variable[sizeof("EVSWITCH_TARGET=") + CONF_NAME_MAX];
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
 	const struct program program = { .file = "/bin/sh",
 					 .argv = argv,
-					 .variable = variable,
+					 .variables = variables,
 					 .complaint = "evswitch: /bin/sh",
 					 .n_fds = 3,
-					 .fds = { -1, -1, -1 } };
+					 .fds = { -1, -1, -1 },
+					 .ends_with_launcher = slot == HOOK_WHILE,
+					 .own_group = true };
 	struct job *job;
-	int rc;
+	int rc = start(process, &program, &job);
 
-	snprintf(variable, sizeof(variable), "EVSWITCH_TARGET=%s", target);
-	rc = start(process, &program, &job);
 	if (rc < 0)
 		return rc;
-	/* An abandoned hook no longer counts as the hook. */
-	for (unsigned i = 0; i < JOBS_MAX; i++)
-		process->job[i].is_hook = false;
 	job->is_hook = true;
+	job->slot = slot;
 	return 0;
 }
 
-static const struct hook_ops hook_ops = { .start = start_hook };
+static struct job *job_of(struct hook *hook, enum hook_slot slot)
+{
+	struct process *process = container_of(hook, struct process, hook);
+
+	for (unsigned i = 0; i < JOBS_MAX; i++)
+		if (process->job[i].is_hook && process->job[i].slot == slot)
+			return &process->job[i];
+	return NULL;
+}
+
+/* A process that has not become the leader of its group yet gets the signal by itself. */
+static void signal_hook(struct hook *hook, enum hook_slot slot, int signo)
+{
+	const struct job *job = job_of(hook, slot);
+
+	if (job && kill(-job->pid, signo) < 0)
+		kill(job->pid, signo);
+}
+
+static void abandon_hook(struct hook *hook, enum hook_slot slot)
+{
+	struct job *job = job_of(hook, slot);
+
+	if (job)
+		job->is_hook = false;
+}
+
+static const struct hook_ops hook_ops = { .start = start_hook,
+					  .signal = signal_hook,
+					  .abandon = abandon_hook };
 
 static void start_program(struct process *process, enum launch_kind kind, char **argv, int *fds)
 {
@@ -321,6 +423,80 @@ static bool unpack(char *words, size_t size, char *argv[static WORDS_MAX + 1])
 		argv[n++] = words + at;
 	argv[n] = NULL;
 	return true;
+}
+
+/* How many descriptors come with a message. */
+static unsigned fds_of(enum launch_kind kind)
+{
+	switch (kind) {
+	case LAUNCH_CHILD:
+		return 3;
+	case LAUNCH_KEEPER:
+	case LAUNCH_CONF:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Not while the target is a number in a configuration of which this process will hear only later. */
+static void follow_focus(struct process *process)
+{
+	uint64_t focus = atomic_load(&process->shared->focus);
+
+	hook_begin(&process->hook);
+	if (focus >> 32 == process->configuration)
+		hook_set_focus(&process->hook, (uint32_t)focus);
+}
+
+/* The focus that led to the event was announced before it. */
+static void take_event(struct process *process, char **argv)
+{
+	unsigned n = 0;
+
+	while (argv[n])
+		n++;
+	if (n != 5)
+		return;
+	follow_focus(process);
+	hook_tell(&process->hook, strcmp(argv[0], "lost") == 0 ? HOOK_LOST : HOOK_REFUSED,
+		  (unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]), argv[3], argv[4]);
+}
+
+static void conf_fault(void *ctx, const char *message)
+{
+	(void)ctx;
+	log_error("%s", message);
+}
+
+/* The daemon has accepted the same text. */
+static void take_conf(struct process *process, char **argv, int fd)
+{
+	const struct conf *before = process->hook.conf;
+	char path[sizeof("/proc/self/fd/") + 10];
+	struct conf *conf = NULL;
+
+	if (!before || !argv[0] || !argv[1])
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (conf_load(path, before->channels, conf_fault, NULL, &conf) < 0) {
+		log_error("evs-launcher cannot read the new configuration: hooks do not run until "
+			  "evswitch is restarted");
+		return;
+	}
+	process->configuration = (uint32_t)strtoul(argv[1], NULL, 10);
+	hook_replace(&process->hook, conf, (unsigned)atoi(argv[0]));
+	follow_focus(process);
+}
+
+static void obey(struct process *process, enum launch_kind kind, char **argv, int *fds)
+{
+	if (kind == LAUNCH_HOOK_EVENT)
+		take_event(process, argv);
+	else if (kind == LAUNCH_CONF)
+		take_conf(process, argv, fds[0]);
+	else
+		start_program(process, kind, argv, fds);
 }
 
 static void daemon_gone(struct process *process)
@@ -345,8 +521,8 @@ static void socket_ready(struct watch *watch, uint32_t events)
 	if (size == 0 || (size < 0 && size != -EAGAIN))
 		daemon_gone(process);
 	else if (size > (ssize_t)head && unpack(message.words, (size_t)size - head, argv) &&
-		 n_fds == (message.kind == LAUNCH_CHILD ? 3 : 1))
-		start_program(process, message.kind, argv, fds);
+		 n_fds == fds_of(message.kind))
+		obey(process, message.kind, argv, fds);
 	while (n_fds)
 		close_fd(&fds[--n_fds]);
 }
@@ -358,8 +534,7 @@ static void woken(struct watch *watch, uint32_t events)
 
 	(void)events;
 	eventfd_read(watch->fd, &times);
-	hook_begin(&process->hook);
-	hook_set_focus(&process->hook, atomic_load(&process->shared->focus));
+	follow_focus(process);
 }
 
 static int begin(struct process *process, const struct conf *conf, int socket, int wake)
@@ -375,36 +550,23 @@ static int begin(struct process *process, const struct conf *conf, int socket, i
 	return rc;
 }
 
-/* The launcher exits when the daemon's socket closes, not by signals meant for the daemon. */
-static void leave_daemon(void)
-{
-	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP };
-	autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	/* If the parent of evswitch ignored SIGCHLD, children could not be waited for. */
-	signal(SIGCHLD, SIG_DFL);
-	prctl(PR_SET_NAME, "evs-launcher");
-	/* Leave the terminal's job control, which would stop hooks together with evswitch. */
-	setsid();
-	dup2(null, STDIN_FILENO);
-}
-
 _Noreturn static void run(const struct conf *conf, struct launch_shared *shared, int socket,
 			  int wake)
 {
 	static struct process process;
 	int rc;
 
-	leave_daemon();
+	/* It exits when the daemon's socket closes; and job control would stop hooks with evswitch. */
+	detach("evs-launcher");
+	/* If the parent of evswitch ignored SIGCHLD, children could not be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	log_start();
 	process.shared = shared;
 	rc = begin(&process, conf, socket, wake);
 	while (rc == 0 && !(process.alone && hook_is_idle(&process.hook)))
 		rc = loop_turn(&process.loop, -1);
 	if (rc < 0)
-		log_error("the launcher ends: %s", strerror(-rc));
+		log_error("evs-launcher exits: %s", strerror(-rc));
 	hook_fini(&process.hook);
 	log_stop();
 	_exit(rc < 0);
@@ -452,8 +614,8 @@ static void launcher_ended(struct watch *watch, uint32_t events)
 	struct launcher *launcher = container_of(watch, struct launcher, watch);
 
 	(void)events;
-	log_error("evs-launcher has ended: no hook, virsh or keeper is started until evswitch "
-		  "is restarted");
+	log_error("evs-launcher has exited: no hook, virsh or keeper can be started until "
+		  "evswitch is restarted");
 	watch_stop(watch);
 	close_fd(&launcher->fd);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The launcher: a small process, evs-launcher, that starts all programs for evswitch. It is forked
  * before any device is opened, so no program ever has a device's descriptor, not even between fork
@@ -8,10 +9,12 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "conf/conf.h"
 #include "base/loop.h"
+#include "launch/hook.h"
 
 enum launch_kind {
 	/*
@@ -23,6 +26,10 @@ enum launch_kind {
 	LAUNCH_CHILD,
 	/* This program as a keeper. One descriptor: its listening socket. */
 	LAUNCH_KEEPER,
+	/* Not a program: what launch_hook_event sends. No descriptor. */
+	LAUNCH_HOOK_EVENT,
+	/* The same for launch_replace. One descriptor: the text of the configuration. */
+	LAUNCH_CONF,
 };
 
 #define LAUNCH_LISTENER_FD 3 /* the listening socket in a keeper */
@@ -32,13 +39,15 @@ enum launch_kind {
 
 /* Shared memory that the launcher reads when it is woken. */
 struct launch_shared {
-	atomic_uint focus; /* the target whose hooks should have run last */
+	/* The target whose hooks should have run last, and in which configuration it has that number. */
+	_Atomic uint64_t focus;
 };
 
 struct launcher {
 	pid_t pid;
-	int fd;      /* its socket; -1: none */
-	int wake_fd; /* an eventfd */
+	int fd;                 /* its socket; -1: none */
+	int wake_fd;            /* an eventfd */
+	uint32_t configuration; /* counts those since the start */
 	struct launch_shared *shared;
 	struct watch watch; /* detects its exit */
 };
@@ -68,7 +77,20 @@ int launch(const struct launcher *launcher, enum launch_kind kind, const char *c
 	   const int *fds, unsigned n_fds);
 
 /*
+ * From now on, hooks are those of 'conf', which conf_load has read, and targets are numbers in it.
+ * 'focus' is the target that has the focus, as a number in the configuration before. Call launch_hooks
+ * next. Never blocks. 0, or -errno: hooks do not run any more.
+ */
+int launch_replace(struct launcher *launcher, const struct conf *conf, unsigned focus);
+
+/*
  * The focus is now at 'target': runs the hooks (hook.h). Never blocks or fails; only the newest
  * target counts. The first call enables hooks, so make it only after instance_lock has succeeded.
  */
 void launch_hooks(const struct launcher *launcher, unsigned target);
+/*
+ * Runs on-lost or on-refused for a guest, see hook_tell. Call launch_hooks first, if the focus has
+ * moved. Never blocks; logs a failure.
+ */
+void launch_hook_event(const struct launcher *launcher, enum hook_event event, unsigned target,
+		       const char *cause, const char *reason);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Derives kinds, groups and matches from what udev, libinput and events report. Uniqueness is
  * checked with match_node, so the result holds for the daemon as well.
@@ -322,10 +323,10 @@ const char *probe_match_note(const struct probe_node *node, const struct probe_m
 	bool port = (match->path && match->path == node->by_path) || match->phys;
 
 	if (match->others)
-		return "this matches other nodes too: nothing that lasts tells them apart";
+		return "this matches other nodes too: no permanent property distinguishes them";
 	if (port && claims_by_id(node))
-		return "another node has the same by-id link, so this is found by its port: keep "
-		       "it there";
+		return "another node has the same by-id link, so this one is found by its port: "
+		       "keep it there";
 	if (port && node->info.bustype == BUS_USB)
 		return "it has no by-id link, so this is found by its port: keep it there";
 	return NULL;

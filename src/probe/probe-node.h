@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The model behind --probe: what is known of each event node, and what follows from it: which
  * activity was seen, the kind of device, which nodes belong to one physical device, and which

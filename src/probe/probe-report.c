@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Text and JSON (json-c) output of --probe. */
 #include "probe/probe-report.h"
 
@@ -5,6 +6,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -67,12 +69,12 @@ static const char *advice(const struct probe_node *node, const struct probe_node
 	case PROBE_KEYBOARD:
 		if (probe_kind(node) == PROBE_KEYBOARD)
 			return "a keyboard with n-key rollover may send keys here: add it too";
-		return "keys that such a device has besides: add it if they are used";
+		return "additional keys of this device: add it if you use them";
 	case PROBE_MEDIA:
-		return "volume, media and such keys: add it if they are to follow";
+		return "volume, media and similar keys: add it if they should follow the focus";
 	case PROBE_MOUSE:
 	case PROBE_TABLET:
-		return "add it if this device is a pointer as well";
+		return "add it if this device is also a pointer";
 	case PROBE_OTHER:
 		break;
 	}
@@ -118,20 +120,21 @@ static void explain(FILE *out, const struct probe_list *list, const struct probe
 
 	fprintf(out, "\n%s: %s \"%s\"%s\n", section ? section->name : "not for evswitch",
 		node->devnode, log_str(node->name).text, node->gone ? " (unplugged since)" : "");
-	fputs("  the desktop takes it for: ", out);
+	fputs("  the desktop sees it as: ", out);
 	write_words(out, node->classes, class_words, ARRAY_SIZE(class_words),
-		    "nothing, it ignores it");
+		    "nothing (it ignores it)");
 	fputc('\n', out);
 	if (refusal)
 		fprintf(out, "  %s\n", refusal);
 	if (section)
 		explain_match(out, &section->match);
 	if (section && section->node != node)
-		fprintf(out, "  the section of %s stands for both\n", section->node->devnode);
+		fprintf(out, "  the section of %s matches both\n", section->node->devnode);
 	if (note)
 		fprintf(out, "  %s\n", note);
 	if (!refusal && probe_kind(node) == PROBE_TABLET)
-		fputs("  it points absolutely: it stays with the host, buttons and wheel too\n",
+		fputs("  it reports absolute positions, so it stays with the host, including its "
+		      "buttons and wheel\n",
 		      out);
 	explain_siblings(out, list, node);
 }
@@ -159,7 +162,7 @@ static void section_text(const struct probe_section *section, const char *prefix
 				 line[i].key, line[i].value);
 }
 
-static void write_section(FILE *out, const struct probe_section *section)
+void probe_report_section(FILE *out, const struct probe_section *section)
 {
 	const struct probe_node *node = section->node;
 	const char *note = probe_match_note(node, &section->match);
@@ -168,7 +171,7 @@ static void write_section(FILE *out, const struct probe_section *section)
 	section_text(section, section->sibling_of ? ";" : "", text);
 	fprintf(out, "; \"%s\", %s at the time\n", log_str(node->name).text, node->devnode);
 	if (section->sibling_of)
-		fprintf(out, "; %s (take the ; away)\n", advice(section->sibling_of, node));
+		fprintf(out, "; %s (remove the leading ;)\n", advice(section->sibling_of, node));
 	if (note)
 		fprintf(out, "; %s\n", note);
 	fprintf(out, "%s\n", text);
@@ -177,7 +180,7 @@ static void write_section(FILE *out, const struct probe_section *section)
 void probe_report_sections(FILE *out, const struct probe_plan *plan)
 {
 	for (unsigned i = 0; i < plan->n; i++)
-		write_section(out, &plan->section[i]);
+		probe_report_section(out, &plan->section[i]);
 }
 
 /*
@@ -350,7 +353,7 @@ int probe_report_json(FILE *out, const struct probe_list *list, const struct pro
 	struct json json = { false };
 	struct json_object *document = json_object_new_object();
 	struct json_object *devices = json_object_new_array();
-	const char *text = NULL;
+	int error = -ENOMEM;
 
 	for (unsigned order = 1; devices && order <= list->recognised; order++) {
 		const struct probe_node *node = probe_recognised(list, order);
@@ -363,11 +366,7 @@ int probe_report_json(FILE *out, const struct probe_list *list, const struct pro
 	else
 		json_object_put(devices);
 	if (document && !json.failed)
-		text = json_object_to_json_string_ext(
-			document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-					  JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
-		fprintf(out, "%s\n", text);
+		error = json_print(out, document);
 	json_object_put(document);
-	return text ? 0 : -ENOMEM;
+	return error;
 }

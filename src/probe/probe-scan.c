@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Hotplug, libevdev and libinput for --probe. Nodes are only read. libinput opens recognised nodes
  * a second time, briefly, to classify them.
@@ -232,8 +233,7 @@ static void node_added(struct hotplug *hotplug, const struct node_info *info)
 	int error = add_node(scan, info);
 
 	if (error == -E2BIG)
-		log_warn("%s: skipped, as there are more than %d input devices", info->devnode,
-			 PROBE_NODES_MAX);
+		log_warn("%s: skipped: more than %d input devices", info->devnode, PROBE_NODES_MAX);
 	else if (error && error != -ENODEV && error != -ENOENT)
 		log_warn("%s: skipped: %s", info->devnode, strerror(-error));
 }

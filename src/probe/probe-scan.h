@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Watches the devices for --probe: opens the event nodes that hotplug.h reports for reading, and
  * asks libinput how the desktop classifies them. Owns the loop, the nodes in 'list', their

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The session of --probe: prompts, watches all nodes, reports. Owns the scan, its timers, and the
  * state of the terminal, whose echo is off meanwhile.
@@ -83,7 +84,7 @@ static void warn_unreadable(const struct probe_list *list, const struct access *
 {
 	unsigned named = 0;
 
-	fprintf(stderr, "%u of %u nodes cannot be read, so nothing on them is seen:",
+	fprintf(stderr, "%u of %u nodes cannot be read, so their input is not seen:",
 		access->present - access->readable, access->present);
 	for (unsigned i = 0; i < list->n; i++) {
 		const struct probe_node *node = list->node[i];
@@ -108,7 +109,7 @@ static int check_access(const struct probe_scan *scan)
 	struct access access = survey(list);
 
 	if (scan->hotplug.undone)
-		log_warn("udev has not announced %u of the input devices, so nothing on them is "
+		log_warn("udev has not announced %u of the input devices, so their input is not "
 			 "seen (is udev running? systemctl status systemd-udevd)",
 			 scan->hotplug.undone);
 	if (access.present == 0 && scan->hotplug.undone)
@@ -116,7 +117,7 @@ static int check_access(const struct probe_scan *scan)
 	if (access.present == access.missing) {
 		log_error("there are no input devices here: %s",
 			  access.missing
-				  ? "/dev/input lacks the nodes of those that the kernel has "
+				  ? "/dev/input lacks the nodes of the kernel's input devices "
 				    "(is this a container?)"
 				  : "/dev/input has no event nodes (is this a container, or "
 				    "is nothing plugged in?)");
@@ -216,7 +217,7 @@ static int watch(struct session *session, unsigned seconds)
 
 	if (error)
 		return error;
-	fprintf(stderr, "Press a key on the keyboard, then move the mouse (%u s; Ctrl+C ends).\n",
+	fprintf(stderr, "Press a key on the keyboard, then move the mouse (%u s; Ctrl+C stops).\n",
 		seconds);
 	terminal_quiet(&terminal);
 	while (!error && !session->over)
@@ -270,14 +271,16 @@ static int explain_nothing(const struct probe_list *list)
 		return EX_UNAVAILABLE;
 	}
 	log_error("nothing was pressed or moved on any input device; a program that grabs devices "
-		  "(another evswitch, keyd, a QEMU with evdev input) hides what they send: end it "
-		  "and try again; --seconds gives more time");
+		  "(another evswitch, keyd, a QEMU with evdev input) hides their events: stop it "
+		  "and try again, or allow more time with --seconds");
 	return EX_UNAVAILABLE;
 }
 
-static int report(const struct probe_list *list, bool json)
+/* *status is that of who takes the result. */
+static int report(const struct probe_list *list, const struct probe_options *options, int *status)
 {
 	autofree struct probe_plan *plan = malloc(sizeof(*plan));
+	bool json = options->json;
 
 	if (!plan)
 		return -ENOMEM;
@@ -286,7 +289,9 @@ static int report(const struct probe_list *list, bool json)
 		probe_report_explain(stderr, list, plan);
 	if (!json && plan->n)
 		fputc('\n', stderr);
-	if (!json)
+	if (options->take && list->recognised)
+		*status = options->take(options->ctx, plan);
+	else if (!json)
 		probe_report_sections(stdout, plan);
 	else if (probe_report_json(stdout, list, plan))
 		return -ENOMEM;
@@ -303,7 +308,7 @@ static int probe(struct session *session, const struct probe_options *options)
 		error = watch_with_signals(session, options->seconds ? options->seconds
 								     : PROBE_SECONDS_DEFAULT);
 	if (!error && (status == EX_OK || options->json))
-		error = report(list, options->json);
+		error = report(list, options, &status);
 	if (error) {
 		log_error("cannot probe: %s", strerror(-error));
 		return ferror(stdout) ? EX_IOERR : EX_SOFTWARE;
@@ -320,7 +325,7 @@ int probe_run(const struct probe_options *options)
 	int status;
 
 	if (error) {
-		log_error("cannot look for input devices: %s", strerror(-error));
+		log_error("cannot list the input devices: %s", strerror(-error));
 		return EX_SOFTWARE;
 	}
 	status = probe(&session, options);

@@ -1,17 +1,20 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * Steps by QEMU's monitor. What is added has the ids of guest_id, also where it came by the command
- * line that evswitch printed.
+ * Steps over QEMU's monitor. Devices have the ids of guest_id, whether they were added here or with
+ * the command line that evswitch printed.
  */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "qemu/attach-steps.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "qemu/qmp.h"
 #include "base/util.h"
 
-#define PERIPHERAL "/machine/peripheral" /* where QEMU has the devices that were given an id */
+#define PERIPHERAL "/machine/peripheral" /* QEMU's QOM path of devices with an id */
 
 /* --- JSON ---------------------------------------------------------------------------------- */
 
@@ -45,7 +48,7 @@ static int command(struct attach *attach, const char *execute, struct json_objec
 	return rc;
 }
 
-/* False where the step that asked has ended without it. */
+/* False if the step that sent the command was abandoned. */
 static bool is_expected(struct attach *attach)
 {
 	if (attach->stale > 0) {
@@ -56,22 +59,22 @@ static bool is_expected(struct attach *attach)
 	return true;
 }
 
-/* QEMU's message, behind what to do where that is known. */
+/* Fails with QEMU's message, after a remedy if one is known. */
 static void fail(struct attach *attach, const char *error)
 {
 	static const char no_hotplug[] = "does not support hotplugging";
 	char words[ATTACH_WORDS_SIZE];
 
-	snprintf(words, sizeof(words), "%sQEMU: %s",
-		 strstr(error, no_hotplug)
-			 ? "put what evswitch --qemu-args prints on QEMU's command "
-			   "line and start it anew; "
-			 : "",
-		 error);
+	text_print(words, sizeof(words), "%sQEMU: %s",
+		   strstr(error, no_hotplug)
+			   ? "add the output of evswitch --qemu-args to QEMU's command line "
+			     "and restart it; "
+			   : "",
+		   error);
 	attach_step_failed(attach, -EIO, words);
 }
 
-/* --- a place for three PCI devices --------------------------------------------------------- */
+/* --- room for three PCI devices ------------------------------------------------------------ */
 
 static void machine_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
@@ -81,8 +84,8 @@ static void machine_reply(struct qmp *qmp, struct json_object *result, const cha
 	(void)error;
 	if (!is_expected(attach))
 		return;
-	/* Its one PCI bus takes devices at any time; on q35 only ports do. */
-	attach->any_bus = strstr(qmp_text(result), "i440fx");
+	/* Its only PCI bus supports hotplug; on q35 only root ports do. */
+	attach->any_bus = strstr(json_text(result), "i440fx");
 	attach_step_done(attach);
 }
 
@@ -96,8 +99,8 @@ static int ask_machine(struct attach *attach)
 
 static void add_port(struct attach *attach, struct json_object *property)
 {
-	const char *type = qmp_text(qmp_member(property, "type"));
-	const char *id = qmp_text(qmp_member(property, "name"));
+	const char *type = json_text(json_member(property, "type"));
+	const char *id = json_text(json_member(property, "name"));
 
 	if (strcmp(type, "child<pcie-root-port>") != 0 && strcmp(type, "child<ioh3420>") != 0)
 		return;
@@ -114,8 +117,8 @@ static void ports_reply(struct qmp *qmp, struct json_object *result, const char 
 	if (!is_expected(attach))
 		return;
 	attach->n_ports = attach->port = attach->n_free = 0;
-	for (size_t i = 0; i < qmp_length(result); i++)
-		add_port(attach, qmp_element(result, i));
+	for (size_t i = 0; i < json_length(result); i++)
+		add_port(attach, json_element(result, i));
 	attach_step_done(attach);
 }
 
@@ -126,19 +129,19 @@ static int ask_ports(struct attach *attach)
 
 static int look_at_port(struct attach *attach);
 
-/* A port has one bus, of the port's name; a device on it is its "child[N]". */
+/* A port has one bus, with the port's id; a device on it appears as "child[N]". */
 static void port_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct attach *attach = ctx;
-	bool is_free = qmp_length(result) > 0;
+	bool is_free = json_length(result) > 0;
 	int rc;
 
 	(void)qmp;
 	(void)error;
 	if (!is_expected(attach))
 		return;
-	for (size_t i = 0; is_free && i < qmp_length(result); i++) {
-		const char *name = qmp_text(qmp_member(qmp_element(result, i), "name"));
+	for (size_t i = 0; is_free && i < json_length(result); i++) {
+		const char *name = json_text(json_member(json_element(result, i), "name"));
 
 		is_free = strncmp(name, "child[", strlen("child[")) != 0;
 	}
@@ -170,20 +173,20 @@ static int look_at_port(struct attach *attach)
 	}
 	if (attach->port < attach->n_ports)
 		return ask_port(attach, attach->ports[attach->port]);
-	snprintf(
-		words, sizeof(words),
-		"the machine has %u free PCIe ports and %d are needed: start QEMU with -device "
-		"pcie-root-port,id=evswitch1,chassis=101 -device "
-		"pcie-root-port,id=evswitch2,chassis=102 -device "
-		"pcie-root-port,id=evswitch3,chassis=103, or with what evswitch --qemu-args prints",
-		attach->n_free, SHAPE_NODES);
+	snprintf(words, sizeof(words),
+		 "the machine has %u free PCIe ports and %d are needed: start QEMU with -device "
+		 "pcie-root-port,id=evswitch1,chassis=101 -device "
+		 "pcie-root-port,id=evswitch2,chassis=102 -device "
+		 "pcie-root-port,id=evswitch3,chassis=103, or with the output of evswitch "
+		 "--qemu-args",
+		 attach->n_free, SHAPE_NODES);
 	attach_step_failed(attach, -ENOSPC, words);
 	return 0;
 }
 
 /* --- adding -------------------------------------------------------------------------------- */
 
-/* What QEMU may have of a node from now on; a refusal to the step in hand takes it back. */
+/* Records that QEMU may have a part of the node from now on; undone if QEMU rejects the step. */
 static unsigned *may_have(struct attach *attach)
 {
 	bool chardev = attach->plan[attach->step].op == ATTACH_CHARDEV_ADD;
@@ -232,7 +235,7 @@ static int add_chardev(struct attach *attach, const char *id, const char *path)
 	return add(attach, "chardev-add", arguments);
 }
 
-/* What the node's object or device is, in the words of its command. */
+/* The arguments that create the node's object or device. */
 static struct json_object *describe(const struct attach *attach, const char *type_is,
 				    enum shape_node node, const char *id, const char *path)
 {
@@ -270,7 +273,7 @@ static int add_object(struct attach *attach, enum shape_node node, const char *i
 
 /* --- removing ------------------------------------------------------------------------------ */
 
-/* A device is removed when DEVICE_DELETED says so, which may be before the reply to device_del. */
+/* A device is gone at DEVICE_DELETED, which may arrive before the reply to device_del. */
 static void removed_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct attach *attach = ctx;
@@ -310,7 +313,7 @@ void attach_event(struct attach *attach, const char *name, struct json_object *d
 
 	if (!attach->doing || (!deleted && !refused))
 		return;
-	device = qmp_text(qmp_member(data, "device"));
+	device = json_text(json_member(data, "device"));
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		char id[GUEST_ID_SIZE];
 

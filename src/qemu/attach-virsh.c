@@ -1,4 +1,5 @@
-/* Steps by virsh: libvirt gives QEMU the permissions that the node needs, and makes the room for it. */
+/* SPDX-License-Identifier: MIT */
+/* Steps through virsh: libvirt gives QEMU access to the node, and finds a PCI port for it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,20 +7,21 @@
 
 #include "qemu/attach-steps.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
 #define ERROR         "error: "
 #define LOOK_AGAIN_MS 1000
-/* libvirt has waited 5 s for each device by then. */
+/* By then, libvirt has waited 5 s for each device. */
 #define LOOKS_MAX 5
 
-/* What libvirt says, and what that means for the user. */
+/* Error messages of libvirt, and the remedies. */
 static const struct refusal {
 	const char *text, *words;
 } refusals[] = {
 	{ "No more available PCI slots",
-	  "the domain has no free PCIe port: add three times <controller type='pci' "
-	  "model='pcie-root-port'/> to its <devices>, and start it anew" },
+	  "the domain has no free PCIe port: add <controller type='pci' "
+	  "model='pcie-root-port'/> three times to its <devices>, and restart it" },
 };
 
 static void fail(struct attach *attach)
@@ -32,8 +34,8 @@ static void fail(struct attach *attach)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (strstr(attach->error, refusals[i].text))
 			remedy = refusals[i].words;
-	snprintf(words, sizeof(words), "%s%slibvirt: %.256s", remedy, remedy[0] ? "; " : "",
-		 attach->error[0] ? log_str(attach->error).text : "virsh has ended");
+	text_print(words, sizeof(words), "%s%slibvirt: %s", remedy, remedy[0] ? "; " : "",
+		   attach->error[0] ? log_str(attach->error).text : "virsh exited");
 	attach_step_failed(attach, -EIO, words);
 }
 
@@ -82,7 +84,7 @@ static void change_ended(struct child *child)
 
 static const struct child_ops change_ops = { .line = change_line, .ended = change_ended };
 
-/* The element in memory, as a file that virsh can open. -1 with errno. */
+/* The XML element in a memory file that virsh can open. -1 with errno. */
 static int element_file(const struct attach *attach, enum shape_node node)
 {
 	autoclose int fd = memfd_create("evswitch", MFD_CLOEXEC);
@@ -112,7 +114,7 @@ static int change(struct attach *attach, const char *what, enum shape_node node)
 
 /* --- whether they are gone ----------------------------------------------------------------- */
 
-/* A detached device is there until the guest has let go, though virsh says that it succeeded. */
+/* A detached device stays until the guest has released it, although virsh has reported success. */
 static void look_line(struct child *child, const char *line)
 {
 	struct attach *attach = container_of(child, struct attach, virsh);

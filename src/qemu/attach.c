@@ -1,4 +1,5 @@
-/* Plans, and how they are gone through: one step after the other, and back where one fails. */
+/* SPDX-License-Identifier: MIT */
+/* Makes plans and carries them out step by step; undoes them if a step fails. */
 #include "qemu/attach.h"
 
 #include <stdio.h>
@@ -6,7 +7,11 @@
 
 #include "qemu/attach-steps.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
+
+/* Of the reason in words that also name what QEMU keeps. */
+#define WHY_SIZE 201
 
 /* --- plans --------------------------------------------------------------------------------- */
 
@@ -22,7 +27,7 @@ static void plan_each(struct attach *attach, enum attach_op op, unsigned nodes)
 			plan(attach, op, node);
 }
 
-/* By QEMU's monitor. */
+/* Over QEMU's monitor. */
 static const struct {
 	enum attach_op add, remove;
 } part_ops[] = {
@@ -50,7 +55,7 @@ static void plan_add(struct attach *attach)
 			plan(attach, part_ops[parts[i]].add, node);
 }
 
-/* The last part first: a chardev goes when its device is gone, as QEMU aborts where that loses it. */
+/* Last part first: QEMU aborts if a device loses its chardev, so remove that after the device. */
 static void plan_remove(struct attach *attach, unsigned nodes, unsigned chardevs)
 {
 	attach->n_steps = attach->step = 0;
@@ -80,7 +85,7 @@ static void finish(struct attach *attach, int rc, const char *words)
 	char copy[ATTACH_WORDS_SIZE] = "";
 
 	if (words)
-		snprintf(copy, sizeof(copy), "%s", words);
+		text_print(copy, sizeof(copy), "%s", words);
 	attach->doing = ATTACH_NOTHING;
 	attach->start_later = attach->cancelled = false;
 	timer_arm(&attach->timer, 0, 0);
@@ -119,12 +124,12 @@ static void begin_whole(struct attach *attach, enum attach_doing doing)
 	timer_arm(&attach->whole, attach->whole_ms, 0);
 }
 
-/* What was added is taken away again; the words are those of what went wrong first. */
+/* Removes what was added. 'words' explains the original failure. */
 static void undo(struct attach *attach, int rc, const char *words)
 {
 	begin_whole(attach, ATTACH_UNDOES);
 	attach->rc = rc;
-	snprintf(attach->words, sizeof(attach->words), "%s", words);
+	text_print(attach->words, sizeof(attach->words), "%s", words);
 	plan_remove(attach, attach->added, attach->chardevs);
 	start_step(attach);
 }
@@ -133,7 +138,7 @@ void attach_step_done(struct attach *attach)
 {
 	attach->step++;
 	if (attach->cancelled && attach->doing == ATTACH_ADDS)
-		undo(attach, -ECANCELED, "evswitch ends");
+		undo(attach, -ECANCELED, "evswitch is exiting");
 	else
 		start_step(attach);
 }
@@ -146,25 +151,25 @@ static const char *how_to_remove(const struct attach *attach)
 						      : "device_del on QEMU's monitor";
 }
 
-/* Why a removal has failed, what QEMU may still have, and what the user can do about it. */
+/* Explains why a removal failed, what QEMU may still have, and the remedy. */
 static void name_kept(const struct attach *attach, const char *why,
 		      char words[static ATTACH_WORDS_SIZE])
 {
-	int used = snprintf(words, ATTACH_WORDS_SIZE, "%.200s", why);
+	size_t used = text_print(words, WHY_SIZE, "%s", why);
 
 	if (attach->gone == QEMU_EACH_NODE)
 		return;
-	used += snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used, "; not removed:");
+	used += text_print(words + used, ATTACH_WORDS_SIZE - used, "; not removed:");
 	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 		char id[GUEST_ID_SIZE];
 
 		if (attach->gone & (1u << node))
 			continue;
 		guest_id(attach->guest, node, id);
-		used += snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used, " %s", id);
+		used += text_print(words + used, ATTACH_WORDS_SIZE - used, " %s", id);
 	}
-	snprintf(words + used, ATTACH_WORDS_SIZE - (size_t)used,
-		 ": shut the VM down, or remove them with %s", how_to_remove(attach));
+	text_print(words + used, ATTACH_WORDS_SIZE - used,
+		   ": shut the VM down, or remove them with %s", how_to_remove(attach));
 }
 
 void attach_step_failed(struct attach *attach, int rc, const char *words)
@@ -178,7 +183,7 @@ void attach_step_failed(struct attach *attach, int rc, const char *words)
 	name_kept(attach, words, kept);
 	if (attach->doing == ATTACH_UNDOES) {
 		log_limited(&attach->vm->limit, LOG_LEVEL_WARN,
-			    "guest %s: QEMU keeps a part of its input: %s", attach->guest->name,
+			    "guest %s: QEMU keeps some of its devices: %s", attach->guest->name,
 			    kept);
 		finish(attach, attach->rc, attach->words);
 	} else {
@@ -186,7 +191,7 @@ void attach_step_failed(struct attach *attach, int rc, const char *words)
 	}
 }
 
-/* Whatever the step in hand waits for is not waited for any more. */
+/* Stops waiting for the current step. */
 static void abandon_step(struct attach *attach)
 {
 	attach->start_later = false;
@@ -306,8 +311,9 @@ void attach_give_up(struct attach *attach)
 }
 
 /*
- * The monitor is gone, which QEMU may have outlived: what it still has is seen when it is back. It is
- * waited for until the end of the whole, not of a step, which each closing would put off.
+ * QEMU may still run although its monitor is closed: once it is open again, check what QEMU has.
+ * Wait at most until the limit of the whole operation: every reopening would restart a step's
+ * limit.
  */
 static void monitor_lost(struct attach *attach)
 {

@@ -1,4 +1,5 @@
-/* A channel's parts in libvirt's and in QEMU's words. */
+/* SPDX-License-Identifier: MIT */
+/* Prints a channel's parts in the syntax of libvirt and of QEMU. */
 #include "qemu/guest-xml.h"
 
 #include <string.h>
@@ -7,22 +8,22 @@
 
 #define LINKS "/dev/input/by-id"
 
-/* A word of QEMU's: an option's value holds two paths at most, with each comma doubled. */
+/* One argument of QEMU's: an option's value has at most two paths, with each comma doubled. */
 #define WORD_SIZE 1024
 
 /*
- * Slot of the PCI root bus that libvirt gives to nothing by itself: it fills slots from the lowest,
- * and the chipset's own are from 0x19 on. libvirt does not know of devices that come by
- * <qemu:commandline>, so each must say where it is.
+ * A slot of the PCI root bus that libvirt does not assign: it fills slots from the lowest, and the
+ * chipset's own start at 0x19. libvirt does not know the devices in <qemu:commandline>, so each
+ * needs an explicit address.
  */
 #define PCI_SLOT "0x18"
 
 #define PLAIN_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@/,="
 
 static const char driver_needed[] =
-	"The guest needs a driver: Linux has it, Windows gets it from virtio-win.\n"
-	"There is no input before it runs: not in an installer, not in firmware\n"
-	"(OVMF before 202502), not at BitLocker's prompt. Begin with via = input-linux.\n"
+	"The guest needs a driver: Linux includes one; on Windows, install virtio-win.\n"
+	"Input does not work before the driver runs: in an installer, in the firmware\n"
+	"(OVMF before 202502), at BitLocker's prompt. Start with via = input-linux.\n"
 	"A domain with such a device can be neither migrated nor saved.";
 
 void guest_id(const struct conf_guest *guest, enum shape_node node, char id[static GUEST_ID_SIZE])
@@ -35,7 +36,7 @@ void guest_path(const struct conf_guest *guest, const struct qemu_channel *chann
 {
 	const char *which = shape_node_name(node);
 
-	if (channel->place == QEMU_SOCKETS)
+	if (channel->transport == QEMU_SOCKETS)
 		snprintf(path, GUEST_PATH_SIZE, "%s/%s-%s.sock", socket_dir, guest->name, which);
 	else
 		snprintf(path, GUEST_PATH_SIZE, LINKS "/evswitch-%s-%s", guest->name, which);
@@ -56,13 +57,16 @@ static void put_attribute(FILE *out, const char *text)
 		case '\'':
 			fputs("&apos;", out);
 			break;
+		case '\t': /* as it is, a parser reads a blank (XML 1.0, 3.3.3) */
+			fputs("&#9;", out);
+			break;
 		default:
 			putc(*text, out);
 		}
 	}
 }
 
-/* A comment must not hold two '-' in a row, nor end with one (XML 1.0, 2.5). */
+/* A comment must not contain "--" nor end with '-' (XML 1.0, 2.5). */
 static void put_comment(FILE *out, const char *indent, const char *text)
 {
 	char before = '\0';
@@ -81,14 +85,14 @@ static void put_comment(FILE *out, const char *indent, const char *text)
 
 /* --- QEMU's arguments ---------------------------------------------------------------------- */
 
-/* Where words go: lines for a shell, or arguments within XML. */
+/* Writes arguments: as lines for a shell, or as XML elements. */
 struct writer {
 	FILE *out;
 	void (*put)(FILE *out, const char *option, const char *value);
 	const struct conf_guest *guest;
 	const struct qemu_channel *channel;
 	const char *socket_dir;
-	bool placed; /* with PCI addresses */
+	bool with_addresses; /* on PCI */
 };
 
 static void put_argument(FILE *out, const char *option, const char *value)
@@ -100,7 +104,7 @@ static void put_argument(FILE *out, const char *option, const char *value)
 	fputs("'/>\n", out);
 }
 
-/* In single quotes everything but they themselves stands for itself (POSIX shell, 2.2.2). */
+/* Within single quotes every character but the quote is literal (POSIX shell, 2.2.2). */
 static void put_line(FILE *out, const char *option, const char *value)
 {
 	fprintf(out, "%s ", option);
@@ -121,7 +125,7 @@ struct value {
 	char text[2 * CONF_SOCKET_MAX + 1];
 };
 
-/* Within an option of QEMU's a comma is written twice. */
+/* In a value of a QEMU option, a comma is doubled. */
 static struct value option_value(const char *text)
 {
 	struct value value = { "" };
@@ -135,7 +139,7 @@ static struct value option_value(const char *text)
 	return value;
 }
 
-/* "TYPE,id=ID" and what else the node's object or device has. */
+/* "TYPE,id=ID" and the properties of the node's object or device. */
 static void describe(const struct writer *writer, enum shape_node node, const char *id,
 		     const char *path, char word[static WORD_SIZE])
 {
@@ -166,7 +170,7 @@ static void write_part(const struct writer *writer, enum qemu_part part, enum sh
 		return;
 	}
 	describe(writer, node, id, path, word);
-	if (part == QEMU_DEVICE && writer->placed)
+	if (part == QEMU_DEVICE && writer->with_addresses)
 		snprintf(word + strlen(word), sizeof(word) - strlen(word),
 			 ",bus=pcie.0,addr=" PCI_SLOT ".%d%s", (int)node,
 			 node == 0 ? ",multifunction=on" : "");
@@ -194,13 +198,13 @@ static void write_monitor(const struct writer *writer)
 }
 
 void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
-		const struct guest_place *place)
+		const struct guest_env *env)
 {
 	const struct writer writer = { .out = out,
 				       .put = put_line,
 				       .guest = guest,
 				       .channel = channel,
-				       .socket_dir = place->socket_dir };
+				       .socket_dir = env->socket_dir };
 
 	write_nodes(&writer);
 	write_monitor(&writer);
@@ -234,42 +238,42 @@ static void write_limits(FILE *out, const struct qemu_channel *channel)
 		put_comment(out, "  ", channel->limits);
 }
 
-/* XDG_RUNTIME_DIR is its owner's alone, and QEMU under libvirt's system connection is another. */
-static void write_root_step(FILE *out, const struct guest_place *place)
+/* Only its owner can enter XDG_RUNTIME_DIR; libvirt's system QEMU runs as another user. */
+static void write_root_step(FILE *out, const struct guest_env *env)
 {
 	char text[1024];
 
-	if (strncmp(place->socket_dir, "/run/user/", strlen("/run/user/")) != 0)
+	if (strncmp(env->socket_dir, "/run/user/", strlen("/run/user/")) != 0)
 		return;
 	snprintf(text, sizeof(text),
 		 "The sockets are in a directory that only you can enter. That is right for\n"
-		 "qemu:///session. For qemu:///system make one for them, now and at each start:\n"
+		 "qemu:///session. For qemu:///system, create another one, now and at every boot:\n"
 		 "    sudo install -d -m 0711 -o %s /run/evswitch\n"
 		 "    echo 'd /run/evswitch 0711 %s root -' | sudo tee "
 		 "/etc/tmpfiles.d/evswitch.conf\n"
-		 "Then write socket-dir = /run/evswitch below [evswitch], and print this anew.",
-		 place->user, place->user);
+		 "Then set socket-dir = /run/evswitch in [evswitch], and run this command again.",
+		 env->user, env->user);
 	put_comment(out, "  ", text);
 }
 
 static void write_monitor_note(FILE *out, const struct conf_guest *guest)
 {
 	if (guest->qmp)
-		put_comment(
-			out, "  ",
-			"QEMU makes the monitor's socket: the user who runs QEMU must be able to\n"
-			"write into its directory, and you to connect to it.");
+		put_comment(out, "  ",
+			    "QEMU creates the monitor's socket: the user that runs QEMU must be "
+			    "able to\n"
+			    "write to its directory, and you must be able to connect to it.");
 }
 
 static void write_commandline(FILE *out, const struct conf_guest *guest,
-			      const struct qemu_channel *channel, const struct guest_place *place)
+			      const struct qemu_channel *channel, const struct guest_env *env)
 {
 	const struct writer writer = { .out = out,
 				       .put = put_argument,
 				       .guest = guest,
 				       .channel = channel,
-				       .socket_dir = place->socket_dir,
-				       .placed = true };
+				       .socket_dir = env->socket_dir,
+				       .with_addresses = true };
 
 	fputs("  <qemu:commandline>\n", out);
 	if (!channel->element)
@@ -290,7 +294,7 @@ static void write_devices(FILE *out, const struct conf_guest *guest,
 }
 
 void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
-		      const struct guest_place *place)
+		      const struct guest_env *env)
 {
 	bool by_arguments = (channel->parts[0] && !channel->element) || guest->qmp;
 
@@ -298,9 +302,10 @@ void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qe
 		by_arguments ? " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" : "");
 	write_limits(out, channel);
 	if (by_arguments)
-		put_comment(out, "  ", "The domain's first line needs the xmlns:qemu too.");
-	if (channel->place == QEMU_SOCKETS)
-		write_root_step(out, place);
+		put_comment(out, "  ",
+			    "Copy the xmlns:qemu attribute to the domain's first line, too.");
+	if (channel->transport == QEMU_SOCKETS)
+		write_root_step(out, env);
 	if (channel->shares_memory)
 		fputs("  <memoryBacking>\n"
 		      "    <source type='memfd'/>\n"
@@ -311,7 +316,7 @@ void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qe
 		write_devices(out, guest, channel);
 	if (by_arguments) {
 		write_monitor_note(out, guest);
-		write_commandline(out, guest, channel, place);
+		write_commandline(out, guest, channel, env);
 	}
 	fputs("</domain>\n", out);
 }

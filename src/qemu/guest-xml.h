@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * What gives QEMU a guest's end of its channel: as libvirt's XML, or as words of QEMU's command
- * line. Text from the configuration alone: it asks neither libvirt nor QEMU nor the kernel.
+ * Prints what QEMU needs for a guest's channel, as libvirt XML or as arguments for its command
+ * line. The text depends on the configuration alone: libvirt, QEMU and the kernel are not asked.
  */
 #pragma once
 
@@ -10,13 +11,15 @@
 #include "core/shape.h"
 #include "qemu/qemu-channel.h"
 
-/* What the configuration does not say. */
-struct guest_place {
-	const char *socket_dir; /* where the sockets are, of at most CONF_SOCKET_DIR_MAX bytes */
-	const char *user;       /* who runs evswitch */
+/* The environment: what the configuration need not contain. */
+struct guest_env {
+	const char *socket_dir; /* directory of the sockets, at most CONF_SOCKET_DIR_MAX bytes */
+	const char *user;       /* the user that runs evswitch */
 };
 
-/* Room for "evswitch-GUEST-keyboard": the name of a node, its link, and the id of what opens it. */
+/*
+ * For "evswitch-GUEST-keyboard": the name of a node, of its link, and the id of the device in QEMU.
+ */
 #define GUEST_ID_SIZE (sizeof("evswitch--keyboard") + CONF_NAME_MAX)
 
 void guest_id(const struct conf_guest *guest, enum shape_node node, char id[static GUEST_ID_SIZE]);
@@ -28,22 +31,21 @@ void guest_path(const struct conf_guest *guest, const struct qemu_channel *chann
 		enum shape_node node, const char *socket_dir, char path[static GUEST_PATH_SIZE]);
 
 /*
- * Writes a <domain> that holds nothing but what is to be added to the guest's, each element in its
- * place, with comments that say what the channel cannot do. What goes wrong is in ferror(out).
+ * Writes a <domain> with the elements to add to the guest's own, each at its position, and comments
+ * on the channel's limits. Errors show in ferror(out).
  */
 void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
-		      const struct guest_place *place);
+		      const struct guest_env *env);
 
 /*
- * Writes the one element of libvirt's that opens the node: what virsh attach-device takes. Nothing,
- * and false, for a channel that libvirt has no element for.
+ * Writes the libvirt element that opens the node, as virsh attach-device needs it. False, and
+ * nothing is written, if libvirt has no element for the channel.
  */
 bool guest_xml_element(FILE *out, const struct conf_guest *guest,
 		       const struct qemu_channel *channel, enum shape_node node);
 
 /*
- * Writes QEMU's arguments, an option and its value a line. A word that a shell would not take as it
- * is is quoted for it.
+ * Writes QEMU's arguments, one option with its value per line, quoted for a shell where necessary.
  */
 void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
-		const struct guest_place *place);
+		const struct guest_env *env);

@@ -1,4 +1,5 @@
-/* The tables of names. */
+/* SPDX-License-Identifier: MIT */
+/* Tables of names. */
 #include "qemu/qcode.h"
 
 #include <linux/input.h>
@@ -7,8 +8,8 @@
 #include "base/util.h"
 
 /*
- * QEMU knows two more that are other names of these: "asterisk", which is kp_multiply, and "sysrq",
- * which guests without PS/2 take for print; PS/2's own Alt+print is made of print by QEMU.
+ * QEMU has two more names, aliases of these: "asterisk" is kp_multiply, and "sysrq" is print for
+ * guests without PS/2. With PS/2, QEMU itself turns print into Alt+print.
  */
 static const char *const keys[] = {
 	[KEY_ESC] = "esc",

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * A channel as QEMU and libvirt are told of it, in plain data. QEMU's arguments and what it is asked on
- * its monitor are made of the same parts, so a QEMU that was started with them, and one that was given
- * them while it ran, have the same.
+ * Describes a channel to QEMU and libvirt, as plain data. Command-line arguments and monitor
+ * commands are built from the same parts, so a QEMU has the same devices whether it was started
+ * with them or they were attached later.
  */
 #pragma once
 
@@ -9,19 +10,19 @@
 
 #include "core/shape.h"
 
-/* By what QEMU finds the guest's nodes. */
-enum qemu_place {
-	QEMU_LINKS,   /* links to uinput nodes, below /dev/input/by-id */
-	QEMU_SOCKETS, /* a socket for each, in the directory of sockets */
-	QEMU_MONITOR, /* input comes by its own monitor, and QEMU needs nothing more */
+/* How input reaches QEMU. */
+enum qemu_transport {
+	QEMU_LINKS,   /* through uinput nodes, with links in /dev/input/by-id */
+	QEMU_SOCKETS, /* through one socket per node, in the directory of sockets */
+	QEMU_MONITOR, /* as commands on its monitor; QEMU needs no devices */
 };
 
-/* What QEMU is to have for a node, under the id of guest_id. */
+/* What QEMU needs for a node; the id is guest_id's. */
 enum qemu_part {
 	QEMU_NO_PART,
 	QEMU_CHARDEV, /* connects to the node's socket */
-	QEMU_OBJECT,  /* gone as soon as it is removed */
-	QEMU_DEVICE,  /* on PCI: gone when the guest has let go of it */
+	QEMU_OBJECT,  /* disappears as soon as it is removed */
+	QEMU_DEVICE,  /* on PCI: disappears once the guest has released it */
 };
 
 #define QEMU_PARTS_MAX      2
@@ -34,43 +35,43 @@ enum qemu_value {
 	QEMU_PATH, /* of its link or socket */
 };
 
-/* Of the object or the device, beside its id. */
+/* A property of the object or device, in addition to its id. */
 struct qemu_property {
 	const char *name; /* NULL: none */
 	enum qemu_value value;
 	unsigned nodes; /* bit n: node n has it */
 };
 
-/* More attributes of libvirt's <source>, as text. */
+/* Additional attributes of libvirt's <source>, as text. */
 struct qemu_attribute {
 	const char *text; /* NULL: none */
 	unsigned nodes;   /* bit n: node n has it */
 };
 
 struct qemu_channel {
-	enum qemu_place place;
-	bool is_virtio; /* to the guest, which needs a driver for it */
-	/* What it cannot do and what it needs, in lines for the user; NULL: nothing. */
+	enum qemu_transport transport;
+	bool is_virtio; /* the guest sees virtio devices, and needs a driver for them */
+	/* The channel's limits and requirements, as lines for the user; NULL: none. */
 	const char *limits;
 
-	/* In the order in which QEMU makes them; it is rid of them in the opposite one. */
+	/* In the order of creation; they are removed in reverse order. */
 	enum qemu_part parts[QEMU_PARTS_MAX];
 	const char *type; /* the object's, or the device's driver */
 	struct qemu_property properties[QEMU_PROPERTIES_MAX];
-	/* What else QEMU's command line must have, without a newline at the end; NULL: nothing. */
+	/* What else QEMU's command line needs, without a final newline; NULL: nothing. */
 	const char *note;
 
 	/*
-	 * libvirt's <input ELEMENT>, with a <source> whose attribute 'source' is the node's path. NULL:
-	 * libvirt has none, and a domain takes QEMU's arguments.
+	 * libvirt's <input ELEMENT>, with a <source> whose attribute 'source' is the node's path.
+	 * NULL if libvirt has no such element, so that the domain needs QEMU's arguments.
 	 */
 	const char *element, *source;
 	struct qemu_attribute attributes[QEMU_PROPERTIES_MAX];
-	bool shares_memory; /* the domain's memory must be shared with us */
+	bool shares_memory; /* the domain's memory must be shared with evswitch */
 
-	/* Why a VM that runs cannot be given the parts, and what to do; NULL: it can. */
+	/* Why the parts cannot be attached to a running VM, with a remedy; NULL: they can. */
 	const char *not_by_virsh, *not_by_monitor;
-	/* The same, where libvirt says that the element cannot be hot plugged. */
+	/* The same, if libvirt reports that the element cannot be hot plugged. */
 	const char *no_hot_plug;
 };
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * Two commands in flight: QEMU works on one while the next is on its way. What else comes waits in
- * the backlog. QEMU takes a command wholly or not at all, and its emulated devices see the end of a
- * command as the end of a report: so keys and pointer go apart, and a command has one frame of the
- * pointer at most, or press and release of a button would meet in one report and cancel out.
+ * Two commands are in flight: QEMU works on one while the next is under way. All other frames wait
+ * in the backlog. QEMU executes a command as a whole or not at all, and its emulated devices treat
+ * the end of a command as the end of a report. So keys and pointer get separate commands, and a
+ * command has at most one pointer frame. Otherwise a button's press and release could end up in one
+ * report and cancel each other out.
  */
 #include "qemu/qinput.h"
 
@@ -15,49 +17,50 @@
 #include "base/log.h"
 #include "qemu/qcode.h"
 #include "qemu/qmp.h"
+#include "base/text.h"
 #include "base/util.h"
 
-#define TELL_MS   100 /* until an unknown key is logged: the hot path does not */
+#define TELL_MS   100 /* delay before an unknown key is logged, off the hot path */
 #define IN_FLIGHT 2
-#define TEXT_MAX  1024 /* of a command's arguments: under 5 ms of QEMU's time */
-#define EVENT_MAX 96   /* the longest event as text; by the longest name, 86 */
-/* Of one command: a PS/2 keyboard holds 16 bytes, and a key can be three. */
+#define TEXT_MAX  1024 /* bytes of a command's arguments: less than 5 ms of QEMU's time */
+#define EVENT_MAX 96   /* bytes of an event's text; 86 with the longest name */
+/* Keys in one command: a PS/2 keyboard buffers 16 bytes, and a key can take three. */
 #define KEYS_MAX 4
-/* Clicks of one wheel in one frame. They may be the sum of what waited, and each is sent apart. */
+/* Clicks of a wheel in one frame, possibly summed in the backlog. Each becomes an event. */
 #define CLICKS_MAX 128
 
 /* A command in flight. */
 struct sent {
-	struct keyset up; /* what it releases, or would if QEMU had not refused it */
+	struct keyset up; /* the keys that it releases, unless QEMU rejects it */
 };
 
 struct qinput {
 	const struct qinput_ops *ops;
 	void *owner;
-	struct conf_guest guest; /* for the vm: its name and its monitor */
+	struct conf_guest guest; /* for the vm; only the name and the monitor are set */
 	struct vm vm;
 	struct timer tell;
 	unsigned version;
 	char why[512]; /* "": it is up */
 
 	struct backlog backlog;
-	struct frame hand; /* popped from the backlog; 'at' is the next event of it to be sent */
+	struct frame hand; /* popped from the backlog; 'at' is its next event to send */
 	unsigned at;
-	struct keyset owed; /* may be down in the guest, and nobody wants it down */
-	bool settle;        /* what is owed may be sent: the last command was not refused */
+	struct keyset owed; /* keys that may be down in the guest and must be released */
+	bool settle;        /* 'owed' may be sent: the last command was not rejected */
 	struct sent sent[IN_FLIGHT];
 	unsigned n_sent, next_sent;
 
 	struct log_limit limit;
 	struct qinput_stats stats;
-	struct keyset unknown, told; /* codes that were counted; that were logged */
+	struct keyset unknown, told; /* codes that were counted, and of them those logged */
 };
 
-/* A command in the making. */
+/* A command under construction. */
 struct command {
 	struct sent *sent;
 	unsigned n;   /* events */
-	bool pointer; /* they are the pointer's */
+	bool pointer; /* they are pointer events */
 	size_t size;
 	char text[TEXT_MAX];
 };
@@ -123,7 +126,7 @@ static void begin(struct command *command, struct sent *sent)
 	put(command, "{\"events\":[");
 }
 
-/* In place of the last event's comma. */
+/* Replaces the comma of the last event. */
 static void finish(struct command *command)
 {
 	command->size--;
@@ -139,7 +142,7 @@ static bool has_room(const struct command *command, bool pointer)
 		return true;
 	if (command->pointer != pointer)
 		return false;
-	/* A wheel's click is two events, and the end needs some bytes too. */
+	/* A wheel click is two events, and the end of the text needs some bytes, too. */
 	return pointer ? command->size + 3 * EVENT_MAX <= TEXT_MAX : command->n < KEYS_MAX;
 }
 
@@ -149,7 +152,7 @@ static void note_event(struct command *command, bool pointer)
 	command->n++;
 }
 
-/* False where the command is full. */
+/* False if the command is full. */
 static bool add_key(struct qinput *qinput, struct command *command, unsigned code, bool down)
 {
 	const char *button = qcode_button(code);
@@ -192,7 +195,7 @@ static bool add_clicks(const struct qinput *qinput, struct command *command, str
 	return true;
 }
 
-/* False where it has to go, or to go on, in the next command. */
+/* False if the rest of the frame has to go into the next command. */
 static bool add_event(struct qinput *qinput, struct command *command, struct input_event *ev)
 {
 	if (ev->type == EV_KEY)
@@ -241,7 +244,7 @@ static void add_waiting(struct qinput *qinput, struct command *command)
 	}
 }
 
-/* The VM may have what the refused command was to release. */
+/* The keys that the rejected command should have released may still be down. */
 static void owe(struct qinput *qinput, const struct sent *sent)
 {
 	keyset_for_each (code, &sent->up)
@@ -290,10 +293,10 @@ static void replied(struct qmp *qmp, struct json_object *result, const char *err
 	qinput->settle = !error;
 	if (error) {
 		owe(qinput, ctx);
-		/* Where the VM was paused, its own event says so. */
+		/* If the VM is paused, its own event reports that. */
 		if (qinput->stats.refused++ == 0)
-			log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU refuses input: %s",
-				    qinput->guest.qmp, error);
+			log_limited(&qinput->limit, LOG_LEVEL_INFO, "%s: QEMU rejected input: %s",
+				    log_str(qinput->guest.qmp).text, error);
 	}
 	if (qinput_up(qinput))
 		pump(qinput);
@@ -311,14 +314,14 @@ static void owe_all(struct qinput *qinput)
 {
 	keyset_add_all(&qinput->owed, &qinput->backlog.seen);
 	keyset_add_all(&qinput->owed, &qinput->backlog.down);
-	/* The backlog takes what is in hand for delivered. */
+	/* For the backlog, the frame in 'hand' has been delivered. */
 	for (; in_hand(qinput); qinput->at++)
 		if (qinput->hand.ev[qinput->at].type == EV_KEY)
 			keyset_add(&qinput->owed, qinput->hand.ev[qinput->at].code);
 	drop_waiting(qinput);
 }
 
-/* There is no guest any more, or it starts anew: it has nothing down. */
+/* The guest is gone or was reset, so no key is down. */
 static void forget(struct qinput *qinput)
 {
 	drop_waiting(qinput);
@@ -327,21 +330,21 @@ static void forget(struct qinput *qinput)
 		qinput->sent[i].up = (struct keyset){ 0 };
 }
 
-/* --- its VM ------------------------------------------------------------------------------------- */
+/* --- its VM ----------------------------------------------------------------------------------- */
 
 static void set_why(struct qinput *qinput)
 {
 	const struct vm *vm = &qinput->vm;
-	const char *path = vm->guest->qmp,
-		   *why = vm->why[0] ? vm->why : "QEMU has not answered yet";
+	const struct log_str path = log_str(vm->guest->qmp);
+	const char *why = vm->why[0] ? vm->why : "QEMU has not answered yet";
 
 	if (vm->state == RUN_STATE_UNKNOWN)
-		snprintf(qinput->why, sizeof(qinput->why), "%s: %s", path, why);
+		text_print(qinput->why, sizeof(qinput->why), "%s: %s", path.text, why);
 	else if (vm->state == RUN_STATE_OFF)
-		snprintf(qinput->why, sizeof(qinput->why),
-			 "%s: its VM is off, or has no such monitor", path);
+		text_print(qinput->why, sizeof(qinput->why),
+			   "%s: its VM is off, or has no such monitor", path.text);
 	else
-		snprintf(qinput->why, sizeof(qinput->why), "%s", run_state_why(vm->state));
+		text_print(qinput->why, sizeof(qinput->why), "%s", run_state_why(vm->state));
 }
 
 static void take_state(struct qinput *qinput)
@@ -359,8 +362,8 @@ static void take_state(struct qinput *qinput)
 }
 
 /*
- * Nothing is down, but for what QEMU took between the reset and this word of it; a VM that does not run
- * takes nothing.
+ * No key is down, except for those that QEMU accepted between the reset and its event. A VM that
+ * does not run accepts no input.
  */
 static void take_reset(struct qinput *qinput)
 {
@@ -385,7 +388,7 @@ static void take_monitor(struct qinput *qinput, struct qmp *qmp)
 	qinput->n_sent = 0;
 }
 
-/* The owner may free it in 'changed': nothing comes after. */
+/* Call this last: the owner may free it in 'changed'. */
 static void vm_told(struct vm *vm, unsigned news)
 {
 	struct qinput *qinput = container_of(vm, struct qinput, vm);
@@ -402,7 +405,7 @@ static void vm_told(struct vm *vm, unsigned news)
 
 static const struct vm_ops vm_ops = { .told = vm_told };
 
-/* --- frames ------------------------------------------------------------------------------------ */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static void count_unknown(struct qinput *qinput, const struct input_event *ev)
 {
@@ -423,9 +426,9 @@ static void tell_unknown(struct timer *timer)
 		if (keyset_has(&qinput->told, code))
 			continue;
 		keyset_add(&qinput->told, code);
-		log_warn("%s: QEMU %u.%u has no name for %s: the guest does not get it",
-			 qinput->guest.qmp, qinput->version / 100, qinput->version % 100,
-			 keys_name(code).text);
+		log_warn("%s: QEMU %u.%u has no name for %s, so the guest does not receive it",
+			 log_str(qinput->guest.qmp).text, qinput->version / 100,
+			 qinput->version % 100, keys_name(code).text);
 	}
 }
 
@@ -439,7 +442,7 @@ static bool takes(struct qinput *qinput, const struct input_event *ev)
 		count_unknown(qinput, ev);
 		return false;
 	}
-	/* A repetition that waited would be typed after its key was let go. */
+	/* A delayed repetition would be typed after its key was released. */
 	return ev->value != 2 || (backlog_empty(&qinput->backlog) && !in_hand(qinput));
 }
 
@@ -470,7 +473,7 @@ void qinput_release_all(struct qinput *qinput)
 		qinput_send(qinput, &frame);
 }
 
-/* --- start and end ----------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 int qinput_new(struct loop *loop, const char *guest, const char *path, const struct qinput_ops *ops,
 	       void *owner, struct qinput **out)

@@ -1,4 +1,5 @@
-/* The handshake, then commands out and replies and events in; json-c parses what comes. */
+/* SPDX-License-Identifier: MIT */
+/* The handshake; then sends commands and receives replies and events, which json-c parses. */
 #include "qemu/qmp.h"
 
 #include <json-c/json.h>
@@ -8,18 +9,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/closer.h"
 #include "base/log.h"
 #include "base/peer-fd.h"
 #include "base/usock.h"
 #include "base/util.h"
 
-#define DEPTH_MAX   16
-#define MESSAGE_MAX 65536 /* bytes of one; what this program asks for is far below */
-#define VALUES_MAX  1024  /* of one, by its commas and brackets: each is memory of its own */
-#define READ_SIZE   128 /* in one turn of the loop, some messages: what a key may have to wait for */
-#define OUT_MAX     (2 * QMP_TEXT_MAX)
-#define ID_MODULUS  10 /* more than can be in flight, and one byte: QEMU reads byte by byte */
+#define READ_SIZE  128 /* bytes read per turn of the loop: what a key may have to wait for */
+#define OUT_MAX    (2 * QMP_TEXT_MAX)
+#define ID_MODULUS 10 /* more than can be in flight, but one digit: QEMU reads byte by byte */
 
 enum state { GREETING, NEGOTIATION, READY, CLOSED };
 
@@ -32,18 +31,18 @@ struct qmp {
 	const struct qmp_ops *ops;
 	void *owner;
 	enum state state;
-	bool busy; /* a callback may be running: qmp_close leaves the memory alone */
+	bool busy; /* a callback may be running: qmp_close must not free the memory */
 	bool gone; /* qmp_close was called meanwhile */
 	unsigned version;
 	int fd;
 	struct watch watch;
-	struct timer timer; /* the handshake's end */
+	struct timer timer; /* the handshake's limit */
 
 	struct json_tokener *tokener;
-	size_t message_size; /* of the message that is not whole yet */
-	unsigned values;     /* in it */
+	size_t message_size; /* bytes so far of an incomplete message */
+	unsigned values;     /* in it so far */
 
-	/* In the order of the commands, which is that of the replies: 'out-of-band' is off. */
+	/* In the order of the commands, which is that of the replies, as out-of-band is off. */
 	struct pending pending[QMP_IN_FLIGHT_MAX];
 	unsigned oldest, in_flight;
 	unsigned oldest_id;
@@ -54,48 +53,6 @@ struct qmp {
 
 static void end(struct qmp *qmp, const char *reason);
 
-/* --- what a peer said, whatever it is ------------------------------------------------------ */
-
-struct json_object *qmp_member(struct json_object *value, const char *key)
-{
-	struct json_object *member = NULL;
-
-	if (json_object_is_type(value, json_type_object))
-		json_object_object_get_ex(value, key, &member);
-	return member;
-}
-
-const char *qmp_text(struct json_object *value)
-{
-	const char *text;
-
-	if (!json_object_is_type(value, json_type_string))
-		return "";
-	text = json_object_get_string(value);
-	return strlen(text) == (size_t)json_object_get_string_len(value) ? text : "";
-}
-
-bool qmp_is_true(struct json_object *value)
-{
-	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
-}
-
-size_t qmp_length(struct json_object *value)
-{
-	return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
-}
-
-struct json_object *qmp_element(struct json_object *value, size_t i)
-{
-	return i < qmp_length(value) ? json_object_array_get_idx(value, i) : NULL;
-}
-
-/* -1 where it is no number that QMP has a use for here. */
-static int64_t number(struct json_object *value)
-{
-	return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
-}
-
 /* --- out ----------------------------------------------------------------------------------- */
 
 static void socket_ready(struct watch *watch, uint32_t events);
@@ -105,7 +62,10 @@ static void watch_for(struct qmp *qmp, uint32_t events)
 	struct loop *loop = qmp->timer.watch.loop;
 
 	watch_stop(&qmp->watch);
-	/* Without a watch it is deaf: the timer ends it, as it may not end within qmp_command. */
+	/*
+	 * Cannot receive without a watch. Let the timer end it: 'closed' must not run in
+	 * qmp_command.
+	 */
 	if (watch_start_peer(&qmp->watch, loop, qmp->fd, events, socket_ready) < 0)
 		timer_arm(&qmp->timer, 1, 0);
 }
@@ -115,7 +75,7 @@ static void flush(struct qmp *qmp)
 	ssize_t sent = send(qmp->fd, qmp->out, qmp->out_size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (sent < 0 && errno != EAGAIN && errno != EINTR)
-		sent = (ssize_t)qmp->out_size; /* the socket is dead, as reading it will say */
+		sent = (ssize_t)qmp->out_size; /* the socket is dead; reading will report that */
 	if (sent > 0) {
 		qmp->out_size -= (size_t)sent;
 		memmove(qmp->out, qmp->out + sent, qmp->out_size);
@@ -194,16 +154,16 @@ static void end_hostile(struct qmp *qmp, const char *what)
 {
 	char reason[128];
 
-	snprintf(reason, sizeof(reason), "what speaks there is no QEMU monitor: %s", what);
+	snprintf(reason, sizeof(reason), "the peer is not a QEMU monitor: %s", what);
 	end(qmp, reason);
 }
 
 static bool read_version(struct qmp *qmp, struct json_object *greeting)
 {
-	struct json_object *version = qmp_member(qmp_member(greeting, "QMP"), "version");
-	struct json_object *qemu = qmp_member(version, "qemu");
-	int64_t high = number(qmp_member(qemu, "major"));
-	int64_t low = number(qmp_member(qemu, "minor"));
+	struct json_object *version = json_member(json_member(greeting, "QMP"), "version");
+	struct json_object *qemu = json_member(version, "qemu");
+	int64_t high = json_number(json_member(qemu, "major"));
+	int64_t low = json_number(json_member(qemu, "minor"));
 
 	if (high < 1 || high > 9999 || low < 0 || low > 99)
 		return false;
@@ -218,7 +178,7 @@ static void negotiated(struct qmp *qmp, struct json_object *result, const char *
 	if (error) {
 		char reason[LOG_STR_MAX + 64];
 
-		snprintf(reason, sizeof(reason), "QEMU refuses qmp_capabilities: %s", error);
+		snprintf(reason, sizeof(reason), "QEMU rejected qmp_capabilities: %s", error);
 		end(qmp, reason);
 		return;
 	}
@@ -230,7 +190,7 @@ static void negotiated(struct qmp *qmp, struct json_object *result, const char *
 static void take_greeting(struct qmp *qmp, struct json_object *message)
 {
 	if (!read_version(qmp, message)) {
-		end_hostile(qmp, "it does not greet as one");
+		end_hostile(qmp, "it sent no valid greeting");
 		return;
 	}
 	qmp->state = NEGOTIATION;
@@ -240,13 +200,14 @@ static void take_greeting(struct qmp *qmp, struct json_object *message)
 static void take_event(struct qmp *qmp, const char *name, struct json_object *message)
 {
 	if (qmp->state == READY && qmp->ops->event)
-		qmp->ops->event(qmp, name, qmp_member(message, "data"));
+		qmp->ops->event(qmp, name, json_member(message, "data"));
 }
 
-/* False where it does not belong to the oldest command. */
+/* False if it does not reply to the oldest command. */
 static bool take_pending(struct qmp *qmp, struct json_object *message, struct pending *pending)
 {
-	if (qmp->in_flight == 0 || number(qmp_member(message, "id")) != (int64_t)qmp->oldest_id)
+	if (qmp->in_flight == 0 ||
+	    json_number(json_member(message, "id")) != (int64_t)qmp->oldest_id)
 		return false;
 	*pending = qmp->pending[qmp->oldest];
 	qmp->oldest = (qmp->oldest + 1) % QMP_IN_FLIGHT_MAX;
@@ -257,65 +218,56 @@ static bool take_pending(struct qmp *qmp, struct json_object *message, struct pe
 
 static void take_reply(struct qmp *qmp, struct json_object *message, struct json_object *error)
 {
-	const char *desc = qmp_text(qmp_member(error, "desc"));
+	const char *desc = json_text(json_member(error, "desc"));
 	struct pending pending;
 	struct log_str said;
 
 	if (!take_pending(qmp, message, &pending)) {
-		end_hostile(qmp, "it answers what nobody asked");
+		end_hostile(qmp, "it sent an unexpected reply");
 		return;
 	}
-	said = log_str(desc[0] ? desc : "it does not say why");
+	said = log_str(desc[0] ? desc : "no reason given");
 	if (pending.fn)
-		pending.fn(qmp, error ? NULL : qmp_member(message, "return"),
+		pending.fn(qmp, error ? NULL : json_member(message, "return"),
 			   error ? said.text : NULL, pending.ctx);
 }
 
 static void take_message(struct qmp *qmp, struct json_object *message)
 {
-	const char *event = qmp_text(qmp_member(message, "event"));
-	struct json_object *error = qmp_member(message, "error");
+	const char *event = json_text(json_member(message, "event"));
+	struct json_object *error = json_member(message, "error");
 
 	if (qmp->state == GREETING)
 		take_greeting(qmp, message);
 	else if (event[0])
 		take_event(qmp, event, message);
-	else if (error || qmp_member(message, "return"))
+	else if (error || json_member(message, "return"))
 		take_reply(qmp, message, error);
 	else
-		end_hostile(qmp, "it sends what is neither a reply nor an event");
+		end_hostile(qmp, "it sent a message that is neither a reply nor an event");
 }
 
-static unsigned count_values(const char *text, size_t size)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < size; i++)
-		n += text[i] == ',' || text[i] == '[' || text[i] == '{';
-	return n;
-}
-
-/* What is wrong with the message in hand, 'used' bytes of which were parsed now; NULL: nothing so far. */
+/* Checks the current message, of which 'used' more bytes were parsed. What is wrong, or NULL. */
 static const char *find_fault(struct qmp *qmp, const char *text, size_t used)
 {
 	enum json_tokener_error error = json_tokener_get_error(qmp->tokener);
 
 	qmp->message_size += used;
-	qmp->values += count_values(text, used);
-	if (qmp->message_size > MESSAGE_MAX)
-		return "it sends a message of more than 64 KiB";
-	if (qmp->values > VALUES_MAX)
-		return "it sends a message of more than 1024 values";
+	qmp->values += json_count_values(text, used);
+	if (qmp->message_size > JSON_SIZE_MAX)
+		return "it sent a message of more than 64 KiB";
+	if (qmp->values > JSON_VALUES_MAX)
+		return "it sent a message of more than 1024 values";
 	if (error != json_tokener_success && error != json_tokener_continue)
 		return json_tokener_error_desc(error);
 	return NULL;
 }
 
-/* Also a monitor with pretty=on is understood: messages end where their JSON ends, not with lines. */
+/* A message ends where its JSON ends, not at a line end, so a monitor with pretty=on works, too. */
 static void take_bytes(struct qmp *qmp, const char *text, size_t size)
 {
 	if (memchr(text, '\0', size)) {
-		end_hostile(qmp, "it sends NUL bytes");
+		end_hostile(qmp, "it sent NUL bytes");
 		return;
 	}
 	while (size > 0 && qmp->state != CLOSED && !qmp->gone) {
@@ -345,10 +297,10 @@ static void read_socket(struct qmp *qmp)
 	if (size > 0) {
 		take_bytes(qmp, text, (size_t)size);
 	} else if (size == 0) {
-		end(qmp, qmp->state == READY ? "QEMU has closed its monitor"
-					     : "QEMU closes its monitor at once");
+		end(qmp, qmp->state == READY ? "QEMU closed its monitor"
+					     : "QEMU closed its monitor immediately");
 	} else if (size == -EBADMSG) {
-		end_hostile(qmp, "it passes descriptors");
+		end_hostile(qmp, "it passed descriptors");
 	} else if (size != -EAGAIN && size != -EINTR) {
 		snprintf(reason, sizeof(reason), "cannot read from QEMU's monitor: %s",
 			 strerror((int)-size));
@@ -362,7 +314,7 @@ static void disconnect(struct qmp *qmp)
 {
 	watch_stop(&qmp->watch);
 	timer_fini(&qmp->timer);
-	close_later(steal_fd(&qmp->fd)); /* with what stands unread in it */
+	close_later(steal_fd(&qmp->fd)); /* may close descriptors that are still unread in it */
 	qmp->state = CLOSED;
 	qmp->in_flight = 0;
 	qmp->out_size = 0;
@@ -410,10 +362,10 @@ static void time_is_up(struct timer *timer)
 
 	qmp->busy = true;
 	if (qmp->state == GREETING)
-		end(qmp, "QEMU's monitor does not greet: another client has it (QEMU serves one at "
-			 "a time), or QEMU hangs");
+		end(qmp, "QEMU's monitor sends no greeting: it serves another client (QEMU serves "
+			 "one at a time), or QEMU hangs");
 	else if (qmp->state == NEGOTIATION)
-		end(qmp, "QEMU greets and then does not answer qmp_capabilities");
+		end(qmp, "QEMU does not answer qmp_capabilities");
 	else
 		end(qmp, "cannot wait for QEMU's monitor");
 	leave_callbacks(qmp);
@@ -456,7 +408,7 @@ int qmp_open(struct loop *loop, const char *path, const struct qmp_ops *ops, voi
 	qmp->ops = ops;
 	qmp->owner = owner;
 	qmp->fd = -1;
-	qmp->tokener = json_tokener_new_ex(DEPTH_MAX);
+	qmp->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
 	if (qmp->tokener) {
 		json_tokener_set_flags(qmp->tokener,
 				       JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);

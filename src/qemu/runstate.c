@@ -1,4 +1,5 @@
-/* Tables of names: QEMU's, and libvirt's for the same. */
+/* SPDX-License-Identifier: MIT */
+/* Tables of QEMU's names and of libvirt's corresponding ones. */
 #include "qemu/runstate.h"
 
 #include <string.h>
@@ -8,31 +9,32 @@
 /* --- the states ------------------------------------------------------------------------------ */
 
 /*
- * QEMU asks for the state alone, at one place for every device that it feeds itself (ui/input.c): input is
- * taken while the VM runs or is suspended, and dropped in every other state, since the vCPUs are stopped
- * and no guest would take it from the device. A suspended VM's PS/2 keyboard and mouse wake it. So a VM
- * that has never run (prelaunch) or is yet to arrive (inmigrate) counts as stopped as well.
+ * QEMU checks the state once for all devices that it feeds itself (ui/input.c): it accepts input
+ * while the VM runs or is suspended, and drops it in every other state, where the vCPUs are stopped
+ * and no guest would read it. Input to a suspended VM's PS/2 keyboard or mouse wakes it. So a VM
+ * that has not run yet (prelaunch, inmigrate) counts as stopped as well.
  */
 static const struct {
 	const char *name;
-	const char *why; /* NULL: QEMU takes input */
+	const char *why; /* NULL: QEMU accepts input */
 } states[RUN_STATES] = {
-	[RUN_STATE_UNKNOWN] = { "unknown", "whether its VM runs is not known" },
+	[RUN_STATE_UNKNOWN] = { "unknown", "the state of its VM is unknown" },
 	[RUN_STATE_OFF] = { "off", "its VM is off" },
 	[RUN_STATE_RUNNING] = { "running", NULL },
 	[RUN_STATE_SUSPENDED] = { "suspended", NULL },
 	[RUN_STATE_PAUSED] = { "paused", "its VM is paused" },
 	[RUN_STATE_PRELAUNCH] = { "prelaunch", "its VM has not been started yet (prelaunch)" },
-	[RUN_STATE_INMIGRATE] = { "inmigrate", "its VM has not arrived yet (inmigrate)" },
+	[RUN_STATE_INMIGRATE] = { "inmigrate",
+				  "its VM is still migrating to this host (inmigrate)" },
 	[RUN_STATE_FINISH_MIGRATE] = { "finish-migrate", "its VM is paused (finish-migrate)" },
-	[RUN_STATE_POSTMIGRATE] = { "postmigrate", "its VM has migrated (postmigrate)" },
+	[RUN_STATE_POSTMIGRATE] = { "postmigrate", "its VM has migrated away (postmigrate)" },
 	[RUN_STATE_SAVE_VM] = { "save-vm", "its VM is paused (save-vm)" },
 	[RUN_STATE_RESTORE_VM] = { "restore-vm", "its VM is paused (restore-vm)" },
 	[RUN_STATE_COLO] = { "colo", "its VM is paused (colo)" },
 	[RUN_STATE_DEBUG] = { "debug", "its VM is stopped by a debugger" },
-	[RUN_STATE_IO_ERROR] = { "io-error", "its VM has stopped at an I/O error" },
+	[RUN_STATE_IO_ERROR] = { "io-error", "its VM stopped on an I/O error" },
 	[RUN_STATE_INTERNAL_ERROR] = { "internal-error",
-				       "its VM has stopped at QEMU's internal error" },
+				       "its VM stopped on an internal error in QEMU" },
 	[RUN_STATE_WATCHDOG] = { "watchdog", "its VM was stopped by its watchdog" },
 	[RUN_STATE_GUEST_PANICKED] = { "guest-panicked", "its guest has panicked" },
 	[RUN_STATE_SHUTDOWN] = { "shutdown", "its VM has shut down" },
@@ -58,6 +60,24 @@ bool run_state_is_stopped(enum run_state state)
 	return state > RUN_STATE_OFF && !run_state_takes_input(state);
 }
 
+enum run_remedy run_state_remedy(enum run_state state)
+{
+	switch (state) {
+	case RUN_STATE_PAUSED:
+	case RUN_STATE_PRELAUNCH:
+	case RUN_STATE_DEBUG:
+	case RUN_STATE_IO_ERROR:
+	case RUN_STATE_WATCHDOG:
+		return RUN_REMEDY_RESUME;
+	case RUN_STATE_INTERNAL_ERROR:
+	case RUN_STATE_GUEST_PANICKED:
+	case RUN_STATE_SHUTDOWN:
+		return RUN_REMEDY_RESET;
+	default:
+		return RUN_REMEDY_WAIT;
+	}
+}
+
 /* --- by QMP ---------------------------------------------------------------------------------- */
 
 enum run_state run_state_by_status(const char *status, bool running)
@@ -71,9 +91,9 @@ enum run_state run_state_by_status(const char *status, bool running)
 }
 
 /*
- * STOP follows a SHUTDOWN or GUEST_PANICKED too, which say more, and does not say what has stopped the VM;
- * RESUME does not say whether it is suspended (9.0 and newer stop and continue a suspended VM). A reset
- * of a VM that does not run leaves it in prelaunch, without a further event.
+ * STOP does not tell what stopped the VM, and also follows SHUTDOWN and GUEST_PANICKED, which do.
+ * RESUME does not tell whether the VM is suspended (9.0 and newer stop and continue a suspended
+ * VM). A reset of a stopped VM leaves it in prelaunch without a further event.
  */
 unsigned run_state_by_event(enum run_state *state, const char *event, const char *action)
 {
@@ -88,7 +108,9 @@ unsigned run_state_by_event(enum run_state *state, const char *event, const char
 	}
 	if (strcmp(event, "RESET") == 0)
 		return RUN_RESET | RUN_ASK;
-	/* Told to let it run on, QEMU takes input: the guest may be about to boot. */
+	/*
+	 * If QEMU is configured to let the VM run on, it accepts input: the guest may be rebooting.
+	 */
 	if (strcmp(event, "GUEST_PANICKED") == 0 && strcmp(action, "run") != 0)
 		*state = RUN_STATE_GUEST_PANICKED;
 	if (strcmp(event, "GUEST_PANICKED") == 0 || strcmp(event, "GUEST_CRASHLOADED") == 0)
@@ -110,7 +132,7 @@ struct words {
 	unsigned news;
 };
 
-/* Whether the text begins with these words, and not in the midst of one. */
+/* True if the text begins with these whole words. */
 static bool begins(const char *text, const char *words)
 {
 	size_t length = strlen(words);
@@ -118,7 +140,7 @@ static bool begins(const char *text, const char *words)
 	return strncmp(text, words, length) == 0 && (text[length] == '\0' || text[length] == ' ');
 }
 
-/* The first of them that 'text' begins with, or NULL. */
+/* The first entry whose words 'text' begins with, or NULL. */
 static const struct words *find(const struct words *words, size_t n, const char *text)
 {
 	for (size_t i = 0; i < n; i++)
@@ -128,8 +150,8 @@ static const struct words *find(const struct words *words, size_t n, const char 
 }
 
 /*
- * The names of virDomainEventType, each with those of its details that say more. A guest that has loaded
- * a kernel for its crash runs on.
+ * The names of virDomainEventType, each followed by those of its details that are more specific. A
+ * guest that has loaded a crash kernel keeps running.
  */
 static const struct words lifecycle[] = {
 	{ "Started", RUN_STATE_RUNNING, 0 },
@@ -157,7 +179,7 @@ unsigned run_state_by_lifecycle(enum run_state *state, const char *what)
 	return words->news;
 }
 
-/* The names of virDomainState, each with those of its reasons that say more. */
+/* The names of virDomainState, each followed by those of its reasons that are more specific. */
 static const struct words domstate[] = {
 	{ "running", RUN_STATE_RUNNING, 0 },
 	{ "idle", RUN_STATE_RUNNING, 0 },

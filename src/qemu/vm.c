@@ -1,22 +1,25 @@
-/* Two ways to know the same: the lines of virsh, and QEMU's monitor. What they mean is in runstate.c. */
+/* SPDX-License-Identifier: MIT */
+/* Follows a VM by the output of virsh or by QEMU's monitor. runstate.c interprets both. */
 #include "qemu/vm.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
-#define RETRY_MS      1000 /* to the monitor, and the first to libvirt */
+#define RETRY_MS      1000 /* for the monitor, and the first one for libvirt */
 #define RETRY_MAX_MS  10000
 #define RETRY_SOON_MS 50
 
-/* What begins a line of virsh that says why it failed; the last of several says most. */
+/* The prefix of virsh's error messages. The last of several is the most specific. */
 #define ERROR "error: "
 
 /*
- * virsh does not say when it has begun to listen, so what happens between its start and then is
- * missed. After this long, and after every event, the state is asked for, once.
+ * virsh does not report when it starts to listen, so earlier events are missed. Query the state
+ * once after this time, and after every event.
  */
 #define CHECK_MS 3000
 
@@ -35,7 +38,7 @@ struct qmp *vm_qmp(const struct vm *vm)
 	return vm->ready ? vm->qmp : NULL;
 }
 
-/* The last step of whoever calls it: the struct may be gone after it. */
+/* Call this last: the callback may free the struct. */
 static void tell(struct vm *vm, enum run_state state, unsigned news)
 {
 	if (state != vm->state)
@@ -47,24 +50,25 @@ static void tell(struct vm *vm, enum run_state state, unsigned news)
 		vm->ops->told(vm, news);
 }
 
-/* VM_WHY, where it is another reason than the last; "": there is none. */
+/* Sets the reason ("": none). VM_WHY if it has changed, else 0. */
 static unsigned set_why(struct vm *vm, const char *reason)
 {
-	struct log_str shown = log_str(reason);
+	char why[sizeof(vm->why)];
 
-	if (strncmp(vm->why, shown.text, sizeof(vm->why) - 1) == 0)
+	text_print(why, sizeof(why), "%s", log_str(reason).text);
+	if (strcmp(vm->why, why) == 0)
 		return 0;
-	snprintf(vm->why, sizeof(vm->why), "%.*s", (int)sizeof(vm->why) - 1, shown.text);
+	memcpy(vm->why, why, sizeof(why));
 	return VM_WHY;
 }
 
-/* And logged, once for each reason: it is tried for as long as evswitch runs. */
+/* As set_why, and logs each reason once: the attempts go on as long as evswitch runs. */
 static unsigned say_why(struct vm *vm, const char *reason)
 {
 	unsigned news = set_why(vm, reason);
 
 	if (strcmp(vm->said, vm->why) != 0)
-		log_limited(&vm->limit, LOG_LEVEL_WARN, "guest %s cannot be followed: %s",
+		log_limited(&vm->limit, LOG_LEVEL_WARN, "guest %s: its VM cannot be followed: %s",
 			    vm->guest->name, vm->why);
 	memcpy(vm->said, vm->why, sizeof(vm->said));
 	return news;
@@ -77,7 +81,7 @@ static unsigned vm_news(unsigned run_news)
 
 /* --- by libvirt: the state ----------------------------------------------------------------- */
 
-/* virsh names the domain as it was given, or says that it does not know it. */
+/* True for virsh's messages about an unknown domain. */
 static bool says_absent(const char *line)
 {
 	return strncmp(line, ERROR "failed to get domain", strlen(ERROR "failed to get domain")) ==
@@ -112,7 +116,7 @@ static int start_virsh(struct vm *vm, struct child *child, const char *const *wo
 	return child_start(child, vm->loop, argv, -1, ops);
 }
 
-/* What the events child cannot reach, this one cannot either: errors are left to that one. */
+/* Ignores errors: 'events' reports that libvirt cannot be reached. */
 static void ask_virsh(struct vm *vm)
 {
 	const char *const words[] = { "domstate", "--domain", vm->guest->libvirt, "--reason",
@@ -139,23 +143,27 @@ static void take_lifecycle(struct vm *vm, const char *what)
 	unsigned news = run_state_by_lifecycle(&state, what);
 
 	if (news & RUN_UNDEFINED) {
-		/* A domain that is defined anew under the name is another for libvirt. */
+		/* For libvirt, a new domain of the same name is a different one. */
 		child_stop(&vm->events);
 		timer_arm(&vm->retry, RETRY_MS, 0);
 	}
 	tell(vm, state, vm_news(news));
 }
 
-/* "event 'lifecycle' for domain 'NAME': Suspended Paused" -> "Suspended Paused". */
+/*
+ * "event 'lifecycle' for domain 'NAME': Suspended Paused" -> "Suspended Paused". What follows the last
+ * colon, since libvirt allows one in NAME, too.
+ */
 static const char *after_domain(const char *line)
 {
-	const char *at = strstr(line, "' for domain ");
+	const char *what = "";
 
-	at = at ? strstr(at, ": ") : NULL;
-	return at ? at + 2 : "";
+	for (const char *at = line; (at = strstr(at, ": "));)
+		what = at += strlen(": ");
+	return what;
 }
 
-/* An answer that was under way may be older than the event. */
+/* A running query may return a state from before the event. */
 static void events_line(struct child *child, const char *line)
 {
 	struct vm *vm = container_of(child, struct vm, events);
@@ -186,13 +194,13 @@ static void events_ended(struct child *child)
 	timer_arm(&vm->retry, vm->backoff_ms, 0);
 	vm->backoff_ms = vm->backoff_ms >= RETRY_MAX_MS / 2 ? RETRY_MAX_MS : 2 * vm->backoff_ms;
 	if (!vm->absent)
-		news = say_why(vm, vm->error[0] ? vm->error : "virsh has ended");
+		news = say_why(vm, vm->error[0] ? vm->error : "virsh exited");
 	tell(vm, vm->absent ? RUN_STATE_OFF : RUN_STATE_UNKNOWN, news);
 }
 
 static const struct child_ops events_ops = { .line = events_line, .ended = events_ended };
 
-/* All events: 'reboot' is one apart from 'lifecycle', and virsh takes one name or all. */
+/* All events: 'reboot' is separate from 'lifecycle', and virsh accepts one name or --all. */
 static int follow_domain(struct vm *vm)
 {
 	const char *const words[] = { "event", "--domain", vm->guest->libvirt,
@@ -216,9 +224,9 @@ static void ask_qemu(struct vm *vm);
 static void status_reply(struct qmp *qmp, struct json_object *result, const char *error, void *ctx)
 {
 	struct vm *vm = ctx;
-	const char *status = qmp_text(qmp_member(result, "status"));
+	const char *status = json_text(json_member(result, "status"));
 	enum run_state state =
-		run_state_by_status(status, qmp_is_true(qmp_member(result, "running")));
+		run_state_by_status(status, json_is_true(json_member(result, "running")));
 	unsigned news;
 
 	(void)qmp;
@@ -229,13 +237,13 @@ static void status_reply(struct qmp *qmp, struct json_object *result, const char
 	}
 	if (state == RUN_STATE_UNKNOWN)
 		news = say_why(vm,
-			       error ? error : "query-status does not tell whether its VM runs");
+			       error ? error : "query-status does not report whether the VM runs");
 	else
 		news = set_why(vm, "");
 	tell(vm, state, news);
 }
 
-/* An answer that is under way may be older than what makes us ask. */
+/* An outstanding answer may be older than the reason for this query. */
 static void ask_qemu(struct vm *vm)
 {
 	vm->ask_again = vm->asks;
@@ -257,7 +265,7 @@ static void monitor_ready(struct qmp *qmp)
 	tell(vm, vm->state, VM_MONITOR | set_why(vm, ""));
 }
 
-/* Whether QEMU has ended is known when nobody listens any more: soon, so that it is not long unknown. */
+/* Only a refused connection shows that QEMU has exited: retry soon, to learn it quickly. */
 static void monitor_closed(struct qmp *qmp, const char *reason)
 {
 	struct vm *vm = qmp_owner(qmp);
@@ -284,7 +292,7 @@ static void monitor_event(struct qmp *qmp, const char *name, struct json_object 
 	if (!vm->loop)
 		return;
 	state = vm->state;
-	news = run_state_by_event(&state, name, qmp_text(qmp_member(data, "action")));
+	news = run_state_by_event(&state, name, json_text(json_member(data, "action")));
 	if (news & RUN_ASK || (vm->asks && state != vm->state))
 		ask_qemu(vm);
 	tell(vm, state, vm_news(news));
@@ -315,7 +323,8 @@ static void follow_monitor(struct vm *vm)
 		return;
 	}
 	if (rc == -EAGAIN)
-		why = "other clients wait for the monitor already (QEMU serves one at a time)";
+		why = "other clients are already waiting for the monitor (QEMU serves one at a "
+		      "time)";
 	else if (rc == -EPERM)
 		why = QMP_NOT_ADMITTED;
 	tell(vm, RUN_STATE_UNKNOWN, say_why(vm, why));

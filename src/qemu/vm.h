@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * A guest's VM: follows the domain (libvirt, by virsh) or the monitor (QMP) that is named for it, for as
- * long as evswitch runs, through every end and start of either, and tells its run state. It only
- * listens; the monitor is the owner's too, while it is open (vm_qmp), since QEMU serves one client at a
- * time. The daemon follows a guest by it, and so does the keeper of a guest that gets its input from the
- * monitor. The owner embeds the struct; it owns its child processes and the connection to the monitor.
+ * Follows a guest's VM and reports its run state: through its libvirt domain (virsh) or its monitor
+ * (QMP), as configured, for as long as evswitch runs, across every stop and start of either. It
+ * only observes. While the monitor is open, the owner may use it as well (vm_qmp), since QEMU
+ * serves one client at a time. Used by the daemon, and by the keeper of a guest that gets its input
+ * over the monitor. The owner embeds the struct; it owns its child processes and the monitor
+ * connection.
  */
 #pragma once
 
@@ -19,25 +21,25 @@
 
 struct vm;
 
-/* What vm_ops.told tells of: a mask. */
+/* What vm_ops.told reports: a mask. */
 enum vm_news {
-	VM_STATE = 1U << 0, /* vm->state is another */
+	VM_STATE = 1U << 0, /* vm->state has changed */
 	/*
-	 * The machine was reset: the guest knows of no key and has set no LED. It may come more than
-	 * once for one reset, and does not change the state.
+	 * The machine was reset: in the guest no key is down and no LED is on. May be reported more
+	 * than once for one reset, and does not change the state.
 	 */
 	VM_RESET = 1U << 1,
-	VM_PANICKED = 1U << 2, /* the guest's system says that it has crashed */
-	VM_MONITOR = 1U << 3,  /* vm_qmp gives the monitor from now on, or no more */
-	VM_WHY = 1U << 4,      /* vm->why is another */
+	VM_PANICKED = 1U << 2, /* the guest's operating system reported a crash */
+	VM_MONITOR = 1U << 3,  /* the result of vm_qmp has changed */
+	VM_WHY = 1U << 4,      /* vm->why has changed */
 };
 
 struct vm_ops {
-	/* vm_close is legal within; by QMP, to free the struct as well. */
+	/* May call vm_close and, if the VM is followed by QMP, free the struct as well. */
 	void (*told)(struct vm *vm, unsigned news);
 	/*
-	 * Every event of the monitor, as in qmp_ops, before what it changes is told. May be NULL. vm_close
-	 * is legal within; the struct must live until it returns.
+	 * Every event of the monitor, as in qmp_ops, before 'told' reports its effect. May be NULL.
+	 * It may call vm_close, but must not free the struct.
 	 */
 	void (*event)(struct vm *vm, const char *name, struct json_object *data);
 };
@@ -47,44 +49,44 @@ struct vm {
 	const struct conf_guest *guest;
 	struct loop *loop;
 	enum run_state state;
-	uint32_t resets, panics; /* so often it was told of one; they wrap */
-	struct timer retry;      /* connects anew */
-	char why[256];  /* it cannot be followed, in words for the user; "": it can, or is off */
-	char said[256]; /* the last of these that was logged, since it was last followed */
+	uint32_t resets, panics; /* counters of VM_RESET and VM_PANICKED; they wrap */
+	struct timer retry;      /* reconnects */
+	char why[256];  /* why it cannot be followed, for the user; "": it can, or is off */
+	char said[256]; /* the last 'why' logged since it was last followed */
 	struct log_limit limit;
-	struct pace hurries; /* connections that follow soon on the one before */
+	struct pace hurries; /* limits early reconnections */
 
-	/* By libvirt. */
+	/* Through libvirt. */
 	struct child events, domstate;
-	struct timer check; /* asks the state again */
+	struct timer check; /* queries the state again */
 	unsigned backoff_ms;
 	bool absent;     /* virsh knows no such domain */
-	char error[256]; /* the last that it said */
+	char error[256]; /* the last error that virsh printed */
 
-	/* By QMP. */
+	/* Through QMP. */
 	struct usock_trust trust;
 	struct qmp *qmp;
 	bool ready;
-	bool asks;      /* for the state, and has no answer yet */
-	bool ask_again; /* when that has come: it may be older than an event */
+	bool asks;      /* a query for the state is unanswered */
+	bool ask_again; /* query once more afterwards: the answer may be older than an event */
 };
 
 /*
- * Begins to follow the guest, of which the name and 'libvirt' or 'qmp' are read. The state is
- * RUN_STATE_UNKNOWN until the first callback. The guest, the loop and the ops must outlive it. 0 or
- * -errno; vm_close is legal, and due, after a failure too.
+ * Starts to follow the guest's VM; uses its name and its 'libvirt' or 'qmp'. The state is
+ * RUN_STATE_UNKNOWN until the first callback. The guest, the loop and the ops must outlive *vm. 0
+ * or -errno; call vm_close in any case.
  */
 int vm_open(struct vm *vm, struct loop *loop, const struct conf_guest *guest,
 	    const struct vm_ops *ops);
-/* Harmless on a zeroed struct. Replies to commands on the monitor that are under way never come. */
+/* No effect on a zeroed struct. Outstanding replies on the monitor are not delivered. */
 void vm_close(struct vm *vm);
 
-/* The monitor, where the guest is followed by QMP and it takes commands now; else NULL. */
+/* The monitor, if the guest is followed by QMP and commands can be sent; else NULL. */
 struct qmp *vm_qmp(const struct vm *vm);
 
 /*
- * The first words of every virsh command line: "virsh --connect URI", with the URI of
- * LIBVIRT_DEFAULT_URI, by default qemu:///system. Returns how many: VM_VIRSH_WORDS.
+ * Fills in the first words of a virsh command line, "virsh --connect URI", with the URI from
+ * LIBVIRT_DEFAULT_URI, by default qemu:///system. Returns their number, VM_VIRSH_WORDS.
  */
 #define VM_VIRSH_WORDS 3
 unsigned vm_virsh(const char *argv[static VM_VIRSH_WORDS]);

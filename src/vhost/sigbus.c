@@ -1,4 +1,5 @@
-/* One handler and the list that it searches. */
+/* SPDX-License-Identifier: MIT */
+/* The signal handler and the list that it searches. */
 #include "vhost/sigbus.h"
 
 #include <stdint.h>
@@ -21,7 +22,7 @@ static void replace(struct sigbus_range *range)
 static void on_sigbus(int signo, siginfo_t *info, void *context)
 {
 	(void)context;
-	/* One that was sent by kill(2) has no address. */
+	/* A signal sent by kill(2) has no address. */
 	for (struct sigbus_range *range = ranges; range && info->si_code > 0; range = range->next) {
 		uintptr_t at = (uintptr_t)info->si_addr - (uintptr_t)range->addr;
 
@@ -31,7 +32,7 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 		if (range->hit)
 			return;
 	}
-	/* The access is tried again, and this time ends us. */
+	/* The access is repeated, and now kills the process. */
 	signal(signo, SIG_DFL);
 	if (info->si_code <= 0)
 		raise(signo);

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * Survives that another process takes memory away which we have mapped: it truncates the file, and
- * our next access is a SIGBUS. The handler puts zero pages in the place of the whole range and says
- * so; the access goes on. Any other SIGBUS ends the process as ever.
+ * Survives the loss of mapped memory: if another process truncates the file, the next access raises
+ * SIGBUS. The handler replaces the whole range with zero pages and sets a flag, and the access
+ * continues. Any other SIGBUS kills the process as usual.
  *
- * The list of ranges is global because a signal handler can reach nothing else. It is changed only
- * by code that touches none of them, so the handler never meets it half done. One thread alone may
- * watch ranges and touch them.
+ * The list of ranges is global, since a signal handler can reach nothing else. The code that
+ * changes it touches no range, so the handler never sees it half changed. Only one thread may watch
+ * and access ranges.
  */
 #pragma once
 
@@ -15,11 +16,14 @@
 struct sigbus_range {
 	void *addr; /* whole pages */
 	size_t size;
-	volatile sig_atomic_t hit; /* it reads as zeros, and what is written there reaches nobody */
+	volatile sig_atomic_t hit; /* replaced: reads give zeros, writes reach nobody */
 	struct sigbus_range *next;
 };
 
-/* From here to sigbus_unwatch, which comes before munmap, the range stays where it is. 0 or -errno. */
+/*
+ * Protects the range until sigbus_unwatch, which must come before munmap. *range must not move. 0
+ * or -errno.
+ */
 int sigbus_watch(struct sigbus_range *range, void *addr, size_t size);
-/* Does nothing to a zeroed range. */
+/* No effect on a zeroed range. */
 void sigbus_unwatch(struct sigbus_range *range);

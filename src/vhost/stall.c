@@ -1,4 +1,5 @@
-/* A timer that runs from a first write until none came for a period. */
+/* SPDX-License-Identifier: MIT */
+/* A timer that runs from the first write until a period without writes. */
 #include "vhost/stall.h"
 
 #include <signal.h>
@@ -23,7 +24,7 @@ static void set_timer(long ms)
 	timer_settime(stall.timer, 0, &spec, NULL);
 }
 
-/* That it comes is what interrupts; without SA_RESTART the write is not resumed. */
+/* The signal's arrival interrupts the write; without SA_RESTART it is not resumed. */
 static void tick(int signo)
 {
 	(void)signo;
@@ -59,7 +60,7 @@ ssize_t stall_write(int fd, const void *data, size_t size)
 {
 	ssize_t n;
 
-	/* First, so that a tick that comes after it does not disarm. */
+	/* Set first, so that a tick after this does not disarm the timer. */
 	stall.writing = 1;
 	stall.recent = 1;
 	if (!stall.armed)

@@ -1,17 +1,18 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * Bounds a write() that somebody else can make block. O_NONBLOCK is a property of the open file, so a
- * peer that passed us its descriptor can clear it again at any moment, and fill the eventfd. While
- * writes go on, a timer's signal interrupts the thread every now and then, and a write that blocks
- * ends with EINTR. No system call for each write, and no timer while there are none.
+ * Limits the duration of a write() that a peer can make block. O_NONBLOCK belongs to the open file,
+ * so a peer that passed its descriptor can clear the flag at any time and fill the eventfd. While
+ * writes are being made, a periodic timer signal interrupts the thread, and a blocked write returns
+ * EINTR. This costs no system call per write, and no timer runs while there are no writes.
  *
- * The state is global, as a signal's handler is. One thread alone may write so. SIGALRM is
- * taken for it, and other calls that block may end with EINTR too. It does not live through a fork.
+ * The state is global because the signal handler is. Only one thread may use it. It occupies
+ * SIGALRM, and other blocking calls may return EINTR, too. It does not survive fork().
  */
 #pragma once
 
 #include <sys/types.h>
 
-#define STALL_MS 50 /* the longest that a write takes is twice this */
+#define STALL_MS 50 /* a write takes at most twice this */
 
-/* Hot. As write(2). EINTR: it blocked. */
+/* Hot. As write(2): -1 and errno on failure. EINTR: it blocked. */
 ssize_t stall_write(int fd, const void *data, size_t size);

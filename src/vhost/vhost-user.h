@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The numbers of the vhost-user protocol, under the names of its specification (QEMU's
  * docs/interop/vhost-user.rst) and, where that only describes a bit, of QEMU's libvhost-user. The
@@ -42,7 +43,7 @@ enum vhost_user_request {
 #define VHOST_USER_REPLY_MASK      (1u << 2)
 #define VHOST_USER_NEED_REPLY_MASK (1u << 3)
 
-/* The payload of VHOST_USER_SET_VRING_KICK, _CALL and _ERR: the ring, and whether no descriptor comes. */
+/* The payload of VHOST_USER_SET_VRING_KICK, _CALL and _ERR: the ring, and a flag: no descriptor. */
 #define VHOST_USER_VRING_IDX_MASK  0xffu
 #define VHOST_USER_VRING_NOFD_MASK (1u << 8)
 

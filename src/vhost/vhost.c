@@ -1,4 +1,5 @@
-/* A message is read, checked against a table, handled and answered, and then the next one. */
+/* SPDX-License-Identifier: MIT */
+/* Reads a message, checks it against a table, handles it and replies. */
 #include "vhost/vhost.h"
 
 #include <fcntl.h>
@@ -23,15 +24,15 @@
 #define FEATURES_OFFERED                                                                           \
 	(BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |                 \
 	 BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES) | BIT_ULL(VIRTIO_F_VERSION_1))
-/* QEMU up to 8.2 gives the guest this one unasked; it concerns QEMU alone. */
+/* QEMU up to 8.2 offers this to the guest regardless; it concerns QEMU alone. */
 #define FEATURES_TOLERATED BIT_ULL(VIRTIO_F_RING_RESET)
 
-/* 'format' is a literal; about the device. */
+/* Logs a message about the device. 'format' must be a literal. */
 #define say(vhost, level, format, ...)                                                             \
 	log_limited((vhost)->limit, level, "%s: vhost-user: " format, log_str((vhost)->name).text, \
 		    ##__VA_ARGS__)
 
-/* The message as it is sent: the header, and right behind it the payload. */
+/* The message on the wire: the header, immediately followed by the payload. */
 static uint8_t *wire(struct vhost *vhost)
 {
 	_Static_assert(offsetof(struct vhost_message, bytes) ==
@@ -45,7 +46,7 @@ static bool need_reply(const struct vhost *vhost)
 	return vhost->msg.flags & VHOST_USER_NEED_REPLY_MASK;
 }
 
-/* For CALL and ERR: what can be written to without waiting, once ring_of_fd has looked at it. */
+/* For CALL and ERR: can be written to without blocking, once ring_of_fd has checked it. */
 static int take_writable(struct vhost *vhost, int *fd)
 {
 	int taken = vhost->n_fds > 0 ? steal_fd(&vhost->fds[0]) : -1;
@@ -63,7 +64,7 @@ static void drop_fds(struct vhost *vhost)
 		peer_fd_close(&vhost->fds[--vhost->n_fds]);
 }
 
-/* The one bound of every index that the front end sends. */
+/* Checks every ring index from the front end. */
 static struct vhost_ring *ring_at(struct vhost *vhost, uint64_t index)
 {
 	return index < VHOST_RINGS ? &vhost->ring[index] : NULL;
@@ -75,8 +76,8 @@ static struct vhost *owner_of(struct vhost_ring *ring)
 }
 
 /*
- * One that is full says already what was to be said. One whose peer has made it block, although it was
- * given O_NONBLOCK, is used no more.
+ * A saturated eventfd already signals the peer. A descriptor that the peer made blocking again,
+ * after it was set to O_NONBLOCK here, is closed.
  */
 static void write_event(int *fd)
 {
@@ -104,8 +105,8 @@ void vhost_break(struct vhost *vhost, unsigned index)
 {
 	struct vhost_ring *ring = &vhost->ring[index];
 
-	say(vhost, LOG_LEVEL_WARN, "ring %u: the guest's driver or its memory broke the rules",
-	    index);
+	say(vhost, LOG_LEVEL_WARN,
+	    "ring %u: the guest's driver, or its memory, violates the virtqueue protocol", index);
 	ring->broken = true;
 	write_event(&ring->err_fd);
 	stop_ring(vhost, ring);
@@ -117,13 +118,13 @@ static bool may_run(const struct vhost *vhost, const struct vhost_ring *ring)
 	       vhost->mem.n > 0 && !vmem_broken(&vhost->mem);
 }
 
-/* A driver that has begun anew stands at 0. So may one that goes on, if it stopped there. */
+/* A newly initialised driver is at index 0. A continuing one may be, too, if it stopped there. */
 static bool is_fresh(const struct vhost_ring *ring)
 {
 	return ring->vq.last_avail == 0 && ring->last_stop != 0;
 }
 
-/* Starts or stops the ring, as what is known of it now says. */
+/* Starts or stops the ring according to its current state. */
 static void update_ring(struct vhost *vhost, struct vhost_ring *ring)
 {
 	bool fresh = is_fresh(ring);
@@ -150,8 +151,9 @@ static void update_rings(struct vhost *vhost)
 }
 
 /*
- * Edge-triggered, so that it need not be read: each write to an eventfd wakes again. A read could block,
- * for the peer shares O_NONBLOCK with us, and what cannot be emptied would be ready for ever.
+ * Edge-triggered, so that no read is needed: each write to an eventfd wakes the loop again. A read
+ * could block, since the peer can clear O_NONBLOCK, and a level-triggered descriptor that cannot be
+ * drained would be ready for ever.
  */
 static void kick_ready(struct watch *watch, uint32_t events)
 {
@@ -183,15 +185,15 @@ static int set_features(struct vhost *vhost)
 	vhost->refused = wrong != 0;
 	if (wrong)
 		say(vhost, LOG_LEVEL_WARN,
-		    "the guest wants features 0x%llx, which were not offered; is packed=on or "
+		    "the guest requests features 0x%llx, which were not offered; is packed=on or "
 		    "iommu_platform=on set for its device?",
 		    (unsigned long long)wrong);
-	/* Without the bit no VHOST_USER_SET_VRING_ENABLE will come. */
+	/* Without this feature, no VHOST_USER_SET_VRING_ENABLE will come. */
 	for (unsigned i = 0; i < VHOST_RINGS; i++)
 		if (!(vhost->features & BIT_ULL(VHOST_USER_F_PROTOCOL_FEATURES)))
 			vhost->ring[i].enabled = true;
 	update_rings(vhost);
-	/* Not the end of the connection, which some versions of QEMU do not survive. */
+	/* Do not disconnect: some versions of QEMU do not survive that. */
 	return wrong && need_reply(vhost) ? -ENOTSUP : 0;
 }
 
@@ -201,7 +203,7 @@ static int get_protocol_features(struct vhost *vhost)
 	return 0;
 }
 
-/* Nothing hangs on them: an acknowledgement is sent to whatever message wants one. */
+/* No feature needs state here: every message that asks for an acknowledgement gets one. */
 static int set_protocol_features(struct vhost *vhost)
 {
 	return (vhost->msg.u64 & ~PROTOCOL_FEATURES_OFFERED) ? -EINVAL : 0;
@@ -265,7 +267,7 @@ static int set_vring_addr(struct vhost *vhost)
 	ring->vq.avail_user = addr->avail_user_addr;
 	ring->vq.used_user = addr->used_user_addr;
 	if (vhost->mem.n == 0 || ring->vq.num == 0)
-		return 0; /* it is checked when it starts, and always then */
+		return 0; /* checked when it starts */
 	return virtq_map(&ring->vq, &vhost->mem);
 }
 
@@ -295,8 +297,8 @@ static int get_vring_base(struct vhost *vhost)
 }
 
 /*
- * The ring of a KICK, CALL or ERR message, with the descriptor that it says it has: an eventfd, the
- * end of a pipe, or a unix socket.
+ * The ring of a KICK, CALL or ERR message, and its descriptor if the message announces one: an
+ * eventfd, the end of a pipe, or a unix socket.
  */
 static struct vhost_ring *ring_of_fd(struct vhost *vhost)
 {
@@ -344,7 +346,7 @@ static int set_vring_call(struct vhost *vhost)
 	struct vhost_ring *ring = ring_of_fd(vhost);
 	int rc = ring ? take_writable(vhost, &ring->call_fd) : -EINVAL;
 
-	/* What was published before may have been told to the old one alone. */
+	/* Earlier interrupts may have gone to the old descriptor only. */
 	if (rc == 0 && ring->running)
 		write_event(&ring->call_fd);
 	return rc;
@@ -378,7 +380,7 @@ static bool config_is_sane(const struct vhost_message *msg)
 	       msg->config.size <= VHOST_CONFIG_MAX - msg->config.offset;
 }
 
-/* An answer without a payload is the protocol's word for an error. */
+/* In this protocol, a reply without a payload means an error. */
 static int get_config(struct vhost *vhost)
 {
 	struct vhost_message *msg = &vhost->msg;
@@ -404,11 +406,11 @@ static int set_config(struct vhost *vhost)
 }
 
 static const struct request {
-	int (*handle)(struct vhost *vhost); /* 0 or -errno; an answer is put into vhost->msg */
+	int (*handle)(struct vhost *vhost); /* 0 or -errno; stores a reply in vhost->msg */
 	uint16_t size_min, size_max;        /* of the payload */
 	uint8_t fds_min, fds_max;
-	bool answers;         /* with a payload of its own, which is as long as: */
-	uint16_t answer_size; /* 0: what vhost->msg.size says */
+	bool answers;         /* has a reply of its own */
+	uint16_t answer_size; /* of its payload; 0: vhost->msg.size */
 } requests[] = {
 	[VHOST_USER_GET_FEATURES] = { get_features, 0, 0, 0, 0, true, 8 },
 	[VHOST_USER_SET_FEATURES] = { set_features, 8, 8, 0, 0, false, 0 },
@@ -431,7 +433,7 @@ static const struct request {
 				    false, 0 },
 };
 
-/* Answers are few and short: a front end that does not take one takes none. */
+/* Replies are few and short: a front end that does not accept one at once is disconnected. */
 static int answer(struct vhost *vhost, uint32_t size)
 {
 	size_t all = VHOST_USER_HDR_SIZE + size;
@@ -462,7 +464,7 @@ static bool fits(const struct vhost *vhost, const struct request *request)
 	       vhost->n_fds >= request->fds_min && vhost->n_fds <= request->fds_max;
 }
 
-/* A whole message. An error ends the connection. */
+/* Handles a complete message. An error ends the connection. */
 static int handle(struct vhost *vhost)
 {
 	const struct request *request = find_request(vhost->msg.request);
@@ -484,7 +486,7 @@ static int handle(struct vhost *vhost)
 	return need_reply(vhost) ? acknowledge(vhost, rc) : rc;
 }
 
-/* Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at the end of the stream, or worse. */
+/* Reads at most to the end of the message. 0, -EAGAIN, -ENODATA at end of file, or an error. */
 static int receive(struct vhost *vhost, size_t end)
 {
 	unsigned n_fds;
@@ -499,7 +501,7 @@ static int receive(struct vhost *vhost, size_t end)
 	return 0;
 }
 
-/* As receive; 0: a whole message is there. */
+/* As receive, but 0 means that the message is complete. */
 static int receive_message(struct vhost *vhost)
 {
 	int rc = 0;
@@ -524,7 +526,7 @@ static void set_deadline(struct vhost *vhost, bool late)
 static void end(struct vhost *vhost, int rc)
 {
 	if (rc != -ENODATA)
-		say(vhost, LOG_LEVEL_WARN, "the connection was ended: %s", strerror(-rc));
+		say(vhost, LOG_LEVEL_WARN, "closing the connection: %s", strerror(-rc));
 	vhost_close(vhost);
 	vhost->ops->closed(vhost);
 }
@@ -543,7 +545,7 @@ static void conn_ready(struct watch *watch, uint32_t events)
 		if (rc < 0)
 			break;
 		vhost->have = 0;
-		set_deadline(vhost, false); /* the next message has its own */
+		set_deadline(vhost, false); /* each message has its own */
 	}
 	if (rc == 0 || rc == -EAGAIN)
 		set_deadline(vhost, vhost->have > 0);
@@ -583,7 +585,7 @@ void vhost_close(struct vhost *vhost)
 	vhost->open = false;
 	if (vhost->watch.loop) {
 		watch_stop(&vhost->watch);
-		/* With all that stands unread in it. */
+		/* May close descriptors that are still unread in it. */
 		close_later(steal_fd(&vhost->watch.fd));
 	}
 	timer_fini(&vhost->deadline);

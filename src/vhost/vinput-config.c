@@ -1,4 +1,5 @@
-/* One function for each kind of answer. */
+/* SPDX-License-Identifier: MIT */
+/* One function for each selection. */
 #include "vhost/vinput-config.h"
 
 #include <endian.h>
@@ -21,7 +22,7 @@ static void put_ids(struct virtio_input_config *config, const struct vinput_mode
 	};
 }
 
-/* The size is up to the last byte that has a bit set. */
+/* The size ends at the last byte with a bit set. */
 static void put_bit(struct virtio_input_config *config, unsigned bit)
 {
 	config->u.bitmap[bit / 8] |= (uint8_t)(1 << bit % 8);
@@ -49,7 +50,7 @@ static void put_event_bits(struct virtio_input_config *config, const struct vinp
 		put_mask(config, model->leds);
 		break;
 	case EV_REP:
-		/* There, but without a code: REP_DELAY and REP_PERIOD are the guest's own. */
+		/* Supported, but without codes: the guest has its own REP_DELAY and REP_PERIOD. */
 		config->size = model->repeat;
 		break;
 	}

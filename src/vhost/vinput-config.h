@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * What a virtio input device is, and says of itself in its config space (virtio 1.2, section 5.8.4): the
- * driver writes 'select' and 'subsel' and reads the answer. A pure look-up in the model.
+ * The model of a virtio input device, and its config space (virtio 1.2, section 5.8.4): the driver
+ * writes 'select' and 'subsel' and reads the answer. A pure look-up in the model.
  */
 #pragma once
 
@@ -20,10 +21,10 @@ struct vinput_model {
 	struct keyset keys; /* EV_KEY */
 	uint32_t rel;       /* EV_REL, bit n for code n */
 	uint16_t leds;      /* EV_LED, likewise */
-	bool repeat;        /* EV_REP: the guest repeats by itself, repetitions are left out */
-	int step_max; /* as in struct shape_rules: also what waits is delivered in such steps */
+	bool repeat;        /* EV_REP: the guest repeats keys itself, so repetitions are dropped */
+	int step_max; /* as in struct shape_rules; also applies to summed motion from the backlog */
 };
 
-/* Fills all of *config; what is not supported, or nothing known, has size 0 and zeros. */
+/* Fills all of *config. An unknown or empty selection gives size 0 and zeros. */
 void vinput_config(const struct vinput_model *model, uint8_t select, uint8_t subsel,
 		   struct virtio_input_config *config);

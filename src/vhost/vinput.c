@@ -1,4 +1,5 @@
-/* The event queue and what waits for it, the status queue, and the listener. */
+/* SPDX-License-Identifier: MIT */
+/* The event queue and its backlog, the status queue, and the listener. */
 #include "vhost/vinput.h"
 
 #include <endian.h>
@@ -17,14 +18,14 @@
 
 #define EVENTQ           0
 #define STATUSQ          1
-#define RETRY_MS         8   /* a driver that refilled its ring without a kick */
-#define FRAMES_PER_FLUSH 256 /* the rest at the next retry: bounded work for each wake-up */
-#define STATUS_MS        50  /* the guest's LEDs are looked at this often at most */
+#define RETRY_MS         8   /* in case the driver refilled its ring without a kick */
+#define FRAMES_PER_FLUSH 256 /* the rest follows at the next retry: bounded work per wake-up */
+#define STATUS_MS        50  /* minimum time between two reads of the guest's LEDs */
 #define STATUS_PER_RUN   64
-#define UNSHARED_MS      2000 /* kicked, and yet no buffer came into sight */
+#define UNSHARED_MS      2000 /* how long after a kick to wait for a buffer to appear */
 #define STUCK_MAX        64   /* less than what ends a connection: whoever is refused ends none */
 #define LISTEN_AGAIN_MS  100
-#define ACCEPT_MS        10 /* after each connection, where they are many */
+#define ACCEPT_MS        10 /* pause after each connection if there are many */
 #define LEDS             (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 
 struct vinput {
@@ -36,35 +37,39 @@ struct vinput {
 	struct pace accepts;
 	struct log_limit limit;
 	struct vhost vhost;
-	uint8_t select, subsel; /* of the config space */
+	uint8_t select, subsel; /* the guest's last writes to the config space */
 
 	bool up;
-	unsigned most; /* buffers that the driver was seen to have given at once since the start */
+	unsigned most; /* the most buffers available at a time since the start */
 	struct backlog backlog;
 	struct timer retry;
 	bool retrying;
 
 	uint16_t leds;
+	bool leds_known; /* the guest has set one since its driver started */
 	struct timer status;
-	bool status_rests; /* its timer runs */
+	bool status_rests; /* the timer of the status queue runs */
 
 	struct timer unshared_timer;
 	unsigned kicks; /* since the event queue started */
 	bool unshared, warned_unshared;
 
-	bool told_up, told_connected; /* what the owner knows */
+	bool told_up, told_connected; /* as last reported to the owner */
 	uint16_t told_leds;
+	bool told_leds_known;
 };
 
-/* Called last: the owner may call vinput_send in the callback. */
+/* Call this last: the owner may call vinput_send in the callback. */
 static void tell(struct vinput *vinput)
 {
 	if (vinput->told_up == vinput->up && vinput->told_leds == vinput->leds &&
+	    vinput->told_leds_known == vinput->leds_known &&
 	    vinput->told_connected == vinput_connected(vinput))
 		return;
 	vinput->told_up = vinput->up;
 	vinput->told_connected = vinput_connected(vinput);
 	vinput->told_leds = vinput->leds;
+	vinput->told_leds_known = vinput->leds_known;
 	vinput->ops->changed(vinput);
 }
 
@@ -91,7 +96,7 @@ static void retry_later(struct vinput *vinput, unsigned ms)
 	vinput->retrying = true;
 }
 
-/* The driver is given what was put. A queue that broke is dealt with from the loop. */
+/* Returns the used buffers to the driver. A broken queue is handled from the loop. */
 static void publish(struct vinput *vinput)
 {
 	if (virtq_publish(eventq(vinput)))
@@ -102,7 +107,7 @@ static void publish(struct vinput *vinput)
 	}
 }
 
-/* Hot. The whole frame, if the ring has room for it now. */
+/* Hot. Sends the whole frame if the ring has room for it. */
 static bool put_frame(struct vinput *vinput, const struct frame *frame)
 {
 	struct virtq *virtq = eventq(vinput);
@@ -131,8 +136,8 @@ static unsigned look_for_room(struct vinput *vinput)
 }
 
 /*
- * What the oldest frame needs: room for all of it, so that it is not split without need. Where the
- * driver never gives so much, or has had its time, the least that can be used.
+ * The room that the oldest frame needs: for all of it, to avoid splitting. If the driver never
+ * offers that much, or has had enough time, the smallest usable room.
  */
 static unsigned room_wanted(struct vinput *vinput, bool impatient)
 {
@@ -143,7 +148,7 @@ static unsigned room_wanted(struct vinput *vinput, bool impatient)
 	return want < 2 ? 2 : want;
 }
 
-/* True where nothing waits any more. */
+/* True if no frame is waiting any more. */
 static bool put_waiting(struct vinput *vinput, bool impatient)
 {
 	struct virtq *virtq = eventq(vinput);
@@ -207,7 +212,7 @@ static void retry(struct timer *timer)
 	tell(vinput);
 }
 
-/* Only what the guest may say is heard: that one of the three lock LEDs is on or off. */
+/* Accepts nothing but one of the three lock LEDs being on or off. */
 static void take_status(struct vinput *vinput, const struct virtio_input_event *event)
 {
 	unsigned code = le16toh(event->code);
@@ -219,11 +224,12 @@ static void take_status(struct vinput *vinput, const struct virtio_input_event *
 	if (value > 1)
 		return;
 	vinput->leds = (uint16_t)((vinput->leds & ~(1u << code)) | value << code);
+	vinput->leds_known = true;
 }
 
 /*
- * Takes what the driver put into the status queue. After that it rests, with kicks off, until
- * nothing more came: a guest can make us look only so often.
+ * Reads the status queue. Then suppresses kicks until the queue stays empty for a period, so that a
+ * guest can only cause a limited number of reads.
  */
 static void take_statuses(struct vinput *vinput)
 {
@@ -263,7 +269,7 @@ static void set_up(struct vinput *vinput)
 		     !vhost_ring_broken(&vinput->vhost, EVENTQ);
 }
 
-/* Buffers were announced; with memory that is ours and not the guest's, none is ever seen. */
+/* The driver kicked. If its memory is not really shared with us, no buffer will ever appear. */
 static void check_shared(struct vinput *vinput, bool sure)
 {
 	bool seen =
@@ -271,7 +277,7 @@ static void check_shared(struct vinput *vinput, bool sure)
 
 	if (!seen && sure && !vinput->unshared) {
 		vinput->unshared = true;
-		vinput->up = false; /* which vinput_why asks */
+		vinput->up = false; /* vinput_why depends on it */
 		if (!vinput->warned_unshared)
 			log_limited(&vinput->limit, LOG_LEVEL_WARN, "%s: %s",
 				    log_str(vinput->model.name).text, vinput_why(vinput));
@@ -303,7 +309,7 @@ static void get_config(struct vhost *vhost, uint8_t config[VHOST_CONFIG_MAX])
 	memcpy(config, &answer, sizeof(answer));
 }
 
-/* Only 'select' and 'subsel' can be written. */
+/* Only 'select' and 'subsel' are writable. */
 static void set_config(struct vhost *vhost, unsigned offset, const uint8_t *bytes, unsigned size)
 {
 	struct vinput *vinput = container_of(vhost, struct vinput, vhost);
@@ -324,8 +330,9 @@ static void start_events(struct vinput *vinput, bool fresh)
 	if (fresh) {
 		backlog_reset(&vinput->backlog);
 		vinput->leds = 0;
+		vinput->leds_known = false;
 	}
-	/* A ring of one holds no event with its SYN_REPORT. */
+	/* A ring of one buffer cannot hold an event and its SYN_REPORT. */
 	if (eventq(vinput)->num < 2)
 		vhost_break(&vinput->vhost, EVENTQ);
 	set_up(vinput);
@@ -344,7 +351,7 @@ static void started(struct vhost *vhost, unsigned index, bool fresh)
 	tell(vinput);
 }
 
-/* What is down in the guest is still down if the driver goes on later: then it goes up first. */
+/* If the driver continues later, keys that are down in the guest must be released first. */
 static void stopped(struct vhost *vhost, unsigned index)
 {
 	struct vinput *vinput = container_of(vhost, struct vinput, vhost);
@@ -364,7 +371,7 @@ static void kicked(struct vhost *vhost, unsigned index)
 		if (!vinput->status_rests)
 			take_statuses(vinput);
 	} else {
-		/* The first may be the one that every ring starts with. */
+		/* The first may be the kick that every started ring gets. */
 		if (vinput->kicks++ == 0)
 			timer_arm(&vinput->unshared_timer, UNSHARED_MS, 0);
 		check_shared(vinput, vinput->kicks > 1);
@@ -378,11 +385,12 @@ static void closed(struct vhost *vhost)
 {
 	struct vinput *vinput = container_of(vhost, struct vinput, vhost);
 
-	log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: the front end is gone",
+	log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: the front end disconnected",
 		    log_str(vinput->model.name).text);
 	backlog_let_go(&vinput->backlog);
 	vinput->up = vinput->unshared = false;
 	vinput->leds = 0;
+	vinput->leds_known = false;
 	tell(vinput);
 }
 
@@ -395,7 +403,7 @@ static const struct vhost_ops vhost_ops = {
 	.closed = closed,
 };
 
-/* Who waits meanwhile stands in the socket's backlog. */
+/* Further connections wait in the socket's backlog. */
 static void rest_listener(struct vinput *vinput, unsigned ms)
 {
 	watch_stop(&vinput->listener);
@@ -418,7 +426,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 	if (fd < 0)
 		return;
 	if (vinput->vhost.open || !vinput->ops->admit(vinput, fd)) {
-		close_later(fd); /* with what stands unread in it */
+		close_later(fd); /* may close descriptors that are still unread in it */
 		return;
 	}
 	vinput->select = vinput->subsel = 0;
@@ -429,7 +437,7 @@ static void listener_ready(struct watch *watch, uint32_t events)
 		log_limited(&vinput->limit, LOG_LEVEL_ERROR, "%s: cannot serve a connection: %s",
 			    log_str(vinput->model.name).text, strerror(-rc));
 	else
-		log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: a front end has connected",
+		log_limited(&vinput->limit, LOG_LEVEL_INFO, "%s: a front end connected",
 			    log_str(vinput->model.name).text);
 	tell(vinput);
 }
@@ -519,6 +527,11 @@ uint16_t vinput_leds(const struct vinput *vinput)
 	return vinput->leds;
 }
 
+bool vinput_leds_known(const struct vinput *vinput)
+{
+	return vinput->leds_known;
+}
+
 const char *vinput_why(const struct vinput *vinput)
 {
 	const struct vhost *vhost = &vinput->vhost;
@@ -526,10 +539,10 @@ const char *vinput_why(const struct vinput *vinput)
 	if (vinput->up)
 		return "";
 	if (!vhost->open)
-		return "nobody is connected to its socket: the VM is off, or was started without "
-		       "this device";
+		return "no VM is connected to its socket: start the VM; if it runs, give it what "
+		       "evswitch --xml prints, and start it again";
 	if (vhost->refused)
-		return "the guest uses packed rings or an IOMMU for it: leave out packed=on and "
+		return "the guest uses packed rings or an IOMMU for it: remove packed=on and "
 		       "iommu_platform=on";
 	if (vinput->unshared)
 		return "the guest's memory is not shared. libvirt: <memoryBacking>"
@@ -537,9 +550,9 @@ const char *vinput_why(const struct vinput *vinput)
 		       "-object memory-backend-memfd,id=mem,size=...,share=on "
 		       "-machine memory-backend=mem";
 	if (vmem_broken(&vhost->mem))
-		return "the VM has taken its memory away: restart it";
+		return "the VM withdrew its shared memory: restart it";
 	if (vhost->ring[EVENTQ].broken || vhost->ring[EVENTQ].vq.broken)
-		return "the guest's driver broke the rules of its ring: restart the guest";
+		return "the guest's driver violated the virtqueue protocol: restart the guest";
 	return "the guest's driver has not started it: the guest is booting or paused, or has no "
 	       "virtio-input driver";
 }

@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * A virtio input device (virtio 1.2, section 5.8) that is its own vhost-user back end: it listens on a unix
- * socket, QEMU or another front end connects, and frames go straight into the guest's event queue.
- * What the guest cannot take now waits in a backlog. Nothing that the front end or the guest does
- * ends more than this connection or this ring. Owned by the keeper; owns its listener, its
+ * A virtio input device (virtio 1.2, section 5.8) with its own vhost-user back end: it listens on a
+ * unix socket, QEMU or another front end connects, and frames go directly into the guest's event
+ * queue. Frames that the guest has no room for wait in a backlog. Whatever a front end or guest
+ * does, it can end only its own connection or ring. Owned by the keeper; owns its listener, its
  * connection, the guest memory mapped for it and the rings.
  *
- * The process ignores SIGPIPE, leaves SIGBUS and SIGALRM to this (sigbus.h, stall.h), and uses
- * all its devices from one thread.
+ * The process must ignore SIGPIPE, leave SIGBUS and SIGALRM to this module (sigbus.h, stall.h), and
+ * use all its devices from one thread.
  */
 #pragma once
 
@@ -22,15 +23,16 @@
 struct vinput;
 
 struct vinput_ops {
-	/* May who connected at this socket stay? Whoever does is given what is typed. */
+	/* True to admit the peer of 'fd'. An admitted peer receives what is typed. */
 	bool (*admit)(struct vinput *vinput, int fd);
-	/* 'up', 'leds' or 'connected' has changed. */
+	/* The result of vinput_up, vinput_leds or vinput_connected has changed. */
 	void (*changed)(struct vinput *vinput);
 };
 
 /*
- * Makes the device on a listening SOCK_STREAM socket, which it takes over, also where it fails.
- * 0 or -errno; vinput_free is legal for NULL.
+ * Creates the device on a listening SOCK_STREAM socket and takes ownership of it, even on failure.
+ * The loop, the ops and 'owner' must outlive it; 'model' is copied. 0 or -errno. vinput_free
+ * ignores NULL.
  */
 int vinput_new(struct loop *loop, int listener, const struct vinput_model *model,
 	       const struct vinput_ops *ops, void *owner, struct vinput **out);
@@ -38,16 +40,21 @@ void vinput_free(struct vinput *vinput);
 
 void *vinput_owner(const struct vinput *vinput);
 
-/* The guest's driver takes events: started, enabled, and not broken. */
+/* True while the guest's driver accepts events: its ring is started, enabled and not broken. */
 bool vinput_up(const struct vinput *vinput);
-/* Why it is not up, in words for the user, and what to do; "" while it is. */
+/* Why it is not up, for the user, with a remedy; "" while it is up. */
 const char *vinput_why(const struct vinput *vinput);
-/* Somebody is connected: the device must outlive it. */
+/* True while a front end is connected. The device must not be destroyed before it disconnects. */
 bool vinput_connected(const struct vinput *vinput);
-/* The lock LEDs that the guest set; 0 after a reset. */
+/* The guest's lock LEDs: bit n is LED code n; 0 after a reset. */
 uint16_t vinput_leds(const struct vinput *vinput);
+/* The guest has set one of them since its driver started. */
+bool vinput_leds_known(const struct vinput *vinput);
 
-/* Hot. A whole frame of codes that the model has; what does not fit waits. While it is not up, nothing is kept. */
+/*
+ * Hot. Sends a whole frame, with codes of the model only. Frames that do not fit wait in the
+ * backlog; while the device is not up, they are dropped.
+ */
 void vinput_send(struct vinput *vinput, const struct frame *frame);
-/* After what waits, releases all that is down in the guest. */
+/* Releases all keys that are down in the guest, after the frames that are waiting. */
 void vinput_release_all(struct vinput *vinput);

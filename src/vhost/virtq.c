@@ -1,4 +1,5 @@
-/* Rings of 16-bit indices that run freely; only their low bits find an entry. */
+/* SPDX-License-Identifier: MIT */
+/* Ring indices are free-running 16-bit counters; their low bits select an entry. */
 #include "vhost/virtq.h"
 
 #include <endian.h>
@@ -6,7 +7,7 @@
 
 #include "base/util.h"
 
-/* In the driver's memory, where it may change at any moment: each of these reads once. */
+/* Read the driver's memory, which may change at any time: each reads its field once. */
 typedef volatile uint64_t shared64 __attribute__((aligned(1), may_alias));
 typedef uint16_t shared16 __attribute__((may_alias));
 
@@ -87,11 +88,11 @@ unsigned virtq_room(struct virtq *virtq, unsigned want)
 	return room;
 }
 
-/* Where a walk along a chain of descriptors is. */
+/* The position in a chain of descriptors. */
 struct chain {
-	const void *table; /* at any alignment, if it is indirect */
-	uint32_t size;     /* of the table */
-	uint32_t left;     /* descriptors that may still come */
+	const void *table; /* may be unaligned if it is indirect */
+	uint32_t size;     /* of the table, in descriptors */
+	uint32_t left;     /* how many descriptors may still follow */
 	uint16_t next;
 	bool indirect, done;
 };
@@ -110,7 +111,7 @@ static struct desc read_desc(const void *table, unsigned i)
 	};
 }
 
-/* Section 2.7.5.3: the table is all of the chain, and holds no further one. */
+/* Section 2.7.5.3: the table is the whole chain, and contains no indirect descriptor. */
 static int enter_indirect(const struct virtq *virtq, struct chain *chain, const struct desc *desc)
 {
 	uint32_t n = desc->len / sizeof(struct vring_desc);
@@ -121,13 +122,13 @@ static int enter_indirect(const struct virtq *virtq, struct chain *chain, const 
 	*chain = (struct chain){
 		.table = vmem_guest(virtq->mem, desc->addr, desc->len),
 		.size = n,
-		.left = chain->left + 1, /* the one that led here holds nothing */
+		.left = chain->left + 1, /* the descriptor of the table has no data */
 		.indirect = true,
 	};
 	return chain->table ? 0 : -EPROTO;
 }
 
-/* The next piece of a buffer: its length and *data; 0 at the end. 'write': which kind it must be. */
+/* The length of the buffer's next piece, and *data; 0 at the end. 'write': it must be writable. */
 static int64_t next_piece(const struct virtq *virtq, struct chain *chain, uint16_t write,
 			  uint8_t **data)
 {
@@ -150,7 +151,9 @@ static int64_t next_piece(const struct virtq *virtq, struct chain *chain, uint16
 	return *data ? (int64_t)desc.len : -EPROTO;
 }
 
-/* Where the next buffer begins in the table, or -EAGAIN or -EPROTO. It is not taken before 'use'. */
+/*
+ * The index of the next buffer's first descriptor, or -EAGAIN or -EPROTO. Only 'use' consumes it.
+ */
 static int next_head(struct virtq *virtq)
 {
 	unsigned at = virtq->last_avail & (virtq->num - 1);
@@ -163,8 +166,8 @@ static int next_head(struct virtq *virtq)
 }
 
 /*
- * Along a buffer for n bytes. None of its descriptors is empty, so that it needs n of them at most; one
- * with more would only cost time, up to the whole ring for each buffer.
+ * Walks along a buffer for n bytes. No descriptor is empty, so it needs at most n of them; more
+ * would only cost time, up to the whole ring for each buffer.
  */
 static struct chain start_chain(const struct virtq *virtq, int head, uint32_t n)
 {
@@ -211,7 +214,7 @@ int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
 
 	if (head < 0)
 		return head;
-	/* Every known driver: one descriptor in the ring itself. All else, right or wrong, is put_along's. */
+	/* Every known driver uses one direct descriptor. put_along handles everything else. */
 	desc = read_desc(virtq->desc, (unsigned)head);
 	at = desc.flags == VRING_DESC_F_WRITE && desc.len >= n
 		     ? vmem_guest(virtq->mem, desc.addr, desc.len)
@@ -246,7 +249,7 @@ int virtq_get(struct virtq *virtq, void *data, uint32_t n)
 	return (int)done;
 }
 
-/* The two fields behind the rings (section 2.7.7 and 2.7.10). */
+/* The two fields after the rings (sections 2.7.7 and 2.7.10). */
 static uint16_t used_event(const struct virtq *virtq)
 {
 	return le16toh(load(&virtq->avail->ring[virtq->num]));
@@ -265,7 +268,7 @@ bool virtq_publish(struct virtq *virtq)
 		return false;
 	__atomic_store_n(&virtq->used->idx, htole16(virtq->used_idx), __ATOMIC_RELEASE);
 	virtq->published = virtq->used_idx;
-	/* The driver first says whether it wants interrupts, then looks at the index. */
+	/* The driver first sets whether it wants interrupts, then reads the index. */
 	full_barrier();
 	if (virtq->event_idx)
 		return vring_need_event(used_event(virtq), virtq->used_idx, old);
@@ -280,14 +283,14 @@ bool virtq_wait(struct virtq *virtq, unsigned want)
 		set_avail_event(virtq, (uint16_t)(virtq->last_avail + want - 1));
 	else
 		store(&virtq->used->flags, 0);
-	/* What came before the driver could see that is seen now. */
+	/* Finds buffers that came before the driver could see the request. */
 	full_barrier();
 	return virtq_room(virtq, want) >= want;
 }
 
 void virtq_quiet(struct virtq *virtq)
 {
-	/* With VIRTIO_RING_F_EVENT_IDX an index that the driver has passed is quiet by itself. */
+	/* With VIRTIO_RING_F_EVENT_IDX, an index that the driver has passed causes no kicks. */
 	if (!virtq->broken && !virtq->event_idx)
 		store(&virtq->used->flags, htole16(VRING_USED_F_NO_NOTIFY));
 }

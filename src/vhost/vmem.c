@@ -1,4 +1,5 @@
-/* Checks first, then maps, then swaps. */
+/* SPDX-License-Identifier: MIT */
+/* Checks the areas, maps them, then replaces the earlier ones. */
 #include "vhost/vmem.h"
 
 #include <linux/magic.h>
@@ -14,7 +15,7 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 	return a < b + b_size && b < a + a_size;
 }
 
-/* No end of an area wraps round: so sums of the later ones do not either. */
+/* True if no area wraps around its address space, so that later sums cannot either. */
 static bool ends_are_sane(const struct vmem_area *area)
 {
 	uint64_t end;
@@ -46,8 +47,8 @@ static int check_areas(const struct vmem_area *areas, unsigned n)
 }
 
 /*
- * The page size of a file, if that may be mapped; else -errno. Only one of this machine's own: a process
- * that serves it could leave an access of ours without an answer, and these questions too.
+ * The page size of a file if it may be mapped, else -errno. Only files that this machine's kernel
+ * serves are allowed: a process behind a file system could leave our accesses unanswered.
  */
 static int page_size(int fd, const struct vmem_area *area, uint64_t *page)
 {

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * The guest's memory as the front end shares it (VHOST_USER_SET_MEM_TABLE): up to eight pieces of
- * files, mapped here, found by either of the two addresses that the protocol uses. Owns the mappings,
- * not the descriptors. Whatever a front end sends is refused or safe: a piece that it takes away
- * later reads as zeros.
+ * The guest memory that the front end shares (VHOST_USER_SET_MEM_TABLE): maps up to eight areas of
+ * files, and translates the two kinds of addresses of the protocol. Owns the mappings, not the
+ * descriptors. A table is either refused or safe to use: memory that the front end takes away later
+ * reads as zeros.
  */
 #pragma once
 
@@ -29,24 +30,26 @@ struct vmem_region {
 	struct sigbus_range map;
 };
 
-/* Stays where it is while anything is mapped. Zeroed: nothing is. */
+/* Must not move while anything is mapped. Zeroed: nothing is. */
 struct vmem {
 	unsigned n;
 	struct vmem_region region[VMEM_REGIONS_MAX];
 };
 
 /*
- * Maps n areas, each from its own descriptor, in the place of what was mapped before; pointers into
- * that are void. The descriptors may be closed after. -EINVAL: none or too many, empty, beyond the
- * end of an address space or of the file, overlapping, above the cap, or neither memory nor a file of a
- * local disk file system, which is found out without waiting (peer-fd.h); or fstat's or mmap's error. After an error all is as it was.
+ * Maps n areas, each from its own descriptor, and unmaps the earlier ones, so that pointers into
+ * them become invalid. The caller keeps the descriptors and may close them. 0 or -errno, and the
+ * earlier mappings remain. -EINVAL: no or too many areas; one that is empty, overlaps another or
+ * exceeds an address space or the file; more than VMEM_TOTAL_MAX bytes; or a file that is neither
+ * memory nor on a local disk file system, which is checked without waiting (peer-fd.h). Else
+ * fstat's or mmap's error.
  */
 int vmem_map(struct vmem *vmem, const struct vmem_area *areas, const int *fds, unsigned n);
 void vmem_unmap(struct vmem *vmem);
 
 /*
- * Hot. Where 'size' bytes at a guest physical address are mapped: all of them within one region, else
- * NULL. 'size' is not 0.
+ * Hot. Where the 'size' bytes at a guest physical address are mapped; NULL if they are not within
+ * one region. 'size' must not be 0.
  */
 static inline void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t size)
 {
@@ -63,5 +66,5 @@ static inline void *vmem_guest(const struct vmem *vmem, uint64_t addr, uint64_t 
 /* The same for an address in the front end. */
 void *vmem_user(const struct vmem *vmem, uint64_t addr, uint64_t size);
 
-/* The front end has truncated a file: what it shared is gone until it sends another table. */
+/* True if the front end has truncated a file: its memory is lost until it sends a new table. */
 bool vmem_broken(const struct vmem *vmem);

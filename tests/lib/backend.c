@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The devices' process, and the test's end of the socket to it. */
 #include "backend.h"
 

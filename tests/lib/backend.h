@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Two of evswitch's vhost-user input devices in a process of their own, with a loop that does nothing
  * else, and a socket on which the test says what to send and asks how they are. A back end that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Takes C apart: "FILE TAB LINE TAB code|comment|blank TAB CODE TAB COMMENT" for each line. Tabs in it are blanks.
 BEGIN { OFS = "\t" }
 FNR == 1 { inside = 0 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a test leaves to chance: how often it tries, and how to try the same again. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A channel that evswitch does not have: each frame is a datagram to the socket DIR/GUEST.wire, where DIR
  * is the directory of sockets and a test listens. Its file is what a new channel's file would be.

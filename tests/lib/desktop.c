@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libinput over udev, as every compositor uses it. */
 #include "desktop.h"
 

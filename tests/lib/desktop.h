@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A desktop's eyes: a libinput context on seat0 that was there before what a test does. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The consumer has duplicates of the descriptors, as if they had been passed to it. */
 #include "evring-pair.h"
 

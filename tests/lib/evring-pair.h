@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The two ends of a ring of frames, as the daemon and a keeper have them, in one process. */
 #pragma once
 

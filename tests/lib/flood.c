@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Floods, each in a process of its own. */
 #include "flood.h"
 

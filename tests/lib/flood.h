@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Peers that say so much that nobody could hear it all. Each is a process that dies with the test, and
  * gives way to all others, as if it had a processor of its own.

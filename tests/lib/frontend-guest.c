@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The driver's part: the config space, the buffers and what comes in them, and the LEDs. */
 #include "frontend.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* QEMU's part: the guest's memory, the connection and its messages. */
 #include "frontend.h"
 

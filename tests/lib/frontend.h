@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * QEMU and the driver in its guest, as far as a vhost-user input device can tell them apart from
  * these: a connection, a memfd as the guest's memory, two split rings and their eventfds. The

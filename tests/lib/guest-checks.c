@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checks that all guests and all sources of events share. */
 #include "guest-checks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a guest's own drivers must see of the three devices, whichever guest it is and whoever makes the
  * events. Each check is a test of its own, and leaves nothing down; what fails ends it through cmocka.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A daemon with nothing but a guest. */
 #include "half-daemon.h"
 
@@ -32,6 +33,8 @@ static struct daemon *of_guest(struct guest *guest)
 static void guest_down(struct guest *guest, const char *why)
 {
 	(void)why;
+	if (guest->focused) /* as the daemon does */
+		guest_leave(guest);
 	of_guest(guest)->report.downs++;
 }
 
@@ -47,9 +50,14 @@ static void guest_set_leds(struct guest *guest)
 	of_guest(guest)->report.leds = guest_leds(guest);
 }
 
-static const struct guest_ops guest_ops = { .down = guest_down,
-					    .reset = guest_reset,
-					    .leds = guest_set_leds };
+static void guest_changed(struct guest *guest)
+{
+	(void)guest;
+}
+
+static const struct guest_ops guest_ops = {
+	.down = guest_down, .changed = guest_changed, .reset = guest_reset, .leds = guest_set_leds
+};
 
 static int send_event(struct daemon *daemon, unsigned type, unsigned code, int value)
 {
@@ -72,11 +80,12 @@ static void play(struct daemon *daemon)
 
 static void obey(struct daemon *daemon, const struct request *request)
 {
-	const char *why = "";
+	struct guest_why why = { 0 };
 
 	switch (request->order) {
 	case ORDER_ENTER:
-		daemon->report.error = guest_enter(&daemon->guest, &why);
+		daemon->report.error = guest_enter(&daemon->guest);
+		guest_why_down(&daemon->guest, &why);
 		break;
 	case ORDER_SEND:
 		daemon->report.error = 0;
@@ -96,7 +105,8 @@ static void obey(struct daemon *daemon, const struct request *request)
 	default:
 		break;
 	}
-	snprintf(daemon->report.why, sizeof(daemon->report.why), "%s", why);
+	snprintf(daemon->report.why, sizeof(daemon->report.why), "%.*s", KEEPER_WHY_MAX - 1,
+		 why.text);
 }
 
 static void control_ready(struct watch *watch, uint32_t events)
@@ -111,9 +121,9 @@ static void control_ready(struct watch *watch, uint32_t events)
 	}
 	obey(daemon, &request);
 	daemon->report.pending = guest_is_pending(&daemon->guest);
-	daemon->report.attached = daemon->guest.kept.attached;
-	daemon->report.up = daemon->guest.kept.state.up;
-	daemon->report.in_use = daemon->guest.kept.state.in_use;
+	daemon->report.attached = daemon->guest.keeper.attached;
+	daemon->report.up = daemon->guest.keeper.state.up;
+	daemon->report.in_use = daemon->guest.keeper.state.in_use;
 	send(watch->fd, &daemon->report, sizeof(daemon->report), MSG_NOSIGNAL);
 }
 

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /*
- * The daemon's side of one guest with via = vhost-user, without devices and router: kept.c, guest.c and
+ * The daemon's side of one guest with via = vhost-user, without devices and router: keeper-client.c, guest.c and
  * its sink in a loop of their own, in a process that does as it is told and can be killed.
  */
 #pragma once
@@ -7,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/why.h"
 #include "keeper/keeper-message.h"
 
 enum order { ORDER_LOOK, ORDER_ENTER, ORDER_SEND, ORDER_RELEASE, ORDER_PLAY, ORDER_END };
@@ -25,7 +27,7 @@ struct report {
 	bool ready;             /* by the last reset */
 	uint16_t leds;
 	int error;
-	char why[KEEPER_WHY_MAX];
+	char why[GUEST_WHY_MAX];
 };
 
 /* In a child process: takes requests from this SOCK_SEQPACKET socket, and never returns. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A look at a guest's keepers, and the play of one. */
 #include "keepers.h"
 

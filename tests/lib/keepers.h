@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What tests need to know of a guest's keepers: which process it is, what it holds, whether it
  * is idle; and a keeper that the test plays itself. What fails ends the test with a message through

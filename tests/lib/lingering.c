@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stuck socket, and a clock. */
 #include "lingering.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A descriptor whose close waits (stuck.h). After LINGERING_MS it waits no more, so that a test in which
  * somebody waited for it fails instead of standing still.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The guest as a process, its console's lines, and what is expected of them. */
 #include "machine.h"
 

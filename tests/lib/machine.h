@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A Linux guest as a child process, with tests/guest/reader.c in it: what its own kernel reads from
  * evswitch's three devices, and questions to it. Its console is a watch of the caller's loop, so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The router's owner in tests of the core: takes each step where it is wanted, by a callback. Header-only,
  * so that the core is linked alone.
@@ -12,6 +13,9 @@ struct pump {
 	int (*enter)(struct router *router, unsigned target); /* 0, or why not */
 	void (*focused)(struct router *router, unsigned from, unsigned to);
 	void (*panicked)(struct router *router, bool again);
+	/* NULL where no switch moves a part. */
+	void (*moved)(struct router *router, unsigned part, unsigned to);
+	void (*left)(struct router *router, unsigned target); /* may be NULL */
 };
 
 /* All that follows from a first step. Returns the outcome. */
@@ -27,6 +31,10 @@ static inline int pump_steps(const struct pump *pump, struct router *router, enu
 			router_entered(router, pump->enter(router, route->target));
 		else if (step == ROUTER_FOCUSED)
 			pump->focused(router, route->from, route->target);
+		else if (step == ROUTER_MOVED)
+			pump->moved(router, route->part, route->target);
+		else if (step == ROUTER_LEFT && pump->left)
+			pump->left(router, route->target);
 		else if (step == ROUTER_PANICKED)
 			pump->panicked(router, route->again);
 		else if (step == ROUTER_DONE)
@@ -49,6 +57,14 @@ static inline int pump_switch(const struct pump *pump, struct router *router, un
 	return pump_steps(pump, router, router_switch(router, target, &route), &route);
 }
 
+static inline int pump_switch_part(const struct pump *pump, struct router *router, unsigned part,
+				   unsigned target)
+{
+	struct route route;
+
+	return pump_steps(pump, router, router_switch_part(router, part, target, &route), &route);
+}
+
 static inline void pump_remove(const struct pump *pump, struct router *router, unsigned device)
 {
 	struct route route;
@@ -56,9 +72,17 @@ static inline void pump_remove(const struct pump *pump, struct router *router, u
 	pump_steps(pump, router, router_remove_device(router, device, &route), &route);
 }
 
+static inline void pump_leave(const struct pump *pump, struct router *router)
+{
+	struct route route;
+
+	pump_steps(pump, router, router_leave(router, &route), &route);
+}
+
 static inline void pump_down(const struct pump *pump, struct router *router, unsigned target,
 			     int64_t now_us)
 {
 	if (router_target_down(router, target, now_us))
 		pump->focused(router, target, ROUTER_HOST);
+	pump_leave(pump, router);
 }

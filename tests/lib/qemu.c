@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* QEMU as a child process, and its trace. */
 #include "qemu.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A real QEMU as a child process, with a machine that does nothing, and what QEMU's own trace says
  * that it got. Only the trace is looked at, never the nodes that QEMU reads. Everything is awaited

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Front ends on a guest's three sockets, with a guest's driver that takes events as they come. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +86,7 @@ const struct receiver_ops receiver_frontend = {
 	.told = true,
 	.up = up,
 	.down = down,
-	.down_says = "it let go of its devices: back to the host",
+	.down_says = "it released its devices: back to the host",
 	.take = take,
 	.set_led = set_led,
 	.cannot = cannot,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Observers that grab a guest's three nodes, as virtio-input-host does. */
 #include "receiver.h"
 
@@ -94,7 +95,7 @@ const struct receiver_ops receiver_observer = {
 	.size = sizeof(struct receiver_observer),
 	.up = up,
 	.down = down,
-	.down_says = "it let go of its devices: back to the host",
+	.down_says = "it released its devices: back to the host",
 	.take = take,
 	.set_led = set_led,
 };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A real QEMU, whose trace says what it got. It knows keys by names and has no nodes: an event counts
  * as of the node that declares its code.
@@ -165,7 +166,7 @@ const struct receiver_ops receiver_qemu = {
 	.size = sizeof(struct receiver_qemu),
 	.up = objects_up,
 	.down = fini,
-	.down_says = "it let go of its devices: back to the host",
+	.down_says = "it released its devices: back to the host",
 	.take = take,
 };
 

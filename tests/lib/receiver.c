@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What all receivers have in common. */
 #include "receiver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Who gets a guest's events in a test, one kind for each channel: observers that grab its nodes, front
  * ends and guest drivers on its sockets, a real QEMU that reads its nodes, or one whose monitor evswitch

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A guest's nodes, its VM and how it is attached. */
 #include "rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest's end without the program: its three real nodes, and what follows the guest and attaches
  * them. Everything is awaited with a deadline; what fails ends the test with a message through cmocka.

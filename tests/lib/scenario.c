@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads scenarios and plays them. */
 #include "scenario.h"
 
@@ -537,7 +538,7 @@ static int act(struct player *player, const struct scenario_step *step)
 static bool check_focus(struct player *player, const struct scenario_step *step)
 {
 	const char *want = step->verb == SCENARIO_QUIT ? "quit" : step->name;
-	const char *focus = player->ops->focus(player->world);
+	const char *focus = player->ops->focus(player->world, want);
 
 	return strcmp(focus, want) == 0 ||
 	       wrong(player, step->line, "it is not so: the focus is ", focus);

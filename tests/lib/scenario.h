@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Scenarios: text that shows what evswitch does, played against any world that can make a device's
  * frames and see what comes out: the bare core, or the real program. The format stands in
@@ -102,8 +103,11 @@ struct scenario_world_ops {
 	 * 'expected' of them are to be waited for, and a moment for more.
 	 */
 	int (*collect)(void *world, unsigned expected, struct scenario_out *out);
-	/* "host", a guest's name, or "quit" where evswitch let go of everything and ended. */
-	const char *(*focus)(void *world);
+	/*
+	 * "host", a guest's name, or "quit" if evswitch has released everything and exited. Where
+	 * it takes a while, waits for 'want'.
+	 */
+	const char *(*focus)(void *world, const char *want);
 	/* Ends everything; 'start' may follow. Called after a failed start too. */
 	void (*stop)(void *world);
 };

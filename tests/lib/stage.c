@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The common set-up of tests on a real kernel. */
 #include "stage.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A keyboard, a mouse, the program with one guest, and observers on what comes out at the host: what
  * most tests on a real kernel begin with.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The fixture of all vhost-user tests, and the one question at the end of each hostile one. */
 #include "stand.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What every test of the vhost-user back end stands on: its process with two devices, a guest on the
  * first that the test plays with or against, and on the second an honest one, the neighbour, which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The least that a FUSE server must answer, in a mount namespace of its own. */
 #include "stuck.h"
 

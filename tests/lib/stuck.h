@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Descriptors on which calls wait until the test ends them: what a peer that means harm hands over. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The writer's side of it, and the figures. */
 #include "timing.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How long a frame takes from the write on its source, a puppet of the stage, to a reader in another
  * thread: played one by one, each when everybody is asleep again. Figures count within one run only,

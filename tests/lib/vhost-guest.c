@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Three sessions, and who serves them. */
 #include "vhost-guest.h"
 

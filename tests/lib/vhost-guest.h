@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest with via = vhost-user, up: the front ends and drivers of its three devices, as a QEMU with a
  * Linux guest has them, on the sockets of the program under test, which stand where they do by default.

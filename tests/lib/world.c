@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Puppets, observers and the program under test, on a real kernel. */
 #include "world.h"
 
@@ -39,11 +40,11 @@ static struct {
 static bool is_started(const char *comm)
 {
 	return strcmp(comm, "evs-keeper") == 0 || strcmp(comm, "exe") == 0 ||
-	       strcmp(comm, "evs-launcher") == 0 || strcmp(comm, "evswitch") == 0;
+	       strcmp(comm, "evs-launcher") == 0 || strcmp(comm, "evs-watchdog") == 0 ||
+	       strcmp(comm, "evswitch") == 0;
 }
 
-/* What a process that is gone has started is this one's child: program_exec saw to it. */
-static pid_t find_started(void)
+static pid_t find_child(pid_t parent, bool (*is_wanted)(const char *comm))
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -52,12 +53,12 @@ static pid_t find_started(void)
 	while (dir && !found && (entry = readdir(dir))) {
 		char path[300], comm[32];
 		FILE *file;
-		int parent;
+		int its_parent;
 
 		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
 		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
-		if (file && fscanf(file, "%*d (%31[^)]) %*c %d", comm, &parent) == 2 &&
-		    parent == getpid() && is_started(comm))
+		if (file && fscanf(file, "%*d (%31[^)]) %*c %d", comm, &its_parent) == 2 &&
+		    its_parent == parent && is_wanted(comm))
 			found = atoi(entry->d_name);
 		if (file)
 			fclose(file);
@@ -65,6 +66,12 @@ static pid_t find_started(void)
 	if (dir)
 		closedir(dir);
 	return found;
+}
+
+/* What a process that is gone has started is this one's child: program_exec saw to it. */
+static pid_t find_started(void)
+{
+	return find_child(getpid(), is_started);
 }
 
 int world_reset(void **state)
@@ -395,6 +402,12 @@ bool node_is_grabbed(const char *devnode)
 
 /* --- the program ---------------------------------------------------------------------- */
 
+/* This machine may be emulated beside others: then a turn of the loop can take long. */
+static void set_patience(void)
+{
+	setenv("EVSWITCH_PATIENCE", "20", 0);
+}
+
 void program_exec(struct program *program, const char *const *argv)
 {
 	int ends[2];
@@ -405,6 +418,7 @@ void program_exec(struct program *program, const char *const *argv)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	program->pid = fork();
 	if (program->pid == 0) {
+		set_patience();
 		dup2(ends[1], STDERR_FILENO);
 		execv(argv[0], (char *const *)argv);
 		_exit(127);
@@ -416,6 +430,44 @@ void program_exec(struct program *program, const char *const *argv)
 	program->err = ends[0];
 }
 
+static _Noreturn void become_on_terminal(const char *terminal, const char *const *argv)
+{
+	int fd;
+
+	set_patience();
+	setsid();
+	fd = open(terminal, O_RDWR);
+	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) < 0)
+		_exit(126);
+	for (int standard = 0; standard < 3; standard++)
+		dup2(fd, standard);
+	execv(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+void program_exec_on_terminal(struct program *program, const char *const *argv)
+{
+	char terminal[64];
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+	*program = (struct program){ .err = fd };
+	assert_true(fd >= 0);
+	assert_int_equal(grantpt(fd), 0);
+	assert_int_equal(unlockpt(fd), 0);
+	assert_int_equal(ptsname_r(fd, terminal, sizeof(terminal)), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	program->pid = fork();
+	if (program->pid == 0)
+		become_on_terminal(terminal, argv);
+	if (leftovers.n_pids < ARRAY_SIZE(leftovers.pid))
+		leftovers.pid[leftovers.n_pids++] = program->pid;
+}
+
+void program_type(struct program *program, const char *text)
+{
+	assert_int_equal(write(program->err, text, strlen(text)), strlen(text));
+}
+
 void program_place(void)
 {
 	char dir[] = "/tmp/evswitch-run-XXXXXX";
@@ -424,9 +476,18 @@ void program_place(void)
 	assert_int_equal(setenv("XDG_RUNTIME_DIR", dir, 1), 0);
 }
 
+void program_configure(struct program *program, const char *conf)
+{
+	int fd = open(program->conf, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, conf, strlen(conf)), strlen(conf));
+	close(fd);
+}
+
 void program_start(struct program *program, const char *conf)
 {
-	char path[] = "/tmp/evswitch-test-XXXXXX";
+	char path[sizeof(program->conf)] = "/tmp/evswitch-test-XXXXXX";
 	const char *binary = getenv("EVSWITCH") ?: "build/evswitch";
 	int fd = mkstemp(path);
 
@@ -434,6 +495,7 @@ void program_start(struct program *program, const char *conf)
 	assert_int_equal(write(fd, conf, strlen(conf)), strlen(conf));
 	close(fd);
 	program_exec(program, (const char *const[]){ binary, "-v", "-c", path, NULL });
+	memcpy(program->conf, path, sizeof(path));
 }
 
 static bool said(struct program *program, const char *text)
@@ -478,6 +540,31 @@ void program_expect(struct program *program, const char *text)
 void program_signal(struct program *program, int signo)
 {
 	assert_int_equal(kill(program->pid, signo), 0);
+}
+
+static bool is_watchdog(const char *comm)
+{
+	return strcmp(comm, "evs-watchdog") == 0;
+}
+
+pid_t program_watchdog(const struct program *program)
+{
+	pid_t pid = find_child(program->pid, is_watchdog);
+
+	assert_true(pid > 0);
+	return pid;
+}
+
+void program_pause(struct program *program)
+{
+	assert_int_equal(kill(program_watchdog(program), SIGSTOP), 0);
+	program_signal(program, SIGSTOP);
+}
+
+void program_resume(struct program *program)
+{
+	program_signal(program, SIGCONT);
+	assert_int_equal(kill(program_watchdog(program), SIGCONT), 0);
 }
 
 static void forget(pid_t pid)
@@ -539,6 +626,35 @@ void keeper_await_gone(const char *guest)
 		if (read(watch, buf, sizeof(buf)) < 0)
 			break;
 	}
+}
+
+int command_run(const char *arguments, char output[static COMMAND_OUTPUT_MAX])
+{
+	char command[512];
+	size_t used = 0, got;
+	FILE *pipe;
+	int status;
+
+	snprintf(command, sizeof(command), "%s %s 2>&1", getenv("EVSWITCH") ?: "build/evswitch",
+		 arguments);
+	pipe = popen(command, "re");
+	assert_non_null(pipe);
+	while ((got = fread(output + used, 1, COMMAND_OUTPUT_MAX - 1 - used, pipe)) > 0)
+		used += got;
+	output[used] = '\0';
+	status = pclose(pipe);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+void command_expect(const char *arguments, int code, const char *text)
+{
+	char output[COMMAND_OUTPUT_MAX];
+	int got = command_run(arguments, output);
+
+	if (got != code || !strstr(output, text))
+		fail_msg("evswitch %s: exit %d, not %d, or \"%s\" is missing in: %s", arguments,
+			 got, code, text, output);
 }
 
 unsigned long process_ticks(pid_t pid)

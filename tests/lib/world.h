@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What tests on a real kernel are made of: puppets (uinput devices that play the user's keyboard and
  * mouse), observers (clients of evdev nodes, as a desktop or QEMU is one) and the program under test
@@ -87,7 +88,8 @@ bool node_is_grabbed(const char *devnode);
 
 struct program {
 	pid_t pid;
-	int err; /* its stderr */
+	char conf[32]; /* the path of its configuration, by program_start */
+	int err;       /* its stderr */
 	char log[65536];
 	size_t used, read_to; /* program_expect looks from read_to on */
 };
@@ -99,13 +101,24 @@ struct program {
 void program_place(void);
 /* Starts evswitch (the environment's EVSWITCH, or build/evswitch) with this configuration text. */
 void program_start(struct program *program, const char *conf);
+/* The text of its configuration is this from now on; the program has yet to be told. */
+void program_configure(struct program *program, const char *conf);
 /* The same with any arguments, NULL at the end. */
 void program_exec(struct program *program, const char *const *argv);
+/* The same on a terminal of its own: what it writes there is the log. */
+void program_exec_on_terminal(struct program *program, const char *const *argv);
+/* Types this on that terminal: "\n" is Enter, "\x03" Ctrl+C. */
+void program_type(struct program *program, const char *text);
 /* Waits until its stderr says this, after what was found before. */
 void program_expect(struct program *program, const char *text);
 /* The same, or false after timeout_ms (0: what it has said by now). */
 bool program_says(struct program *program, const char *text, int timeout_ms);
 void program_signal(struct program *program, int signo);
+/* Its process evs-watchdog, which fails the test if there is none. */
+pid_t program_watchdog(const struct program *program);
+/* Stops it, and its watchdog first, which would else kill it after a while; and both go on. */
+void program_pause(struct program *program);
+void program_resume(struct program *program);
 /* Waits for its end: the exit code, or 128 + signal. */
 int program_wait(struct program *program);
 /* SIGTERM, and it must end with 0. */
@@ -115,6 +128,13 @@ void program_stop(struct program *program);
  * next has one of its own.
  */
 void keeper_await_gone(const char *guest);
+
+#define COMMAND_OUTPUT_MAX 65536
+
+/* Runs evswitch with these arguments to its end: the exit code, and all that it printed. */
+int command_run(const char *arguments, char output[static COMMAND_OUTPUT_MAX]);
+/* The same; this has to be its exit code, and a part of what it prints. */
+void command_expect(const char *arguments, int code, const char *text);
 
 /* The processor time of a process so far, in clock ticks. */
 unsigned long process_ticks(pid_t pid);

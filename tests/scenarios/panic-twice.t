@@ -1,4 +1,4 @@
-# The panic chord twice within two seconds: evswitch lets go of everything and ends.
+# The panic chord twice within two seconds: evswitch releases all devices and exits.
 [conf]
 [device keyboard]
 name = evswitch-test keyboard

@@ -26,3 +26,7 @@ via = virtio-input
 ! down one
 ! switch one
 ? focus host
+< keyboard a:1
+> host/keyboard a:1
+< keyboard a:0
+> host/keyboard a:0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What tests/check makes of suites that hang, run too little, skip without a reason, or do not exist.
 # usage: test-check.sh BUILD_DIR; the last line is "N passed, N failed".
 set -uo pipefail

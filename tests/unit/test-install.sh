@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What "make install" puts where, below a DESTDIR, and that "make uninstall" leaves none of it.
 # usage: test-install.sh BUILD_DIR; the last line is "N passed, N failed".
 set -uo pipefail
@@ -41,9 +42,15 @@ check 'what is there' holds \
 	'644 etc/systemd/user/evswitch.service' \
 	'644 etc/udev/rules.d/65-evswitch.rules' \
 	'755 usr/local/bin/evswitch' \
+	'644 usr/local/share/bash-completion/completions/evswitch' \
 	'644 usr/local/share/doc/evswitch/evswitch.conf' \
+	'644 usr/local/share/doc/evswitch/i3status-rust.toml' \
+	'644 usr/local/share/doc/evswitch/waybar.jsonc' \
+	'644 usr/local/share/fish/vendor_completions.d/evswitch.fish' \
 	'644 usr/local/share/man/man1/evswitch.1' \
-	'644 usr/local/share/man/man5/evswitch.conf.5'
+	'644 usr/local/share/man/man5/evswitch.conf.5' \
+	'644 usr/local/share/varlink/io.evswitch.varlink' \
+	'644 usr/local/share/zsh/site-functions/_evswitch'
 check 'the program is the one of this build' cmp "$build/evswitch" "$dir/root/usr/local/bin/evswitch"
 check 'it runs' "$dir/root/usr/local/bin/evswitch" --version
 check 'the unit starts it' grep -q '^ExecStart=/usr/local/bin/evswitch' "$dir/root/etc/systemd/user/evswitch.service"
@@ -61,9 +68,15 @@ places=(DESTDIR="$dir/root" PREFIX=/opt/x UDEVDIR=/usr/lib/udev/rules.d MODULESD
 check 'elsewhere' "${make[@]}" install "${places[@]}"
 check 'what is there' holds \
 	'755 opt/x/bin/evswitch' \
+	'644 opt/x/share/bash-completion/completions/evswitch' \
 	'644 opt/x/share/doc/evswitch/evswitch.conf' \
+	'644 opt/x/share/doc/evswitch/i3status-rust.toml' \
+	'644 opt/x/share/doc/evswitch/waybar.jsonc' \
+	'644 opt/x/share/fish/vendor_completions.d/evswitch.fish' \
 	'644 opt/x/share/man/man1/evswitch.1' \
 	'644 opt/x/share/man/man5/evswitch.conf.5' \
+	'644 opt/x/share/varlink/io.evswitch.varlink' \
+	'644 opt/x/share/zsh/site-functions/_evswitch' \
 	'644 usr/lib/modules-load.d/evswitch-uinput.conf' \
 	'644 usr/lib/systemd/user/evswitch.service' \
 	'644 usr/lib/udev/rules.d/65-evswitch.rules'

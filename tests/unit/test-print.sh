@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # evswitch as a program, mostly with --xml and --qemu-args: what goes to which stream, and how it ends.
 # usage: tests/unit/test-print.sh PATH_TO_EVSWITCH
 set -uo pipefail
@@ -47,8 +48,65 @@ run 0 -c "$tmp/conf" --qemu-args linux
 says out '-device virtio-input-host-pci,id=evswitch-linux-media,evdev=/dev/input/by-id/evswitch-linux-media'
 says out "-qmp unix:$tmp/monitor,server=on,wait=off"
 
+# Whatever it finds on this machine, which has no such keyboard.
+run_check() {
+	"$evswitch" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	status=$?
+}
+run_check -c "$tmp/conf" --check
+says out 'fine: the configuration '
+silent err
+run_check -c "$tmp/conf" --check --json
+if [[ $(jq -r '.[] | select(.code == "EVS001" or .code == "EVS002") | .code' "$tmp/out") == '' ]]; then pass; else fail 'finds errors in the configuration'; fi
+blocks=$(jq '[.[] | select(.severity == "blocks")] | length' "$tmp/out")
+if ((blocks ? status == 77 || status == 69 : status == 0)); then pass; else fail "$blocks block: exit status $status"; fi
+run 78 -c "$tmp/wrong" --check
+says out "$tmp/wrong:4: "
+run 78 -c "$tmp/missing" --check
+says out 'EVS001 blocks'
+run 64 --check --seconds 1
+run 64 --check --try 1
+run 64 --write
+run 64 --setup
+says err 'needs a terminal'
+says err 'evswitch --probe --write'
+silent out
+run 64 --setup win10 other
+run 64 --setup --json
+run 64 --probe --write --json
+run 64 -c "$tmp/conf" --probe
+run 78 -c "$tmp/wrong" --probe --write
+says err "$tmp/wrong:4: "
+
+# Without a configuration, the first steps; each is a command of its own.
+HOME=$tmp/home XDG_CONFIG_HOME='' run 66
+if [[ -e /etc/evswitch/evswitch.conf ]]; then
+	echo 'skip: this machine has a configuration'
+else
+	says err 'evswitch --setup'
+	says err 'evswitch --probe --write'
+	says err ">> $tmp/home/.config/evswitch/evswitch.conf"
+fi
+silent out
+
+# None runs here; and options that do not belong to a command are refused.
+export XDG_RUNTIME_DIR=$tmp
+run 69 --status
+says err 'evswitch is not running: start it'
+silent out
+run 69 --switch host --device mouse
+run 69 --monitor --json
+run 64 --switch
+run 64 --switch host --json
+run 64 --status --monitor
+run 64 --status --device mouse
+run 64 --json
+run 0 --status --help
+unset XDG_RUNTIME_DIR
+
 run 69 -c "$tmp/conf" --xml other
 says err 'no [guest other]'
+says err 'there is: [guest win10]'
 silent out
 run 69 -c "$tmp/conf" --qemu-args ''
 run 64 --xml
@@ -69,6 +127,7 @@ full() {
 }
 full -c "$tmp/conf" --xml win10
 full -c "$tmp/conf" --qemu-args win10
+full -c "$tmp/conf" --check
 full --probe --json --seconds 1
 
 # An internal error: descriptors for its libraries, and no more.
@@ -81,6 +140,7 @@ run_poor() {
 }
 run_poor 70 --probe --seconds 1
 run_poor 71 -c "$tmp/conf"
+says err 'evswitch --check'
 
 printf '[evswitch]\nsocket-dir = /run/evswitch\n[device a]\nname = a\n[guest a]\nvia = vhost-user\n' >"$tmp/conf"
 run 0 -c "$tmp/conf" --xml a

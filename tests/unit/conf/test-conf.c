@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The configuration: what is legal, and that each thing that is not gets its own message. */
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "conf/conf-hint.h"
+#include "conf/conf-report.h"
 #include "conf/conf.h"
 #include "base/util.h"
 
@@ -57,7 +60,7 @@ static void collect(void *ctx, const char *message)
 	snprintf(found->text[found->n++], sizeof(found->text[0]), "%s", message);
 }
 
-/* "bad name '%s'" -> "bad name '*'", with everything else escaped that fnmatch would interpret. */
+/* "'%s' is not a valid name" -> "'*' is not a valid name", with everything else escaped that fnmatch would interpret. */
 static void to_pattern(const char *format, char *pattern)
 {
 	for (; *format; format++) {
@@ -344,6 +347,10 @@ static void defaults(void **state)
 	assert_int_equal(conf->guests[0].os, CONF_OS_OTHER);
 	assert_int_equal(conf->guests[0].hotkey.n, 0);
 	assert_null(conf->guests[0].on_enter);
+	assert_null(conf->guests[0].on_lost);
+	assert_false(conf->guests[0].locks_follow);
+	assert_null(conf->guests[0].run_while);
+	assert_null(conf->on_refused);
 	assert_null(conf->guests[0].libvirt);
 	assert_null(conf->guests[0].qmp);
 	assert_null(conf->socket_dir);
@@ -358,6 +365,7 @@ static void every_setting(void **state)
 				       "panic = f11 + KEY_F12\n"
 				       "start = linux\n"
 				       "socket-dir = /run/evswitch\n"
+				       "on-refused = echo refused\n"
 				       "[device mouse]\n"
 				       "name = 2.4G Mouse #2; wireless\n"
 				       "id = 046D:c52b\n"
@@ -374,6 +382,9 @@ static void every_setting(void **state)
 				       "libvirt = win-10_a.b+c:d@e\n"
 				       "on-enter = echo in = 1;true\n"
 				       "on-leave = echo \"out\" # no comment\n"
+				       "on-lost = echo lost\n"
+				       "while = sleep infinity\n"
+				       "locks = follow\n"
 				       "[guest linux]\n"
 				       "os = linux\n"
 				       "qmp = /run/user/1000/a b.qmp\n");
@@ -402,6 +413,10 @@ static void every_setting(void **state)
 	assert_chord(&win->hotkey, 2, KEY_RIGHTCTRL, KEY_F2);
 	assert_string_equal(win->on_enter, "echo in = 1;true");
 	assert_string_equal(win->on_leave, "echo \"out\" # no comment");
+	assert_true(win->locks_follow);
+	assert_string_equal(win->on_lost, "echo lost");
+	assert_string_equal(win->run_while, "sleep infinity");
+	assert_string_equal(conf->on_refused, "echo refused");
 	assert_string_equal(conf->socket_dir, "/run/evswitch");
 	assert_string_equal(win->libvirt, "win-10_a.b+c:d@e");
 	assert_null(win->qmp);
@@ -678,7 +693,8 @@ static void files_that_are_none(void **state)
 	struct sandbox box = make_sandbox();
 
 	(void)state;
-	assert_unreadable(box.path, -ENOENT, "cannot be read: No such file or directory; -c FILE");
+	assert_unreadable(box.path, -ENOENT,
+			  "cannot be read: No such file or directory; use -c FILE");
 	assert_unreadable(box.dir, -EISDIR, "is a directory;");
 	assert_int_equal(mkfifo(box.path, 0600), 0);
 	assert_unreadable(box.path, -ENOTSUP, "is not a regular file;");
@@ -826,11 +842,230 @@ static void every_message_was_provoked(void **state)
 	assert_int_equal(missing, 0);
 }
 
+/* The guest may stand below the device that is pinned to it. */
+static void target_pins(void **state)
+{
+	struct conf *conf = parse_good("[device a]\npath = /dev/a\ntarget = two\n"
+				       "[device b]\npath = /dev/b\ntarget = host\n"
+				       "[device c]\npath = /dev/c\n"
+				       "[guest one]\n[guest two]\n");
+
+	(void)state;
+	assert_int_equal(conf->devices[0].target, 2);
+	assert_int_equal(conf->devices[1].target, 0);
+	assert_int_equal(conf->devices[2].target, CONF_FREE);
+	conf_free(conf);
+}
+
+static void hotkeys_of_parts(void **state)
+{
+	struct conf *conf = parse_good("[device a]\npath = /dev/a\n"
+				       "[host]\nhotkey-keyboard = f1\nhotkey-pointer = f2\n"
+				       "[guest one]\nhotkey-keyboard = f3\nhotkey-pointer = f4\n");
+
+	(void)state;
+	assert_chord(&conf->host_hotkey_part[CONF_KEYBOARDS], 1, KEY_F1);
+	assert_chord(&conf->host_hotkey_part[CONF_POINTERS], 1, KEY_F2);
+	assert_chord(&conf->guests[0].hotkey_part[CONF_KEYBOARDS], 1, KEY_F3);
+	assert_chord(&conf->guests[0].hotkey_part[CONF_POINTERS], 1, KEY_F4);
+	assert_int_equal(conf->guests[0].hotkey.n, 0);
+	conf_free(conf);
+}
+
+/* ---- Reports ---- */
+
+/* Full, then one at the last line, and one before all: the first lines are kept, the rest counted. */
+static void full_report(void **state)
+{
+	struct conf_report report = { .file = "f" };
+	struct found found = { 0 };
+	char wanted[128];
+
+	(void)state;
+	for (unsigned i = 0; i < CONF_ERRORS_MAX; i++)
+		conf_report(&report, 10 + i, "error %u", i);
+	assert_true(conf_report_wants(&report, 10 + CONF_ERRORS_MAX - 2));
+	assert_false(conf_report_wants(&report, 10 + CONF_ERRORS_MAX - 1));
+	conf_report(&report, 10 + CONF_ERRORS_MAX - 1, "at the last line");
+	conf_report(&report, 5, "first");
+	assert_int_equal(conf_report_end(&report, collect, &found), -EINVAL);
+	assert_int_equal(report.n, 0);
+	assert_int_equal(found.n, CONF_ERRORS_MAX + 1);
+	assert_string_equal(found.text[0], "f:5: first");
+	for (unsigned i = 0; i + 1 < CONF_ERRORS_MAX; i++) {
+		snprintf(wanted, sizeof(wanted), "f:%u: error %u", 10 + i, i);
+		assert_string_equal(found.text[1 + i], wanted);
+	}
+	snprintf(wanted, sizeof(wanted), "f:%u: 2 more errors from here on; fix those above first",
+		 10 + CONF_ERRORS_MAX - 1);
+	assert_string_equal(found.text[CONF_ERRORS_MAX], wanted);
+}
+
+static void one_more_than_full(void **state)
+{
+	struct conf_report report = { .file = "f" };
+	struct found found = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i <= CONF_ERRORS_MAX; i++)
+		conf_report(&report, 0, "error %u", i);
+	assert_int_equal(conf_report_end(&report, collect, &found), -EINVAL);
+	assert_int_equal(found.n, CONF_ERRORS_MAX + 1);
+	/* Of one line, the first comes first. */
+	assert_string_equal(found.text[0], "f: error 0");
+	assert_string_equal(found.text[1], "f: error 1");
+	assert_string_equal(found.text[CONF_ERRORS_MAX],
+			    "f: 1 more errors from here on; fix those above first");
+}
+
+static void nothing_to_report(void **state)
+{
+	struct conf_report report = { .file = "f" };
+	struct found found = { 0 };
+
+	(void)state;
+	assert_int_equal(conf_report_end(&report, collect, &found), 0);
+	assert_int_equal(found.n, 0);
+}
+
+/* ---- Comparing and finding ---- */
+
+/* Whether the guests of both are the same. */
+static bool same_guests(const char *a, const char *b)
+{
+	struct conf *first = parse_good(a), *second = parse_good(b);
+	bool same = conf_same_guest(first, &first->guests[0], second, &second->guests[0]);
+
+	conf_free(first);
+	conf_free(second);
+	return same;
+}
+
+static void same_guest(void **state)
+{
+	static const char head[] = "[device a]\npath = /dev/a\n[guest one]\n";
+	char texts[6][256];
+
+	(void)state;
+	snprintf(texts[0], sizeof(texts[0]), "%slibvirt = win\n", head);
+	snprintf(texts[1], sizeof(texts[1]), "%slibvirt = lin\n", head);
+	snprintf(texts[2], sizeof(texts[2]), "%sqmp = /run/q\n", head);
+	snprintf(texts[3], sizeof(texts[3]), "%slibvirt = win\nvia = input-linux\n", head);
+	snprintf(texts[4], sizeof(texts[4]), "%slibvirt = win\nos = windows\n", head);
+	snprintf(texts[5], sizeof(texts[5]), "%sqmp = /run/r\n", head);
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
+		for (unsigned k = 0; k < ARRAY_SIZE(texts); k++)
+			assert_int_equal(same_guests(texts[i], texts[k]), i == k);
+	/* What is none of its devices or VM may differ. */
+	assert_true(same_guests(texts[0], "[device a]\npath = /dev/a\n[guest two]\nlibvirt = win\n"
+					  "hotkey = f1\non-enter = true\nlocks = follow\n"));
+}
+
+static void same_sockets(void **state)
+{
+	struct conf *a = parse_good(DEVICE "[guest one]\n"),
+		    *b = parse_good(DEVICE "[guest one]\n");
+
+	(void)state;
+	assert_true(conf_same_guest(a, &a->guests[0], b, &b->guests[0]));
+	b->socket_dir = strdup("/run/other");
+	assert_false(conf_same_guest(a, &a->guests[0], b, &b->guests[0]));
+	assert_false(conf_same_guest(b, &b->guests[0], a, &a->guests[0]));
+	conf_free(a);
+	conf_free(b);
+}
+
+static void same_match(void **state)
+{
+	static const char *const matches[] = { "path = /dev/a",  "path = /dev/b", "name = a",
+					       "phys = a",       "uniq = a",      "id = 0001:0002",
+					       "id = 0001:0003", "id = 0002:0002" };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(matches); i++)
+		for (unsigned k = 0; k < ARRAY_SIZE(matches); k++) {
+			char text[128];
+			struct conf *conf;
+
+			snprintf(text, sizeof(text), "[device a]\n%s\n[device b]\n%s\n", matches[i],
+				 i == k ? "path = /dev/c" : matches[k]);
+			conf = parse_good(text);
+			assert_false(conf_same_match(&conf->devices[0], &conf->devices[1]));
+			assert_true(conf_same_match(&conf->devices[0], &conf->devices[0]));
+			conf_free(conf);
+		}
+}
+
+static void finds_by_name(void **state)
+{
+	struct conf *conf = parse_good("[device a]\npath = /dev/a\n[device b]\npath = /dev/b\n"
+				       "[guest one]\n[guest two]\n");
+
+	(void)state;
+	assert_ptr_equal(conf_find_device(conf, "a"), &conf->devices[0]);
+	assert_ptr_equal(conf_find_device(conf, "b"), &conf->devices[1]);
+	assert_null(conf_find_device(conf, "c"));
+	assert_null(conf_find_device(conf, "")); /* sections that are not there have no name */
+	assert_ptr_equal(conf_find_guest(conf, "one"), &conf->guests[0]);
+	assert_ptr_equal(conf_find_guest(conf, "two"), &conf->guests[1]);
+	assert_null(conf_find_guest(conf, "a"));
+	assert_null(conf_find_guest(conf, ""));
+	assert_ptr_equal(conf_find_channel(channels, "input-linux"), &input_linux);
+	assert_ptr_equal(conf_find_channel(channels, "virtio-input"), &virtio_input);
+	assert_null(conf_find_channel(channels, "input"));
+	conf_free(conf);
+}
+
+/* ---- Hints ---- */
+
+static void hint_distances(void **state)
+{
+	static const struct {
+		const char *typed, *word;
+		bool near;
+	} pairs[] = {
+		{ "ab", "ab", true },
+		{ "ab", "ac", false },
+		{ "abc", "abd", true },
+		{ "abc", "ade", false },
+		{ "abcde", "abcdx", true },
+		{ "abcde", "abcxy", false },
+		{ "abcdef", "abcdxy", true },
+		{ "abcdef", "abcxyz", false },
+		{ "abcdefgh", "abcdefxy", true },
+		{ "abcdefgh", "abcdexyz", false },
+		{ "abcdefghi", "abcdefxyz", true },
+		{ "abcdefghi", "abcdewxyz", false },
+		{ "abcd", "abdc", true }, /* two that changed places are one step */
+		{ "abcd", "badc", false },
+		{ "ABCD", "abcd", true },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(pairs); i++) {
+		const char *words[] = { "zzzzzzzzzzzz", pairs[i].word };
+		const char *hint = conf_hint_word(pairs[i].typed, words, 2);
+
+		if ((hint == words[1]) != pairs[i].near)
+			fail_msg("%s for %s", hint ? hint : "nothing", pairs[i].typed);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_setting),
+		cmocka_unit_test(target_pins),
+		cmocka_unit_test(hotkeys_of_parts),
+		cmocka_unit_test(same_guest),
+		cmocka_unit_test(same_sockets),
+		cmocka_unit_test(same_match),
+		cmocka_unit_test(finds_by_name),
+		cmocka_unit_test(hint_distances),
+		cmocka_unit_test(full_report),
+		cmocka_unit_test(one_more_than_full),
+		cmocka_unit_test(nothing_to_report),
 		cmocka_unit_test(blanks_and_comments),
 		cmocka_unit_test(bom_and_crlf),
 		cmocka_unit_test(long_values),

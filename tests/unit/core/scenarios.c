@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Plays scenarios against the bare core, wired as the daemon wires it: configuration, router,
  * shape. What a real kernel would remember of a device (which keys are down) is remembered here.
@@ -24,6 +25,7 @@
 
 struct core {
 	struct conf *conf;
+	const struct scenario *scenario;
 	struct router router;
 	struct hotkeys hotkeys;
 	struct shape shape[CONF_GUESTS_MAX];
@@ -93,6 +95,13 @@ static void focused(struct router *router, unsigned from, unsigned to)
 	(void)to;
 }
 
+static void moved(struct router *router, unsigned part, unsigned to)
+{
+	(void)router;
+	(void)part;
+	(void)to;
+}
+
 static void panicked(struct router *router, bool again)
 {
 	struct core *core = of_router(router);
@@ -102,7 +111,7 @@ static void panicked(struct router *router, bool again)
 }
 
 static const struct pump pump = {
-	.send = send_frame, .enter = enter, .focused = focused, .panicked = panicked
+	.send = send_frame, .enter = enter, .focused = focused, .panicked = panicked, .moved = moved
 };
 
 static void conf_error(void *ctx, const char *message)
@@ -117,6 +126,12 @@ static void add_hotkey(struct hotkeys *hotkeys, const struct chord *chord, int a
 		hotkeys->entry[hotkeys->n++] = (struct hotkey){ .chord = *chord, .action = action };
 }
 
+static void add_part_hotkeys(struct hotkeys *hotkeys, const struct chord *chords, unsigned target)
+{
+	add_hotkey(hotkeys, &chords[CONF_KEYBOARDS], ROUTER_ACTION(ROUTER_KEYBOARDS, target));
+	add_hotkey(hotkeys, &chords[CONF_POINTERS], ROUTER_ACTION(ROUTER_POINTERS, target));
+}
+
 static void init_shape(struct shape *shape, const struct conf_guest *guest)
 {
 	struct shape_rules rules = channel_of(guest->via)->rules;
@@ -126,6 +141,19 @@ static void init_shape(struct shape *shape, const struct conf_guest *guest)
 		rules.step_max = 127;
 	}
 	shape_init(shape, &rules);
+}
+
+static void add_device(struct core *core, unsigned d)
+{
+	const struct conf_device *section = &core->conf->devices[d];
+	const struct scenario_device *device = &core->scenario->device[d];
+
+	router_add_device(&core->router, d, &section->remap);
+	if ((device->rel & 1U << REL_X || keyset_has(&device->keys, BTN_LEFT)) &&
+	    !keyset_has(&device->keys, KEY_ENTER))
+		router_set_pointer(&core->router, d);
+	if (section->target != CONF_FREE)
+		router_pin_device(&core->router, d, section->target);
 }
 
 static int start(void *world, const struct scenario *scenario)
@@ -140,13 +168,16 @@ static int start(void *world, const struct scenario *scenario)
 		return rc;
 	add_hotkey(&core->hotkeys, &conf->toggle, ROUTER_NEXT);
 	add_hotkey(&core->hotkeys, &conf->host_hotkey, ROUTER_HOST);
+	add_part_hotkeys(&core->hotkeys, conf->host_hotkey_part, ROUTER_HOST);
 	for (unsigned i = 0; i < conf->n_guests; i++) {
 		add_hotkey(&core->hotkeys, &conf->guests[i].hotkey, (int)i + 1);
+		add_part_hotkeys(&core->hotkeys, conf->guests[i].hotkey_part, i + 1);
 		init_shape(&core->shape[i], &conf->guests[i]);
 	}
 	router_init(&core->router, &core->hotkeys, &conf->panic, &conf->always, conf->n_guests + 1);
+	core->scenario = scenario;
 	for (unsigned i = 0; i < conf->n_devices; i++)
-		router_add_device(&core->router, i, &conf->devices[i].remap);
+		add_device(core, i);
 	core->starting = conf->start != ROUTER_HOST;
 	return 0;
 }
@@ -254,9 +285,7 @@ static int guest_down(void *world, const char *guest)
 static int plug(void *world, const char *device)
 {
 	struct core *core = world;
-	unsigned d = find_device(core, device);
-
-	router_add_device(&core->router, d, &core->conf->devices[d].remap);
+	add_device(core, find_device(core, device));
 	return 0;
 }
 
@@ -290,6 +319,10 @@ static int wait_ms(void *world, unsigned ms)
 		core->now += 1000 * (int64_t)(ms < START_TRY_MS ? ms : START_TRY_MS);
 		if (core->starting && core->now < first && !core->router.decided)
 			core->starting = pump_switch(&pump, &core->router, core->conf->start) < 0;
+		for (unsigned d = 0; d < core->conf->n_devices; d++)
+			if (router_pin_waits(&core->router, d))
+				pump_switch_part(&pump, &core->router, ROUTER_DEVICE(d),
+						 core->conf->devices[d].target);
 	}
 	return 0;
 }
@@ -305,10 +338,11 @@ static int collect(void *world, unsigned expected, struct scenario_out *out)
 	return n;
 }
 
-static const char *focus(void *world)
+static const char *focus(void *world, const char *want)
 {
 	struct core *core = world;
 
+	(void)want;
 	if (core->quit)
 		return "quit";
 	if (core->router.focus == ROUTER_HOST)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What waits for a target that is not taking: order, sums, steps, room, overflow. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -457,6 +458,71 @@ static void says_what_the_next_frame_needs(void **state)
 	assert_int_equal(backlog_next(&backlog), 0);
 }
 
+/* The queue's first frame is motion again once its key was popped; what was there before is nothing. */
+static void sums_motion_with_a_rest(void **state)
+{
+	(void)state;
+	push("a:1 rel_x:1");
+	pop_some(2, "a:1");
+	push("rel_x:2");
+	pop("rel_x:3");
+	pop_nothing();
+}
+
+static void reset_lets_nothing_go(void **state)
+{
+	(void)state;
+	push("a:1");
+	pop("a:1");
+	backlog_let_go(&backlog);
+	assert_int_equal(backlog_next(&backlog), 2);
+	backlog_reset(&backlog);
+	assert_true(backlog_empty(&backlog));
+	assert_int_equal(backlog_next(&backlog), 0);
+}
+
+/* Merging makes it longer than a frame can be: it is popped in two. */
+static void merged_beyond_a_frame(void **state)
+{
+	struct input_event ev = { .type = EV_REL, .code = REL_X, .value = 1 };
+	struct frame frame = { 0 };
+
+	(void)state;
+	while (frame_has_room(&frame))
+		frame_add(&frame, &ev);
+	frame_close(&frame, &ev);
+	backlog_push(&backlog, &frame);
+	push("rel_y:1");
+	assert_int_equal(backlog_next(&backlog), FRAME_MAX);
+	assert_true(backlog_pop(&backlog, backlog_next(&backlog), &frame));
+	assert_int_equal(frame.n, FRAME_MAX);
+	pop("rel_y:1");
+	pop_nothing();
+}
+
+/* The SYN_REPORT has the time of the last event, releases of an overflow have none. */
+static void popped_frames_have_times(void **state)
+{
+	struct frame frame = { .resync = true };
+	const char *bad;
+
+	(void)state;
+	assert_true(events_parse("a:1 b:1", &frame, &bad));
+	for (unsigned i = 0; i < frame.n; i++)
+		frame.ev[i].time.tv_sec = 10 + i;
+	backlog_push(&backlog, &frame);
+	memset(&frame, 0xff, sizeof(frame));
+	frame.resync = true;
+	assert_true(backlog_pop(&backlog, FRAME_MAX, &frame));
+	assert_false(frame.resync);
+	assert_int_equal(frame.ev[1].time.tv_sec, 11);
+	assert_int_equal(frame.ev[2].time.tv_sec, 11);
+	backlog_let_go(&backlog);
+	assert_true(backlog_pop(&backlog, FRAME_MAX, &frame));
+	for (unsigned i = 0; i < frame.n; i++)
+		assert_int_equal(frame.ev[i].time.tv_sec, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -482,6 +548,10 @@ int main(void)
 		cmocka_unit_test_setup(what_passed_is_let_go, setup),
 		cmocka_unit_test_setup(leaves_out_repetitions, setup),
 		cmocka_unit_test_setup(says_what_the_next_frame_needs, setup),
+		cmocka_unit_test_setup(sums_motion_with_a_rest, setup),
+		cmocka_unit_test_setup(reset_lets_nothing_go, setup),
+		cmocka_unit_test_setup(merged_beyond_a_frame, setup),
+		cmocka_unit_test_setup(popped_frames_have_times, setup),
 	};
 
 	return cmocka_run_group_tests_name("backlog", tests, NULL, NULL);

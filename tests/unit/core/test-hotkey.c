@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chords: which key completes which, and what prevents it. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,6 +112,24 @@ static void chord_down_wants_all_and_some(void **state)
 	assert_false(chord_down(&empty, DOWN(KEY_ESC)));
 }
 
+/* Of two that are equally long, the first; what stands behind the last counts for nothing. */
+static void takes_the_first_of_equals(void **state)
+{
+	static const struct hotkeys equals = {
+		.n = 2,
+		.entry = {
+			{ { 2, { KEY_A, KEY_F1 } }, 5 },
+			{ { 2, { KEY_B, KEY_F1 } }, 6 },
+			{ { 1, { KEY_C } }, 7 },
+		},
+	};
+
+	(void)state;
+	assert_int_equal(hotkey_match(&equals, DOWN(KEY_A, KEY_B, KEY_F1), KEY_F1), 5);
+	assert_int_equal(hotkey_match(&equals, DOWN(KEY_B, KEY_F1), KEY_F1), 6);
+	assert_int_equal(hotkey_match(&equals, DOWN(KEY_C), KEY_C), -1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -122,6 +141,7 @@ int main(void)
 		cmocka_unit_test(takes_the_longest),
 		cmocka_unit_test(nothing_matches_nothing),
 		cmocka_unit_test(chord_down_wants_all_and_some),
+		cmocka_unit_test(takes_the_first_of_equals),
 	};
 
 	return cmocka_run_group_tests_name("hotkey", tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names of keys and chords. */
 #include <errno.h>
 #include <linux/input.h>
@@ -41,9 +42,12 @@ static void names_of_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (keys_code(names[i]) != -EINVAL)
 			fail_msg("'%s' is no key", names[i]);
-	memset(endless, 'a', sizeof(endless) - 1);
-	endless[sizeof(endless) - 1] = '\0';
-	assert_int_equal(keys_code(endless), -EINVAL);
+	memset(endless, 'a', sizeof(endless));
+	for (size_t n = 1; n < sizeof(endless); n++) {
+		endless[sizeof(endless) - 1] = '\0';
+		assert_int_equal(keys_code(endless + sizeof(endless) - 1 - n),
+				 n == 1 ? KEY_A : -EINVAL);
+	}
 }
 
 static void names_of_codes(void **state)
@@ -52,6 +56,8 @@ static void names_of_codes(void **state)
 	assert_string_equal(keys_name(KEY_LEFTCTRL).text, "leftctrl");
 	assert_string_equal(keys_name(BTN_SIDE).text, "btn_side");
 	assert_string_equal(keys_name(KEY_102ND).text, "102nd");
+	assert_string_equal(keys_name(KEY_A).text, "a");
+	assert_string_equal(keys_name(KEY_Z).text, "z");
 	assert_string_equal(keys_name(KEY_CNT).text, "?");
 	assert_string_equal(keys_name(~0U).text, "?");
 	assert_string_equal(keys_name(84).text, "?"); /* a hole in the kernel's list */
@@ -129,6 +135,15 @@ static void no_chords(void **state)
 			"a23456789012345678901234567890123456789");
 	assert_no_chord("a2345678901234567890123456789012345678\u00fcx", KEYS_UNKNOWN,
 			"a2345678901234567890123456789012345678");
+	assert_no_chord("a2345678901234567890123456789012345678\u00e9x", KEYS_UNKNOWN,
+			"a2345678901234567890123456789012345678");
+	assert_no_chord("a234567890123456789012345678901234567890", KEYS_UNKNOWN,
+			"a23456789012345678901234567890123456789");
+	/* Nothing but rests of characters: nothing is left. */
+	assert_no_chord("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+			"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+			"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80",
+			KEYS_EMPTY, "");
 }
 
 static void lists(void **state)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sets of keys: the edges of words and of the range. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,8 +97,10 @@ static void unites(void **state)
 	keyset_add(&a, KEY_A);
 	keyset_add(&a, BTN_LEFT);
 	keyset_add(&b, KEY_A);
+	keyset_add(&b, KEY_ESC);
 	keyset_add(&b, KEY_MAX);
 	keyset_add_all(&a, &b);
+	assert_true(keyset_has(&a, KEY_ESC));
 	assert_true(keyset_has(&a, KEY_A) && keyset_has(&a, BTN_LEFT) && keyset_has(&a, KEY_MAX));
 	assert_false(keyset_has(&b, BTN_LEFT));
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looking codes up in a device's remap. */
 #include <linux/input.h>
 #include <setjmp.h>
@@ -94,6 +95,18 @@ static void any_agrees_with_code(void **state)
 	}
 }
 
+/* What stands behind the last entry counts for nothing. */
+static void no_more_than_n(void **state)
+{
+	static const struct remap one = { 1, { { KEY_A, KEY_B }, { KEY_C, KEY_D } } };
+	const struct keyset raw = keys(KEY_C, KEY_C);
+
+	(void)state;
+	assert_int_equal(remap_code(&one, KEY_A), KEY_B);
+	assert_int_equal(remap_code(&one, KEY_C), KEY_C);
+	assert_false(remap_any(&one, &raw, KEY_D));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +115,7 @@ int main(void)
 		cmocka_unit_test(full),
 		cmocka_unit_test(any),
 		cmocka_unit_test(any_agrees_with_code),
+		cmocka_unit_test(no_more_than_n),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

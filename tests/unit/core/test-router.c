@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The router, step by step; the scenarios show it whole and the random walk looks for the rest. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +21,16 @@ enum { HOST, ONE, TWO, TARGETS };
 
 static const struct chord panic_chord = { 3, { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
 static const struct hotkeys hotkeys = {
-	.n = 4,
+	.n = 8,
 	.entry = {
 		{ { 2, { KEY_LEFTCTRL, KEY_RIGHTCTRL } }, ROUTER_NEXT },
 		{ { 2, { KEY_LEFTCTRL, KEY_F1 } }, HOST },
 		{ { 2, { KEY_LEFTCTRL, KEY_F2 } }, ONE },
 		{ { 2, { KEY_LEFTCTRL, KEY_F9 } }, 9 }, /* there is no such target */
+		{ { 2, { KEY_LEFTCTRL, KEY_F4 } }, ROUTER_ACTION(ROUTER_POINTERS, ONE) },
+		{ { 2, { KEY_LEFTCTRL, KEY_F5 } }, ROUTER_ACTION(ROUTER_POINTERS, HOST) },
+		{ { 2, { KEY_LEFTCTRL, KEY_F6 } }, ROUTER_ACTION(ROUTER_KEYBOARDS, ONE) },
+		{ { 2, { KEY_LEFTCTRL, KEY_F7 } }, ROUTER_ACTION(ROUTER_POINTERS, ROUTER_NEXT) },
 	},
 };
 static const struct remap plain, remap = {
@@ -37,6 +42,7 @@ struct fixture {
 	struct router router;
 	struct keyset always;
 	bool up[TARGETS];
+	bool parts; /* notes which devices move and which targets are left, too */
 	int64_t now;
 	char log[8192]; /* what the callbacks were told, one line each */
 	size_t used;
@@ -85,9 +91,25 @@ static void on_panicked(struct router *router, bool again)
 	note(router, again ? "panicked again\n" : "panicked\n");
 }
 
+static void on_moved(struct router *router, unsigned part, unsigned to)
+{
+	note(router, "moved %u %u\n", part, to);
+}
+
+static void on_left(struct router *router, unsigned target)
+{
+	note(router, "left %u\n", target);
+}
+
 static const struct pump pump = {
 	.send = on_send, .enter = on_enter, .focused = on_focused, .panicked = on_panicked
 };
+static const struct pump pump_parts = { .send = on_send,
+					.enter = on_enter,
+					.focused = on_focused,
+					.panicked = on_panicked,
+					.moved = on_moved,
+					.left = on_left };
 
 static int setup(void **state)
 {
@@ -114,7 +136,7 @@ static void feed(struct fixture *f, unsigned device, const char *events, bool re
 		frame.ev[i].time.tv_sec = f->now / 1000000;
 		frame.ev[i].time.tv_usec = f->now % 1000000;
 	}
-	pump_frame(&pump, &f->router, device, &frame);
+	pump_frame(f->parts ? &pump_parts : &pump, &f->router, device, &frame);
 }
 
 /* A frame goes in; exactly these lines come out. */
@@ -335,7 +357,7 @@ static void a_pinned_device_stays_at_the_host(void **state)
 {
 	struct fixture *f = *state;
 
-	router_pin_device(&f->router, MOUSE);
+	router_pin_device(&f->router, MOUSE, HOST);
 	play(f, MOUSE, "btn_left:1 abs_x:1", "0/2 btn_left:1 abs_x:1\n");
 	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
 	assert_int_equal(pump_switch(&pump, &f->router, ONE), 0);
@@ -759,10 +781,503 @@ static void releases_more_than_a_frame_holds(void **state)
 	assert_int_equal(lines, 2);
 }
 
+static struct fixture *with_parts(void **state)
+{
+	struct fixture *f = *state;
+
+	f->parts = true;
+	router_set_pointer(&f->router, MOUSE);
+	return f;
+}
+
+/* A switch of a part; exactly these lines come out. */
+static void part(struct fixture *f, unsigned part, unsigned target, int rc, const char *lines)
+{
+	assert_int_equal(pump_switch_part(&pump_parts, &f->router, part, target), rc);
+	told(f, lines);
+}
+
+/* Only the pointers move: the keyboards stay where they are, with what they hold. */
+static void part_moves_alone(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, MOUSE, "btn_left:1", "0/2 btn_left:1\n");
+	play(f, KEYBOARD, "leftctrl:1", "0/0 leftctrl:1\n");
+	play(f, KEYBOARD, "f4:1", "enter 1\n0/2 btn_left:0\nmoved 2 1\n");
+	play(f, KEYBOARD, "f4:0 a:0 leftctrl:0", "0/0 a:0 leftctrl:0\n");
+	play(f, MOUSE, "rel_x:1", "1/2 rel_x:1\n");
+	play(f, MOUSE, "btn_left:0 btn_right:1", "1/2 btn_right:1\n");
+	play(f, KEYBOARD, "b:1", "0/0 b:1\n");
+	assert_int_equal(f->router.focus, HOST);
+	/* The same once more is no switch. */
+	part(f, ROUTER_POINTERS, ONE, 0, "");
+	/* What moves takes only its own. */
+	part(f, ROUTER_POINTERS, HOST, 0, "1/2 btn_right:0\nmoved 2 0\nleft 1\n");
+	play(f, KEYBOARD, "b:0", "0/0 b:0\n");
+}
+
+/* The keyboards follow the pointers: the focus is there then, and a toggle leads back. */
+static void parts_make_the_focus(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_POINTERS, ONE, 0, "enter 1\nmoved 2 1\n");
+	part(f, ROUTER_KEYBOARDS, ONE, 0, "focused 0 1\n");
+	assert_int_equal(f->router.focus, ONE);
+	play(f, SECOND, "leftctrl:1 rightctrl:1",
+	     "enter 2\n1/1 leftctrl:1\n1/1 leftctrl:0\nfocused 1 2\nleft 1\n");
+}
+
+/* A switch of all brings together what was apart, also to where the focus is. */
+static void all_gathers_the_parts(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_POINTERS, ONE, 0, "enter 1\nmoved 2 1\n");
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+	part(f, ROUTER_ALL, HOST, 0, "1/2 btn_left:0\nfocused 0 0\nleft 1\n");
+	part(f, ROUTER_POINTERS, ONE, 0, "enter 1\nmoved 2 1\n");
+	play(f, MOUSE, "btn_right:1", "1/2 btn_right:1\n");
+	/* To where the pointer is already: it keeps what it holds, and nobody is asked. */
+	part(f, ROUTER_ALL, ONE, 0, "focused 0 1\n");
+	play(f, MOUSE, "btn_right:0", "1/2 btn_right:0\n");
+}
+
+/* ROUTER_NEXT counts from where the part is. */
+static void part_has_its_own_next(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_POINTERS, ROUTER_NEXT, 0, "enter 1\nmoved 2 1\n");
+	f->up[TWO] = false;
+	part(f, ROUTER_POINTERS, ROUTER_NEXT, 0, "enter 2\nmoved 2 0\nleft 1\n");
+	f->up[ONE] = false;
+	part(f, ROUTER_POINTERS, ONE, -ENOTCONN, "enter 1\n");
+}
+
+/* A device that comes goes to where its part is. */
+static void device_comes_to_its_part(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_POINTERS, ONE, 0, "enter 1\nmoved 2 1\n");
+	router_add_device(&f->router, MOUSE, &plain);
+	router_set_pointer(&f->router, MOUSE);
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+	router_add_device(&f->router, SECOND, &plain);
+	play(f, SECOND, "a:1", "0/1 a:1\n");
+}
+
+/* One device moves alone, and its target is left with it. */
+static void one_device_moves(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_DEVICE(SECOND), TWO, 0, "enter 2\nmoved 4 2\n");
+	play(f, SECOND, "a:1", "2/1 a:1\n");
+	play(f, KEYBOARD, "b:1", "0/0 b:1\n");
+	pump_remove(&pump_parts, &f->router, SECOND);
+	told(f, "2/1 a:0\nleft 2\n");
+	part(f, ROUTER_DEVICE(SECOND), TWO, -ENODEV, "");
+	part(f, ROUTER_DEVICE(ROUTER_DEVICES), TWO, -ENODEV, "");
+	part(f, ROUTER_DEVICE(KEYBOARD), TARGETS, -EINVAL, "");
+}
+
+/* The same key on two devices at one guest is one key; at two guests it is two. */
+static void ports_of_parts(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_ALL, ONE, 0, "enter 1\nfocused 0 1\n");
+	part(f, ROUTER_DEVICE(SECOND), TWO, 0, "enter 2\nmoved 4 2\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+	play(f, SECOND, "a:1", "2/1 a:1\n");
+	play(f, KEYBOARD, "a:0", "1/0 a:0\n");
+	part(f, ROUTER_DEVICE(SECOND), ONE, 0, "2/1 a:0\nmoved 4 1\nleft 2\n");
+	play(f, KEYBOARD, "leftalt:1", "1/0 leftalt:1\n");
+	play(f, SECOND, "leftalt:1", "");
+	/* Alt stays down for the other one: nothing is released, no menu is shut. */
+	part(f, ROUTER_DEVICE(SECOND), HOST, 0, "moved 4 0\n");
+	part(f, ROUTER_ALL, HOST, 0,
+	     "1/0 leftctrl:1\n1/0 leftctrl:0\n1/0 leftalt:0\nfocused 1 0\nleft 1\n");
+}
+
+/* A guest that dies gives back only what was at it, and only that is deaf. */
+static void part_of_a_dead_guest(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	part(f, ROUTER_POINTERS, ONE, 0, "enter 1\nmoved 2 1\n");
+	play(f, MOUSE, "btn_left:1", "1/2 btn_left:1\n");
+	assert_true(router_target_down(&f->router, ONE, f->now));
+	assert_false(router_target_down(&f->router, ONE, f->now));
+	assert_false(router_target_down(&f->router, TWO, f->now));
+	play(f, MOUSE, "btn_left:0", "");
+	play(f, MOUSE, "btn_left:1", "");
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+	play(f, KEYBOARD, "a:0", "0/0 a:0\n");
+	play(f, MOUSE, "btn_left:0", "");
+	f->now += ROUTER_QUIET_US;
+	play(f, MOUSE, "btn_left:1", "0/2 btn_left:1\n");
+}
+
+/* A device pinned to a guest sends nothing anywhere until that is up, and switches pass it by. */
+static void pinned_to_a_guest(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	router_pin_device(&f->router, SECOND, ONE);
+	f->up[ONE] = false;
+	assert_true(router_pin_waits(&f->router, SECOND));
+	assert_false(router_pin_waits(&f->router, KEYBOARD));
+	play(f, SECOND, "a:1", "");
+	play(f, SECOND, "rel_x:1", "");
+	part(f, ROUTER_DEVICE(SECOND), ONE, -ENOTCONN, "enter 1\n");
+	part(f, ROUTER_DEVICE(SECOND), TWO, -EPERM, "");
+	f->up[ONE] = true;
+	part(f, ROUTER_DEVICE(SECOND), ONE, 0, "enter 1\nmoved 4 1\n");
+	assert_false(router_pin_waits(&f->router, SECOND));
+	play(f, SECOND, "a:0", "");
+	play(f, SECOND, "b:1", "1/1 b:1\n");
+	part(f, ROUTER_ALL, TWO, 0, "enter 2\nfocused 0 2\n");
+	part(f, ROUTER_KEYBOARDS, HOST, 0, "moved 1 0\n");
+	/* It still feeds hotkeys. */
+	play(f, SECOND, "leftctrl:1", "1/1 leftctrl:1\n");
+	play(f, SECOND, "f1:1", "focused 2 0\nleft 2\n");
+	assert_true(router_target_down(&f->router, ONE, f->now));
+	play(f, SECOND, "c:1", "");
+	assert_true(router_pin_waits(&f->router, SECOND));
+	/* The others were not at that guest: they are not deaf. */
+	play(f, KEYBOARD, "c:1", "0/0 c:1\n");
+}
+
+/* A device that is no longer pinned to a guest was the last thing there. */
+static void pin_changed_leaves(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	router_pin_device(&f->router, SECOND, ONE);
+	part(f, ROUTER_DEVICE(SECOND), ONE, 0, "enter 1\nmoved 4 1\n");
+	pump_leave(&pump_parts, &f->router);
+	told(f, "");
+	router_pin_device(&f->router, SECOND, ROUTER_FREE);
+	pump_leave(&pump_parts, &f->router);
+	told(f, "left 1\n");
+	assert_false(router_takes(&f->router, ONE));
+}
+
+/* The focus stays where all parts were last; that ends when a guest's end brings all to the host. */
+static void down_leaves_another(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	focus(f, TWO);
+	part(f, ROUTER_KEYBOARDS, ONE, 0, "enter 1\nmoved 1 1\n");
+	part(f, ROUTER_POINTERS, HOST, 0, "moved 2 0\n");
+	assert_true(router_target_down(&f->router, ONE, f->now));
+	assert_int_equal(f->router.focus, HOST);
+	pump_leave(&pump_parts, &f->router);
+	told(f, "left 2\n");
+}
+
+/* Within a sequence the targets are left by the sequence. */
+static void leave_within_a_sequence(void **state)
+{
+	struct fixture *f = with_parts(state);
+	struct route route, other;
+
+	assert_int_equal(router_switch(&f->router, ONE, &route), ROUTER_ENTER);
+	assert_int_equal(router_leave(&f->router, &other), ROUTER_DONE);
+	assert_true(!other.host && !other.guest && other.rc == 0);
+	router_entered(&f->router, 0);
+	assert_int_equal(router_next(&f->router, &route), ROUTER_FOCUSED);
+	assert_int_equal(route.target, ONE);
+}
+
+/* The panic chord moves it to the host, and it stays until the user switches. */
+static void panic_recalls_pinned(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	router_pin_device(&f->router, SECOND, ONE);
+	part(f, ROUTER_DEVICE(SECOND), ONE, 0, "enter 1\nmoved 4 1\n");
+	part(f, ROUTER_POINTERS, TWO, 0, "enter 2\nmoved 2 2\n");
+	play(f, SECOND, "a:1", "1/1 a:1\n");
+	play(f, SECOND, "backspace:1 esc:1 enter:1",
+	     "1/1 backspace:1 esc:1\n1/1 esc:0 backspace:0 a:0\n"
+	     "focused 0 0\nleft 1\nleft 2\npanicked\n");
+	assert_false(router_pin_waits(&f->router, SECOND));
+	play(f, SECOND, "backspace:0 esc:0 enter:0 a:0", "");
+	play(f, SECOND, "b:1", "0/1 b:1\n");
+	part(f, ROUTER_ALL, HOST, 0, "");
+	assert_true(router_pin_waits(&f->router, SECOND));
+	part(f, ROUTER_DEVICE(SECOND), ONE, 0, "enter 1\n0/1 b:0\nmoved 4 1\n");
+}
+
+/* A hotkey may move a part to the next target. */
+static void hotkeys_of_parts(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	play(f, SECOND, "leftctrl:1", "0/1 leftctrl:1\n");
+	play(f, SECOND, "f7:1", "enter 1\nmoved 2 1\n");
+	play(f, SECOND, "f7:0", "");
+	play(f, SECOND, "f5:1", "moved 2 0\nleft 1\n");
+	play(f, SECOND, "f6:1", "enter 1\n0/1 leftctrl:0\nmoved 1 1\n");
+	play(f, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play(f, KEYBOARD, "a:1", "1/0 a:1\n");
+}
+
+/* --- another configuration --- */
+
+static const struct hotkeys other_hotkeys = {
+	.n = 2,
+	.entry = {
+		{ { 2, { KEY_LEFTALT, KEY_F1 } }, HOST },
+		{ { 2, { KEY_LEFTALT, KEY_F2 } }, 2 },
+	},
+};
+
+/* The guests have changed places, and with them their numbers. */
+static void replaced(void **state)
+{
+	static const unsigned map[ROUTER_TARGETS] = { HOST, TWO, ONE };
+	struct fixture *f = *state;
+
+	focus(f, ONE);
+	router_replace(&f->router, &other_hotkeys, &panic_chord, &f->always, TARGETS, map);
+	router_set_remap(&f->router, KEYBOARD, &plain);
+	assert_int_equal(f->router.focus, TWO);
+	play(f, KEYBOARD, "capslock:1", "2/0 capslock:1\n");
+	play(f, KEYBOARD, "capslock:0", "2/0 capslock:0\n");
+	play(f, MOUSE, "rel_x:3", "2/2 rel_x:3\n");
+	/* The earlier hotkeys are ordinary keys. */
+	play(f, KEYBOARD, "leftctrl:1", "2/0 leftctrl:1\n");
+	play(f, KEYBOARD, "f1:1", "2/0 f1:1\n");
+	play(f, KEYBOARD, "f1:0", "2/0 f1:0\n");
+	play(f, KEYBOARD, "leftctrl:0", "2/0 leftctrl:0\n");
+	play(f, KEYBOARD, "leftalt:1", "2/0 leftalt:1\n");
+	play(f, KEYBOARD, "f1:1", "2/0 leftctrl:1\n2/0 leftctrl:0\n2/0 leftalt:0\nfocused 2 0\n");
+}
+
+/* A guest that is gone was left before; a pin to it ends at the host. */
+static void replaced_without_a_target(void **state)
+{
+	static const unsigned map[ROUTER_TARGETS] = { HOST, ROUTER_GONE, ONE };
+	struct fixture *f = *state;
+
+	router_pin_device(&f->router, MOUSE, ONE);
+	router_pin_device(&f->router, SECOND, TWO);
+	assert_true(router_target_down(&f->router, ONE, f->now) == false);
+	router_replace(&f->router, &other_hotkeys, &panic_chord, &f->always, 2, map);
+	assert_int_equal(f->router.device[MOUSE].pin, HOST);
+	assert_int_equal(f->router.device[MOUSE].target, HOST);
+	assert_int_equal(f->router.device[SECOND].pin, ONE);
+	assert_true(router_pin_waits(&f->router, SECOND));
+	/* Free again, it is where its part is. */
+	focus(f, ONE);
+	router_pin_device(&f->router, SECOND, ROUTER_FREE);
+	play(f, SECOND, "a:1", "1/1 a:1\n");
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
+	told(f, "1/1 a:0\nfocused 1 0\n");
+	assert_int_equal(pump_switch(&pump, &f->router, TWO), -EINVAL);
+}
+
+/* Motion is handed on as it came, not copied; the result of a hotkey's switch is nobody's. */
+static void motion_is_not_copied(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frame;
+	struct route route;
+	const char *bad;
+
+	assert_true(events_parse("rel_x:1 rel_y:1", &frame, &bad));
+	assert_int_equal(router_frame(&f->router, MOUSE, &frame, &route), ROUTER_DONE);
+	assert_ptr_equal(route.host, &frame);
+	assert_null(route.guest);
+	focus(f, ONE);
+	assert_int_equal(router_frame(&f->router, MOUSE, &frame, &route), ROUTER_DONE);
+	assert_ptr_equal(route.guest, &frame);
+	assert_null(route.host);
+	assert_true(events_parse("rel_x:1", &frame, &bad));
+	assert_int_equal(router_frame(&f->router, MOUSE, &frame, &route), ROUTER_DONE);
+	assert_ptr_equal(route.guest, &frame);
+}
+
+static void a_frame_has_no_result(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frame;
+	struct route route;
+	enum router_step step;
+	const char *bad;
+
+	f->up[ONE] = f->up[TWO] = false;
+	assert_int_equal(pump_switch(&pump, &f->router, TWO), -ENOTCONN);
+	told(f, "enter 2\n");
+	assert_true(events_parse("leftctrl:1 rightctrl:1", &frame, &bad));
+	step = router_frame(&f->router, SECOND, &frame, &route);
+	assert_int_equal(pump_steps(&pump, &f->router, step, &route), 0);
+	told(f, "enter 1\nenter 2\n0/1 leftctrl:1\n");
+}
+
+/* A guest that ends while another is asked gets nothing of the frame in hand. */
+static void down_within_a_switch(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frame;
+	struct route route;
+	enum router_step step;
+	const char *bad;
+
+	focus(f, ONE);
+	play(f, KEYBOARD, "capslock:1", "1/0 leftctrl:1\n");
+	assert_true(events_parse("a:1 rightctrl:1", &frame, &bad));
+	step = router_frame(&f->router, KEYBOARD, &frame, &route);
+	assert_int_equal(step, ROUTER_ENTER);
+	assert_true(router_target_down(&f->router, ONE, f->now));
+	router_entered(&f->router, -ENOTCONN);
+	while (step != ROUTER_DONE) {
+		step = router_next(&f->router, &route);
+		assert_null(route.guest);
+	}
+}
+
+static void play_at(struct fixture *f, int64_t now, unsigned device, const char *events,
+		    const char *lines)
+{
+	f->now = now - 1000; /* feed adds them */
+	play(f, device, events, lines);
+}
+
+/* I13: keys that were held count until they are gone, with their device too. */
+static void quiet_after_an_unplug(void **state)
+{
+	struct fixture *f = *state;
+	int64_t lost = f->now;
+
+	focus(f, ONE);
+	pump_down(&pump, &f->router, ONE, lost);
+	told(f, "focused 1 0\n");
+	play_at(f, lost + 1000, KEYBOARD, "a:1", "");
+	play_at(f, lost + 400000, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	pump_remove(&pump, &f->router, KEYBOARD);
+	told(f, "");
+	play_at(f, lost + 700000, MOUSE, "btn_left:1", "");
+	play_at(f, lost + 700001, MOUSE, "btn_left:0", "");
+	play_at(f, lost + 700001 + ROUTER_QUIET_US, MOUSE, "btn_left:1", "0/2 btn_left:1\n");
+}
+
+/* Where the events' time is before that of the loss, the quiet begins with them. */
+static void quiet_by_the_clock_of_events(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = f->now;
+
+	focus(f, ONE);
+	pump_down(&pump, &f->router, ONE, now + 60000000);
+	told(f, "focused 1 0\n");
+	play_at(f, now + 1000, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	play_at(f, now + 999 + ROUTER_QUIET_US, MOUSE, "rel_x:1", "0/2 rel_x:1\n");
+	assert_true(f->router.deaf);
+	play_at(f, now + 1000 + ROUTER_QUIET_US, MOUSE, "btn_left:1", "0/2 btn_left:1\n");
+}
+
+/* As many hotkeys as there can be, and chords as long as they can be. */
+static void full_tables(void **state)
+{
+	static const struct chord panic = {
+		CHORD_MAX, { KEY_1, KEY_2, KEY_3, KEY_4, KEY_5, KEY_6, KEY_7, KEY_8 }
+	};
+	struct fixture *f = *state;
+	struct hotkeys full = { .n = HOTKEYS_MAX };
+
+	for (unsigned i = 0; i < HOTKEYS_MAX; i++)
+		full.entry[i] = (struct hotkey){ { 1, { (uint16_t)(KEY_F13 + i) } }, HOST };
+	full.entry[HOTKEYS_MAX - 1] = (struct hotkey){ .chord = panic, .action = ONE };
+	full.entry[HOTKEYS_MAX - 1].chord.code[0] = KEY_9;
+	router_init(&f->router, &full, &panic, &f->always, TARGETS);
+	router_add_device(&f->router, KEYBOARD, &plain);
+	play(f, KEYBOARD, "2:1 3:1 4:1 5:1 6:1 7:1 8:1", "0/0 2:1 3:1 4:1 5:1 6:1 7:1 8:1\n");
+	play(f, KEYBOARD, "9:1", "enter 1\n0/0 2:0 3:0 4:0 5:0 6:0 7:0 8:0\nfocused 0 1\n");
+	play(f, KEYBOARD, "1:1", "focused 1 0\npanicked\n");
+}
+
+/* What the user has decided, and how long all has been quiet, is not another configuration's. */
+static void replaced_while_deaf(void **state)
+{
+	static const unsigned map[ROUTER_TARGETS] = { HOST, ONE, TWO };
+	struct fixture *f = *state;
+
+	play(f, KEYBOARD, "backspace:1 esc:1 enter:1",
+	     "0/0 backspace:1 capslock:1\n0/0 capslock:0 backspace:0\npanicked\n");
+	play(f, KEYBOARD, "backspace:0 esc:0 enter:0", "");
+	focus(f, ONE);
+	pump_down(&pump, &f->router, ONE, f->now);
+	told(f, "focused 1 0\n");
+	f->now += ROUTER_QUIET_US - 2000;
+	router_replace(&f->router, &hotkeys, &panic_chord, &f->always, TARGETS, map);
+	router_set_remap(&f->router, KEYBOARD, &plain);
+	assert_true(f->router.decided);
+	play(f, KEYBOARD, "a:1", "");
+	play(f, KEYBOARD, "a:0", "");
+	f->now += ROUTER_QUIET_US - 1000;
+	play(f, KEYBOARD, "a:1", "0/0 a:1\n");
+}
+
+/* Without guests there is no next target. */
+static void host_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	router_init(&f->router, &hotkeys, &panic_chord, &f->always, 1);
+	router_add_device(&f->router, KEYBOARD, &plain);
+	assert_int_equal(pump_switch(&pump, &f->router, ROUTER_NEXT), -ENODEV);
+	assert_int_equal(pump_switch(&pump, &f->router, HOST), 0);
+	assert_int_equal(pump_switch(&pump, &f->router, ONE), -EINVAL);
+	play(f, KEYBOARD, "leftctrl:1 rightctrl:1", "0/0 leftctrl:1\n");
+}
+
+/* Whichever device it is. */
+static void panic_recalls_the_first(void **state)
+{
+	struct fixture *f = with_parts(state);
+
+	router_pin_device(&f->router, KEYBOARD, ONE);
+	part(f, ROUTER_DEVICE(KEYBOARD), ONE, 0, "enter 1\nmoved 3 1\n");
+	play(f, SECOND, "backspace:1 esc:1 enter:1",
+	     "0/1 backspace:1 esc:1\nfocused 0 0\nleft 1\n0/1 esc:0 backspace:0\npanicked\n");
+	assert_false(router_pin_waits(&f->router, KEYBOARD));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(replaced, setup),
+		cmocka_unit_test_setup(replaced_without_a_target, setup),
+		cmocka_unit_test_setup(replaced_while_deaf, setup),
+		cmocka_unit_test_setup(full_tables, setup),
+		cmocka_unit_test_setup(host_alone, setup),
+		cmocka_unit_test_setup(panic_recalls_the_first, setup),
 		cmocka_unit_test_setup(routes_to_ports_and_focus, setup),
+		cmocka_unit_test_setup(part_moves_alone, setup),
+		cmocka_unit_test_setup(parts_make_the_focus, setup),
+		cmocka_unit_test_setup(all_gathers_the_parts, setup),
+		cmocka_unit_test_setup(part_has_its_own_next, setup),
+		cmocka_unit_test_setup(device_comes_to_its_part, setup),
+		cmocka_unit_test_setup(one_device_moves, setup),
+		cmocka_unit_test_setup(ports_of_parts, setup),
+		cmocka_unit_test_setup(part_of_a_dead_guest, setup),
+		cmocka_unit_test_setup(pinned_to_a_guest, setup),
+		cmocka_unit_test_setup(panic_recalls_pinned, setup),
+		cmocka_unit_test_setup(pin_changed_leaves, setup),
+		cmocka_unit_test_setup(down_leaves_another, setup),
+		cmocka_unit_test_setup(leave_within_a_sequence, setup),
+		cmocka_unit_test_setup(hotkeys_of_parts, setup),
+
 		cmocka_unit_test_setup(passes_other_types_and_keeps_scan_codes, setup),
 		cmocka_unit_test_setup(ignores_what_changes_nothing, setup),
 		cmocka_unit_test_setup(repeats_to_guests_only, setup),
@@ -800,6 +1315,11 @@ int main(void)
 		cmocka_unit_test_setup(removal_releases, setup),
 		cmocka_unit_test_setup(removal_on_the_host_is_of_its_port, setup),
 		cmocka_unit_test_setup(releases_more_than_a_frame_holds, setup),
+		cmocka_unit_test_setup(motion_is_not_copied, setup),
+		cmocka_unit_test_setup(a_frame_has_no_result, setup),
+		cmocka_unit_test_setup(down_within_a_switch, setup),
+		cmocka_unit_test_setup(quiet_after_an_unplug, setup),
+		cmocka_unit_test_setup(quiet_by_the_clock_of_events, setup),
 	};
 
 	return cmocka_run_group_tests_name("router", tests, NULL, NULL);

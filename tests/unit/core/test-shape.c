@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What gets to a guest's nodes: which node, one key of a pair, motion in steps. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,6 +115,8 @@ static void leaves_out_what_no_node_carries(void **state)
 	struct fixture *f = with(&none);
 
 	(void)state;
+	play(f, "reserved:1 btn_trigger:1", "");
+	play(f, "mute:1 btn_0:1", "media mute:1\npointer btn_0:1\n");
 	play(f, "btn_south:1 btn_tool_pen:1 btn_trigger_happy1:1 btn_dpad_up:1", "");
 	play(f, "abs_x:4 msc_scan:4 sw_lid:1 rel_z:1 rel_ry:1 rel_reserved:1", "");
 	play(f, "rel_dial:1 rel_misc:2", "pointer rel_dial:1 rel_misc:2\n");
@@ -321,6 +324,11 @@ static void motion_in_steps(void **state)
 	(void)state;
 	play(f, "rel_x:127 rel_y:-127", "pointer rel_x:127 rel_y:-127\n");
 	play(f, "rel_x:128", "pointer rel_x:127\npointer rel_x:1\n");
+	/* What fits one step joins the frame's other events. */
+	play(f, "btn_left:1 rel_x:127", "pointer btn_left:1 rel_x:127\n");
+	play(f, "btn_left:0 rel_x:-127", "pointer btn_left:0 rel_x:-127\n");
+	play(f, "btn_left:1 rel_y:127", "pointer btn_left:1 rel_y:127\n");
+	play(f, "btn_left:0 rel_y:-127", "pointer btn_left:0 rel_y:-127\n");
 	play(f, "rel_y:-128", "pointer rel_y:-127\npointer rel_y:-1\n");
 	play(f, "rel_x:130 rel_y:300 rel_wheel:5 rel_wheel_hi_res:600 btn_left:1",
 	     "pointer rel_x:127 rel_y:127\npointer rel_x:3 rel_y:127\n"
@@ -349,6 +357,79 @@ static void any_sixteen_bit_motion_arrives(void **state)
 	assert_true(f->frames <= SHAPE_STEPS_MAX);
 	feed(f, "rel_x:2147483647 rel_x:2147483647 a:1");
 	assert_true(f->frames <= SHAPE_STEPS_MAX + 1);
+	assert_true(f->dx > 32767);
+}
+
+static bool passes(const struct shape_rules *rules, const char *events)
+{
+	struct fixture *f = with(rules);
+	struct frame frame;
+	const char *bad;
+	unsigned ready;
+
+	assert_true(events_parse(events, &frame, &bad));
+	ready = shape_frame(&f->shape, &frame);
+	for (unsigned node = 0; node < SHAPE_NODES; node++)
+		if (ready == 1U << node && f->shape.ready[node] == &frame)
+			return true;
+	return false;
+}
+
+/* What needs no change is handed on as it came, not copied. */
+static void whole_frames_are_not_copied(void **state)
+{
+	(void)state;
+	assert_true(passes(&none, "a:1"));
+	assert_true(passes(&none, "a:1 b:1"));
+	assert_true(passes(&none, "rel_x:1 rel_y:1 btn_left:1"));
+	assert_true(passes(&windows, "rel_wheel:3"));
+	assert_true(passes(&windows, "leftctrl:1"));
+	assert_false(passes(&windows, "rel_x:1"));
+	assert_false(passes(&input_linux, "a:1"));
+	assert_false(passes(&none, "a:1 mute:1"));
+	assert_false(passes(&none, "mute:1 a:1"));
+	assert_false(passes(&none, "a:1 abs_x:1"));
+}
+
+/* Frames that shape makes have the time of the frame's end, and codes out of range no node. */
+static void made_frames_have_the_time_of_the_end(void **state)
+{
+	struct fixture *f = with(&none);
+	struct frame frame;
+	const char *bad;
+
+	(void)state;
+	assert_true(events_parse("a:1 mute:1", &frame, &bad));
+	frame.ev[0].time.tv_sec = 1;
+	frame.ev[2].time.tv_sec = 3;
+	frame.ev[3].time.tv_sec = 4;
+	assert_int_equal(shape_frame(&f->shape, &frame), 1U << SHAPE_KEYBOARD | 1U << SHAPE_MEDIA);
+	assert_int_equal(f->shape.ready[SHAPE_KEYBOARD]->ev[0].time.tv_sec, 1);
+	assert_int_equal(f->shape.ready[SHAPE_KEYBOARD]->ev[1].time.tv_sec, 3);
+	frame.ev[0].code = KEY_CNT;
+	assert_int_equal(shape_frame(&f->shape, &frame), 1U << SHAPE_MEDIA);
+}
+
+/* Five more may follow the last event: 59 of them are one frame, 60 are two. */
+static void frames_are_not_split_too_early(void **state)
+{
+	struct fixture *f = with(&input_linux);
+
+	(void)state;
+	for (unsigned n = 58; n < 62; n++) {
+		struct input_event ev = { .type = EV_KEY, .code = KEY_A };
+		struct frame frame = { 0 };
+
+		for (unsigned i = 0; i < n; i++) {
+			ev.value = i % 2 == 0;
+			frame_add(&frame, &ev);
+		}
+		frame_close(&frame, &ev);
+		f->frames = 0;
+		f->log[f->used = 0] = '\0';
+		pass(f, &frame);
+		assert_int_equal(f->frames, n < 60 ? 1 : 2);
+	}
 }
 
 static void clicks_are_bounded(void **state)
@@ -473,6 +554,9 @@ int main(void)
 		cmocka_unit_test(full_frames_fit),
 		cmocka_unit_test(frames_that_grow_fit),
 		cmocka_unit_test(full_pointer_frames_fit),
+		cmocka_unit_test(whole_frames_are_not_copied),
+		cmocka_unit_test(made_frames_have_the_time_of_the_end),
+		cmocka_unit_test(frames_are_not_split_too_early),
 	};
 
 	return cmocka_run_group_tests_name("shape", tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a wheel of one form makes of the other. */
 #include <linux/input.h>
 #include <setjmp.h>
@@ -120,9 +121,13 @@ static void turning_round_drops_the_rest(void **state)
 	static const struct step steps[] = { { 100, 0 },   { -20, 0 }, { -99, 0 }, { -1, -1 },
 					     { -119, 0 },  { 1, 0 },   { 119, 1 }, { 119, 0 },
 					     { -120, -1 }, { 119, 0 }, { 1, 1 } };
+	/* Standing still is no turning round. */
+	static const struct step still[] = { { 119, 0 },  { 0, 0 }, { 1, 1 },
+					     { -119, 0 }, { 0, 0 }, { -1, -1 } };
 
 	(void)state;
 	roll(steps, ARRAY_SIZE(steps));
+	roll(still, ARRAY_SIZE(still));
 }
 
 static void any_value(void **state)

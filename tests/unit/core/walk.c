@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A random walk over router, shape and backlog, against a model of its own: what the fingers do,
  * what each target therefore has down, and what its sink received. Checks I1 to I13 of router.h in
- * every step. walk [STEPS [SEED]], or WALK_STEPS and WALK_SEED in the environment; the same seed walks
- * the same way. By default the seeds below; for others, WALK_SEED=$RANDOM.
+ * every step. walk [STEPS [SEED...]], or WALK_STEPS and WALK_SEED in the environment; the same seed
+ * walks the same way. By default the seeds below; for others, WALK_SEED=$RANDOM.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,10 +22,14 @@
 #define STEPS_DEFAULT 1000000 /* with each seed */
 #define HISTORY       40
 
-/* The last of them moves by more than one frame's steps can. */
-static const uint64_t seeds[] = { 1, 2, 3, 4, 1795908886 };
+/* 38 has the crowd, and all targets; the last of them moves by more than one frame's steps can. */
+static const uint64_t seeds[] = { 1, 2, 3, 4, 38, 1795908886 };
 
-enum { KEYBOARD, SECOND, MOUSE, PINNED, DEVICES };
+/*
+ * PINNED is pinned to the host, and GUESTED to guest FULL. From CROWD on there are further keyboards,
+ * with some seeds only.
+ */
+enum { KEYBOARD, SECOND, MOUSE, PINNED, GUESTED, CROWD, DEVICES = 40 };
 enum {
 	HOST,
 	FULL,
@@ -61,12 +66,12 @@ enum { KEYS = ARRAY_SIZE(keys), MODIFIERS = 8 /* the first ones, as pairs */ };
 
 #define MODIFIER_BITS ((1U << MODIFIERS) - 1)
 
-/* The router's numbers of the devices. */
-static const unsigned slots[DEVICES] = { 0, 1, ROUTER_DEVICES - 1, 40 };
+/* The router's numbers of the devices; the crowd's are filled in. */
+static unsigned slots[DEVICES] = { 0, 1, ROUTER_DEVICES - 1, 40, 7 };
 
 static const struct chord panic_chord = { 3, { KEY_BACKSPACE, KEY_ESC, KEY_ENTER } };
 static const struct hotkeys hotkeys = {
-	.n = 9,
+	.n = 15,
 	.entry = {
 		{ { 2, { KEY_LEFTCTRL, KEY_RIGHTCTRL } }, ROUTER_NEXT },
 		{ { 2, { KEY_LEFTCTRL, KEY_F1 } }, HOST },
@@ -77,6 +82,12 @@ static const struct hotkeys hotkeys = {
 		{ { 1, { KEY_F3 } }, FULL },
 		{ { 2, { KEY_LEFTSHIFT, KEY_F1 } }, LAST },
 		{ { 2, { KEY_LEFTCTRL, KEY_MAX } }, LAST - 1 },
+		{ { 2, { KEY_LEFTALT, KEY_F1 } }, ROUTER_ACTION(ROUTER_KEYBOARDS, FULL) },
+		{ { 2, { KEY_LEFTALT, KEY_F2 } }, ROUTER_ACTION(ROUTER_POINTERS, FULL) },
+		{ { 2, { KEY_LEFTALT, KEY_A } }, ROUTER_ACTION(ROUTER_POINTERS, ROUTER_NEXT) },
+		{ { 2, { KEY_RIGHTALT, KEY_F1 } }, ROUTER_ACTION(ROUTER_KEYBOARDS, HOST) },
+		{ { 2, { KEY_RIGHTALT, KEY_F2 } }, ROUTER_ACTION(ROUTER_POINTERS, HOST) },
+		{ { 2, { KEY_RIGHTALT, KEY_A } }, ROUTER_ACTION(ROUTER_KEYBOARDS, PLAIN) },
 	},
 };
 static const struct remap remaps[DEVICES] = {
@@ -108,7 +119,10 @@ static const struct shape_rules rules[2] = {
 	X(resets) X(resets_in_focus) X(resets_with_keys_held) X(ready) X(presses_for_nobody)        \
 	X(motion_for_nobody) X(pinned_while_away) X(pinned_held_over_a_switch)                        \
 	X(menu_key_kept_over_a_switch) X(high_codes) X(rests)                                          \
-	X(motion_after_a_loss) X(quiet_after_a_loss) X(hotkeys_after_a_loss) X(panics_after_a_loss)
+	X(replaced) X(replaced_away) X(part_moves) X(device_moves) X(pins_entered) X(gathered) X(left) X(recalls)                  \
+	X(presses_of_a_part_that_was_not_lost) X(keys_kept_by_who_is_there) X(three_places)            \
+	X(more_than_ten_keys_held) X(more_than_32_devices) X(focus_at_a_later_guest)               \
+	X(always_modifiers) X(long_times) X(motion_after_a_loss) X(quiet_after_a_loss) X(hotkeys_after_a_loss) X(panics_after_a_loss)
 /* clang-format on */
 
 struct counters {
@@ -122,7 +136,7 @@ struct tally {
 	uint8_t key[3][PORTS][KEYS]; /* releases, presses, repetitions */
 	int rel[PORTS][REL_CNT];
 	uint8_t other[PORTS];
-	unsigned enters, moves, panics, agains;
+	unsigned enters, moves, parts, lefts, panics, agains;
 };
 
 struct transition {
@@ -164,8 +178,10 @@ struct action {
 
 struct walk {
 	uint64_t seed, random;
+	const uint8_t *input; /* chance, where it is given; NULL: 'random' is */
+	size_t left;          /* of it */
 	unsigned long step;
-	unsigned n_targets;
+	unsigned n_targets, n_devices;
 	struct counters counters;
 	struct router router;
 	struct keyset always_set;
@@ -179,8 +195,13 @@ struct walk {
 	/* The model. */
 	int64_t now, panicked_at;
 	unsigned focus;
-	bool lost;       /* I13: the guest gave the focus back, and nothing was decided since */
-	int64_t stirred; /* since then: a key was down or moved; -1: nothing was seen */
+	unsigned part_focus[ROUTER_PARTS];
+	unsigned where[DEVICES]; /* the target that gets the device's events */
+	bool entered[TARGETS];
+	bool recalled;      /* the panic chord has moved GUESTED to the host */
+	bool deaf[DEVICES]; /* the guest gave the device back; while 'lost' */
+	bool lost;          /* I13: a guest gave devices back, and nothing was decided since */
+	int64_t stirred;    /* since then: a key was down or moved; -1: nothing was seen */
 	bool present[DEVICES];
 	uint32_t fingers[DEVICES];
 	uint32_t at[DEVICES][TARGETS]; /* the keys of the device that are down there */
@@ -195,7 +216,7 @@ static uint32_t always_bits;   /* after the remap */
 static uint32_t panic_bits;
 
 /* One is a key whose release opens a menu. */
-static const uint16_t always_keys[] = { KEY_MUTE, KEY_MACRO1, KEY_RIGHTMETA };
+static const uint16_t always_keys[] = { KEY_MUTE, KEY_MACRO1, KEY_RIGHTMETA, KEY_RIGHTSHIFT };
 
 static unsigned remapped_key[DEVICES][KEYS];
 static uint32_t always_raw[DEVICES]; /* before it */
@@ -239,6 +260,19 @@ __attribute__((format(printf, 2, 3), noreturn)) static void fail(const struct wa
 
 /* ---- chance ---- */
 
+/* Of the input, as many bytes as distinguish n values. Zeros follow. */
+static unsigned given_below(struct walk *walk, unsigned n)
+{
+	uint32_t value = 0;
+
+	for (unsigned bits = 0; bits < 32 && (n - 1) >> bits; bits += 8) {
+		value = value << 8 | (walk->left ? *walk->input : 0);
+		walk->input += !!walk->left;
+		walk->left -= !!walk->left;
+	}
+	return value % n;
+}
+
 static uint64_t random_u64(struct walk *walk)
 {
 	uint64_t z = walk->random += 0x9e3779b97f4a7c15;
@@ -250,6 +284,8 @@ static uint64_t random_u64(struct walk *walk)
 
 static unsigned below(struct walk *walk, unsigned n)
 {
+	if (walk->input)
+		return given_below(walk, n);
 	return (unsigned)((random_u64(walk) >> 32) * n >> 32);
 }
 
@@ -613,19 +649,32 @@ static int on_enter(struct router *router, unsigned target)
 	return 0;
 }
 
-/* I2, at the moment that it is promised for. */
 static void on_focused(struct router *router, unsigned from, unsigned to)
 {
 	struct walk *walk = of_router(router);
 
-	CHECK(walk, router->focus == to && from != to, "focused from %u to %u", from, to);
+	CHECK(walk, router->focus == to, "focused from %u to %u", from, to);
 	walk->got.moves++;
-	for (unsigned d = 0; from == HOST && d < PINNED; d++)
-		CHECK(walk, !(walk->down[d] & ~always_bits), "I2: the host keeps %x",
-		      walk->down[d]);
-	if (from != HOST && walk->guest[from].up)
-		CHECK(walk, !walk->down[port_of(from, 0)], "I2: guest %u keeps %x", from,
-		      walk->down[port_of(from, 0)]);
+}
+
+static void on_moved(struct router *router, unsigned part, unsigned to)
+{
+	struct walk *walk = of_router(router);
+
+	CHECK(walk, part != ROUTER_ALL && to < walk->n_targets, "part %u moved to %u", part, to);
+	walk->got.parts++;
+}
+
+/* I2, at the moment that it is promised for. */
+static void on_left(struct router *router, unsigned target)
+{
+	struct walk *walk = of_router(router);
+
+	CHECK(walk, target != HOST, "the host was left");
+	walk->got.lefts++;
+	if (walk->guest[target].up)
+		CHECK(walk, !walk->down[port_of(target, 0)], "I2: guest %u keeps %x", target,
+		      walk->down[port_of(target, 0)]);
 }
 
 static void on_panicked(struct router *router, bool again)
@@ -640,10 +689,26 @@ static void on_panicked(struct router *router, bool again)
 }
 
 static const struct pump pump = {
-	.send = on_send, .enter = on_enter, .focused = on_focused, .panicked = on_panicked
+	.send = on_send,
+	.enter = on_enter,
+	.focused = on_focused,
+	.panicked = on_panicked,
+	.moved = on_moved,
+	.left = on_left,
 };
 
 /* ---- the model ---- */
+
+static bool is_pinned(unsigned d)
+{
+	return d == PINNED || d == GUESTED;
+}
+
+/* Whether the target takes events. */
+static bool is_ready(const struct walk *walk, unsigned target)
+{
+	return target == HOST || (walk->entered[target] && walk->guest[target].ready);
+}
 
 static uint32_t remap_bits(unsigned device, uint32_t raw)
 {
@@ -658,7 +723,7 @@ static uint32_t all_down(const struct walk *walk)
 {
 	uint32_t down = 0;
 
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		down |= remap_bits(d, walk->fingers[d]);
 	return down;
 }
@@ -667,7 +732,7 @@ static uint32_t guest_wants(const struct walk *walk, unsigned target)
 {
 	uint32_t down = 0;
 
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		down |= remap_bits(d, walk->at[d][target]);
 	return down;
 }
@@ -688,18 +753,6 @@ static void model_changed(struct walk *walk)
 	}
 }
 
-static void model_forget(struct walk *walk, unsigned target, bool keep_always)
-{
-	walk->counters.pinned_held_over_a_switch += target == HOST && walk->at[PINNED][HOST];
-	for (unsigned d = 0; d < PINNED; d++) {
-		if (walk->at[d][target])
-			walk->counters.switches_with_keys_held++;
-		walk->at[d][target] &= keep_always ? always_raw[d] : 0;
-		if (walk->at[d][target])
-			walk->counters.always_held_over_a_switch++;
-	}
-}
-
 /* Where Alt or Meta comes up on a port with no Ctrl down, a tap of Ctrl goes before. */
 static void model_menu(struct walk *walk, unsigned port, uint32_t kept)
 {
@@ -714,52 +767,195 @@ static void model_menu(struct walk *walk, unsigned port, uint32_t kept)
 	walk->counters.menus++;
 }
 
-/* The focus leaves its target: all that is down there comes up. */
-static void model_leave(struct walk *walk)
+static bool is_in_part(unsigned d, unsigned part)
 {
-	if (walk->focus != HOST) {
-		model_menu(walk, port_of(walk->focus, 0), 0);
-	} else {
-		for (unsigned d = 0; d < PINNED; d++) {
-			uint32_t kept = remap_bits(d, walk->at[d][HOST] & always_raw[d]);
-
-			walk->counters.menu_key_kept_over_a_switch +=
-				kept >> key_of[KEY_RIGHTMETA] & 1;
-			model_menu(walk, d, kept);
-		}
+	switch (part) {
+	case ROUTER_ALL:
+		return true;
+	case ROUTER_KEYBOARDS:
+		return d != MOUSE;
+	case ROUTER_POINTERS:
+		return d == MOUSE;
+	default:
+		return part == ROUTER_DEVICE(slots[d]);
 	}
-	model_forget(walk, walk->focus, walk->focus == HOST);
 }
 
-static int model_try(struct walk *walk, unsigned target)
+/* The devices that such a switch moves, as a bit mask. */
+static uint64_t model_movers(const struct walk *walk, unsigned part, unsigned to, bool panics)
 {
-	walk->expected.enters += target != HOST;
-	if (!can_enter(walk, target)) {
-		walk->counters.refusals++;
-		return -ENOTCONN;
+	uint64_t movers = 0;
+
+	for (unsigned d = 0; d < walk->n_devices; d++)
+		if (walk->present[d] && walk->where[d] != to &&
+		    (is_pinned(d) ? panics || part == ROUTER_DEVICE(slots[d])
+				  : is_in_part(d, part)))
+			movers |= UINT64_C(1) << d;
+	return movers;
+}
+
+/* What stays down on the port when these devices leave it. */
+static uint32_t kept_on_port(const struct walk *walk, unsigned target, uint64_t movers)
+{
+	uint32_t kept = 0;
+
+	for (unsigned d = 0; d < walk->n_devices; d++)
+		if (!(movers >> d & 1))
+			kept |= remap_bits(d, walk->at[d][target]);
+	return kept;
+}
+
+/* The devices leave where they are: what only they have down there comes up. */
+static void model_leave(struct walk *walk, uint64_t movers)
+{
+	for (unsigned target = FULL; target < walk->n_targets; target++) {
+		uint64_t leave = 0;
+		uint32_t kept;
+
+		for (unsigned d = 0; d < walk->n_devices; d++)
+			leave |= (uint64_t)(walk->where[d] == target) << d & movers;
+		kept = kept_on_port(walk, target, leave);
+		walk->counters.keys_kept_by_who_is_there += leave && kept;
+		if (leave)
+			model_menu(walk, port_of(target, 0), kept);
 	}
-	model_leave(walk);
-	walk->focus = target;
+	for (unsigned d = 0; d < walk->n_devices; d++) {
+		unsigned target = walk->where[d];
+		uint32_t kept = target == HOST ? walk->at[d][HOST] & always_raw[d] : 0;
+
+		if (!(movers >> d & 1)) {
+			walk->counters.pinned_held_over_a_switch +=
+				d == PINNED && walk->at[d][HOST];
+			continue;
+		}
+		walk->counters.menu_key_kept_over_a_switch +=
+			remap_bits(d, kept) >> key_of[KEY_RIGHTMETA] & 1;
+		if (target == HOST)
+			model_menu(walk, d, remap_bits(d, kept));
+		walk->counters.switches_with_keys_held += walk->at[d][target] != 0;
+		walk->counters.always_held_over_a_switch += kept != 0;
+		walk->at[d][target] = kept;
+	}
+}
+
+/* Guests where nothing is any more are left. */
+static void model_left(struct walk *walk)
+{
+	for (unsigned target = FULL; target < walk->n_targets; target++) {
+		bool used = walk->focus == target || walk->part_focus[ROUTER_KEYBOARDS] == target ||
+			    walk->part_focus[ROUTER_POINTERS] == target;
+
+		for (unsigned d = 0; d < walk->n_devices; d++)
+			used |= walk->present[d] && walk->where[d] == target;
+		if (!walk->entered[target] || used)
+			continue;
+		walk->entered[target] = false;
+		walk->expected.lefts++;
+		walk->counters.left++;
+	}
+}
+
+static void model_set_focus(struct walk *walk, unsigned part, unsigned to)
+{
+	if (part == ROUTER_ALL || part == ROUTER_KEYBOARDS)
+		walk->part_focus[ROUTER_KEYBOARDS] = to;
+	if (part == ROUTER_ALL || part == ROUTER_POINTERS)
+		walk->part_focus[ROUTER_POINTERS] = to;
+	if (walk->part_focus[ROUTER_KEYBOARDS] == walk->part_focus[ROUTER_POINTERS])
+		walk->focus = walk->part_focus[ROUTER_KEYBOARDS];
+}
+
+static void model_move(struct walk *walk, unsigned part, unsigned to, bool panics)
+{
+	uint64_t movers = model_movers(walk, part, to, panics);
+	unsigned from = walk->focus;
+
+	model_leave(walk, movers);
+	for (unsigned d = 0; d < walk->n_devices; d++)
+		if (movers >> d & 1)
+			walk->where[d] = to;
+	model_set_focus(walk, part, to);
 	walk->lost = false;
-	walk->expected.moves++;
+	if (part == ROUTER_ALL || walk->focus != from)
+		walk->expected.moves++;
+	else
+		walk->expected.parts++;
+	walk->counters.gathered += part == ROUTER_ALL && from == to;
+	walk->counters.part_moves += part != ROUTER_ALL && part < ROUTER_PARTS;
+	walk->counters.device_moves += part >= ROUTER_PARTS;
+	walk->counters.pins_entered += part == ROUTER_DEVICE(slots[GUESTED]);
+	model_left(walk);
 	model_changed(walk);
+}
+
+static int model_try(struct walk *walk, unsigned part, unsigned target)
+{
+	if (target != HOST && !walk->entered[target]) {
+		walk->expected.enters++;
+		if (!can_enter(walk, target)) {
+			walk->counters.refusals++;
+			return -ENOTCONN;
+		}
+		walk->entered[target] = true;
+	}
+	model_move(walk, part, target, false);
 	return 0;
 }
 
-static int model_switch(struct walk *walk, unsigned target)
+static unsigned where_part_is(const struct walk *walk, unsigned part)
 {
-	unsigned from = walk->focus;
+	if (part == ROUTER_ALL)
+		return walk->focus;
+	if (part < ROUTER_PARTS)
+		return walk->part_focus[part];
+	for (unsigned d = 0; d < walk->n_devices; d++)
+		if (part == ROUTER_DEVICE(slots[d]))
+			return walk->where[d];
+	return HOST;
+}
 
-	if (target == from) {
+static bool is_there(const struct walk *walk, unsigned part, unsigned target, bool panics)
+{
+	if (where_part_is(walk, part) != target || model_movers(walk, part, target, panics))
+		return false;
+	if (target != HOST && !walk->entered[target])
+		return false;
+	return part != ROUTER_ALL || (walk->part_focus[ROUTER_KEYBOARDS] == target &&
+				      walk->part_focus[ROUTER_POINTERS] == target);
+}
+
+/* Why a device cannot be moved there alone, or 0. */
+static int check_device(const struct walk *walk, unsigned part, unsigned target)
+{
+	for (unsigned d = 0; d < walk->n_devices; d++) {
+		if (part != ROUTER_DEVICE(slots[d]))
+			continue;
+		if (!walk->present[d])
+			return -ENODEV;
+		return is_pinned(d) && target != (d == GUESTED ? FULL : HOST) ? -EPERM : 0;
+	}
+	return -ENODEV;
+}
+
+static int model_switch(struct walk *walk, unsigned part, unsigned target)
+{
+	unsigned from = where_part_is(walk, part);
+	int rc;
+
+	walk->recalled = false;
+	if (target != ROUTER_NEXT && target >= walk->n_targets)
+		return -EINVAL;
+	rc = part < ROUTER_PARTS ? 0 : check_device(walk, part, target);
+	if (rc < 0)
+		return rc;
+	if (is_there(walk, part, target, false)) {
 		walk->lost = false;
 		return 0;
 	}
-	if (target < walk->n_targets)
-		return model_try(walk, target);
 	if (target != ROUTER_NEXT)
-		return -EINVAL;
+		return model_try(walk, part, target);
 	for (unsigned i = 1; i < walk->n_targets; i++) {
-		if (model_try(walk, (from + i) % walk->n_targets) == 0)
+		if (model_try(walk, part, (from + i) % walk->n_targets) == 0)
 			return 0;
 		walk->counters.passed_over++;
 	}
@@ -770,6 +966,7 @@ static int model_switch(struct walk *walk, unsigned target)
 static void model_panic(struct walk *walk)
 {
 	int64_t since = walk->now - walk->panicked_at;
+	bool recalls = walk->present[GUESTED] && walk->where[GUESTED] != HOST;
 
 	walk->counters.panics_after_a_loss += walk->lost;
 	walk->lost = false;
@@ -780,12 +977,12 @@ static void model_panic(struct walk *walk)
 		walk->counters.panics_again++;
 	}
 	walk->panicked_at = walk->now;
-	walk->expected.moves += walk->focus != HOST;
 	walk->counters.panics_on_a_guest += walk->focus != HOST;
-	if (walk->focus != HOST)
-		model_leave(walk);
+	walk->counters.recalls += recalls;
+	walk->recalled |= recalls;
+	if (!is_there(walk, ROUTER_ALL, HOST, true))
+		model_move(walk, ROUTER_ALL, HOST, true);
 	memset(walk->at, 0, sizeof(walk->at));
-	walk->focus = HOST;
 	model_changed(walk);
 }
 
@@ -811,16 +1008,10 @@ static int model_hotkey(const struct walk *walk, unsigned key)
 	return action;
 }
 
-/* Whether what has the focus takes events. */
-static bool is_ready(const struct walk *walk)
-{
-	return walk->focus == HOST || walk->guest[walk->focus].ready;
-}
-
 static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 {
 	uint32_t bit = 1U << key, raw = 0;
-	bool always, lost = walk->lost;
+	bool always, lost = walk->lost, deaf = lost && walk->deaf[d];
 	unsigned code = remapped_key[d][key], from = walk->focus;
 	int action;
 
@@ -831,7 +1022,7 @@ static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 	walk->counters.presses++;
 	walk->counters.resync_presses += resync;
 	walk->fingers[d] |= bit;
-	for (unsigned i = 0; i < DEVICES; i++)
+	for (unsigned i = 0; i < walk->n_devices; i++)
 		raw |= walk->fingers[i];
 	if ((panic_bits & bit) && (raw & panic_bits) == panic_bits) {
 		model_panic(walk);
@@ -839,7 +1030,8 @@ static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 	}
 	action = model_hotkey(walk, code);
 	if (action >= 0 && !resync) {
-		model_switch(walk, (unsigned)action);
+		model_switch(walk, (unsigned)action / (ROUTER_NEXT + 1),
+			     (unsigned)action % (ROUTER_NEXT + 1));
 		walk->counters.hotkey_switches += walk->focus != from;
 		walk->counters.hotkeys_after_a_loss += lost && walk->focus != from;
 		return;
@@ -847,13 +1039,15 @@ static void model_press(struct walk *walk, unsigned d, int key, bool resync)
 	walk->counters.resync_no_hotkey += action >= 0;
 	walk->counters.high_codes += keys[key].code >= 0x2c0;
 	walk->counters.pinned_while_away += d == PINNED && walk->focus != HOST;
-	always = d == PINNED || always_bits >> code & 1;
-	walk->counters.always_after_a_loss += always && lost;
-	walk->counters.presses_after_a_loss += !always && lost;
-	walk->counters.presses_for_nobody += !always && !is_ready(walk);
-	if (!always && (lost || !is_ready(walk))) /* I13, I4 */
+	always = always_bits >> code & 1;
+	walk->counters.always_after_a_loss += always && deaf;
+	walk->counters.always_modifiers += always && 1U << code & MODIFIER_BITS;
+	walk->counters.presses_after_a_loss += !always && deaf;
+	walk->counters.presses_of_a_part_that_was_not_lost += !always && lost && !deaf;
+	walk->counters.presses_for_nobody += !always && !is_ready(walk, walk->where[d]);
+	if (!always && (deaf || !is_ready(walk, walk->where[d]))) /* I13, I4 */
 		return;
-	walk->at[d][always ? HOST : walk->focus] |= bit;
+	walk->at[d][always ? HOST : walk->where[d]] |= bit;
 	model_changed(walk);
 }
 
@@ -870,9 +1064,9 @@ static void model_key(struct walk *walk, unsigned d, const struct input_event *e
 		for (unsigned target = 0; target < walk->n_targets; target++)
 			walk->at[d][target] &= ~bit;
 		model_changed(walk);
-	} else if (walk->focus != HOST && (walk->at[d][walk->focus] & bit)) {
+	} else if (walk->where[d] != HOST && (walk->at[d][walk->where[d]] & bit)) {
 		walk->counters.repeats++;
-		walk->expected.key[2][port_of(walk->focus, d)][remapped_key[d][key]]++;
+		walk->expected.key[2][port_of(walk->where[d], d)][remapped_key[d][key]]++;
 	}
 }
 
@@ -881,7 +1075,7 @@ static void model_quiet(struct walk *walk, const struct input_event *ev)
 {
 	bool up = true;
 
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		up &= walk->fingers[d] == 0;
 	if (up && walk->now - walk->stirred >= 500000) {
 		walk->counters.quiet_after_a_loss++;
@@ -892,9 +1086,9 @@ static void model_quiet(struct walk *walk, const struct input_event *ev)
 }
 
 /* The port that what device d sends belongs to. */
-static unsigned place_of(const struct walk *walk, unsigned d)
+static unsigned side_of(const struct walk *walk, unsigned d)
 {
-	return port_of(d == PINNED ? HOST : walk->focus, d);
+	return port_of(walk->where[d], d);
 }
 
 static void model_frame(struct walk *walk, unsigned d, const struct frame *frame)
@@ -912,12 +1106,12 @@ static void model_frame(struct walk *walk, unsigned d, const struct frame *frame
 			walk->expected.other[d]++;
 		else if (ev->type == EV_MSC)
 			walk->counters.scan_codes++;
-		else if (d != PINNED && !is_ready(walk))
+		else if (!is_ready(walk, walk->where[d]))
 			walk->counters.motion_for_nobody++;
 		else if (ev->type == EV_REL)
-			walk->expected.rel[place_of(walk, d)][ev->code] += ev->value;
+			walk->expected.rel[side_of(walk, d)][ev->code] += ev->value;
 		else
-			walk->expected.other[place_of(walk, d)]++;
+			walk->expected.other[side_of(walk, d)]++;
 	}
 }
 
@@ -956,26 +1150,73 @@ static void check_guest(struct walk *walk, struct guest *guest)
 		      guest->target, i, node->emitted, want);
 		CHECK(walk, !(node->owed & ~node->emitted), "I3: guest %u, node %u: %x",
 		      guest->target, i, node->owed & ~node->emitted);
-		CHECK(walk, guest->target == walk->focus || !node->owed,
+		CHECK(walk, walk->entered[guest->target] || !node->owed,
 		      "I2: guest %u, node %u keeps %x", guest->target, i, node->owed);
 		if (!guest->stalled)
 			check_drained(walk, node);
 	}
 }
 
+static void count_held(struct walk *walk)
+{
+	unsigned held = 0, present = 0;
+
+	for (unsigned d = 0; d < walk->n_devices; d++) {
+		held += (unsigned)__builtin_popcount(walk->fingers[d]);
+		present += walk->present[d];
+	}
+	walk->counters.more_than_ten_keys_held += held > 10;
+	walk->counters.more_than_32_devices += present > 32;
+	walk->counters.focus_at_a_later_guest += walk->focus > PLAIN;
+}
+
 static void count_shared(struct walk *walk)
 {
-	uint32_t first = 0, both = 0;
+	unsigned places = 0;
 
-	for (unsigned d = 0; d < DEVICES && walk->focus != HOST; d++) {
-		uint32_t raw = walk->at[d][walk->focus], bits = remap_bits(d, raw);
+	for (unsigned target = FULL; target < walk->n_targets; target++) {
+		uint32_t first = 0, both = 0;
 
-		both |= first & bits;
-		first |= bits;
-		walk->counters.key_from_two_keys +=
-			__builtin_popcount(raw) > __builtin_popcount(bits);
+		for (unsigned d = 0; d < walk->n_devices; d++) {
+			uint32_t raw = walk->at[d][target], bits = remap_bits(d, raw);
+
+			both |= first & bits;
+			first |= bits;
+			walk->counters.key_from_two_keys +=
+				__builtin_popcount(raw) > __builtin_popcount(bits);
+		}
+		walk->counters.key_on_two_devices += both != 0;
+		places += first != 0;
 	}
-	walk->counters.key_on_two_devices += both != 0;
+	walk->counters.three_places += places > 1 && kept_on_port(walk, HOST, 0);
+}
+
+/* Each device is where the model has it (I4), and has nothing down elsewhere (I2). */
+static void check_places(struct walk *walk)
+{
+	const struct router *router = &walk->router;
+
+	for (unsigned target = FULL; target < walk->n_targets; target++) {
+		CHECK(walk, router->target[target].entered == walk->entered[target],
+		      "guest %u: entered is %d", target, router->target[target].entered);
+		CHECK(walk, !walk->entered[target] || walk->guest[target].up,
+		      "I4: guest %u is down", target);
+	}
+	for (unsigned d = 0; d < walk->n_devices; d++) {
+		unsigned target = walk->where[d];
+		bool waits = walk->present[d] && d == GUESTED && !walk->recalled &&
+			     (target != FULL || !walk->entered[FULL]);
+
+		if (!walk->present[d])
+			continue;
+		CHECK(walk, router->device[slots[d]].target == target, "device %u is at %u, not %u",
+		      d, router->device[slots[d]].target, target);
+		CHECK(walk, target == HOST || walk->entered[target] || is_pinned(d),
+		      "I4: device %u is at guest %u", d, target);
+		CHECK(walk, target == HOST || !(walk->down[d] & ~always_bits),
+		      "I2: the host keeps %x", walk->down[d]);
+		CHECK(walk, router_pin_waits(router, slots[d]) == waits, "router_pin_waits");
+	}
 }
 
 /* I1 to I5 and I7 to I11, by the model; what was sent in the step and what is down now. */
@@ -985,17 +1226,14 @@ static void check_step(struct walk *walk)
 
 	CHECK(walk, walk->router.focus == walk->focus, "the focus is %u, not %u",
 	      walk->router.focus, walk->focus);
-	CHECK(walk, walk->focus == HOST || walk->guest[walk->focus].up, "I4: guest %u is down",
-	      walk->focus);
+	check_places(walk);
 	for (unsigned port = 0; port < PORTS; port++) {
 		uint32_t down = walk->down[port];
 
 		CHECK(walk, down == walk->port[port], "I1: port %u: %x is down, not %x", port, down,
 		      walk->port[port]);
 		CHECK(walk, !(down & ~fingers), "I3: port %u: no finger is on %x", port, down);
-		if (port < PINNED && walk->focus != HOST)
-			CHECK(walk, !(down & ~always_bits), "I2: the host keeps %x", down);
-		if (port >= DEVICES && port != port_of(walk->focus, 0))
+		if (port >= DEVICES && !walk->entered[port - DEVICES + 1])
 			CHECK(walk, !down, "I2: port %u keeps %x", port, down);
 	}
 	CHECK(walk, memcmp(&walk->got, &walk->expected, sizeof(walk->got)) == 0,
@@ -1004,6 +1242,7 @@ static void check_step(struct walk *walk)
 		check_guest(walk, &walk->guest[target]);
 	CHECK(walk, router_idle(&walk->router) == !fingers, "router_idle");
 	count_shared(walk);
+	count_held(walk);
 }
 
 /* ---- actions ---- */
@@ -1026,6 +1265,10 @@ static struct action *begin(struct walk *walk, const char *what, unsigned a, uns
 	walk->now += 100 + below(walk, 5000);
 	if (one_in(walk, 200))
 		walk->now += below(walk, 3000000);
+	if (one_in(walk, 20000)) { /* up to a year */
+		walk->now += (int64_t)below(walk, 1U << 25) * 1000000;
+		walk->counters.long_times++;
+	}
 	return action;
 }
 
@@ -1051,23 +1294,44 @@ static void clear_guest(struct guest *guest)
 	}
 }
 
+/* All that was at the guest, and is not pinned, is the host's, and deaf. */
+static void model_lose(struct walk *walk, unsigned target)
+{
+	for (unsigned d = 0; d < walk->n_devices; d++) {
+		walk->deaf[d] &= walk->lost;
+		if (walk->where[d] != target || is_pinned(d))
+			continue;
+		walk->where[d] = HOST;
+		walk->deaf[d] = true;
+	}
+	for (unsigned part = ROUTER_KEYBOARDS; part < ROUTER_PARTS; part++)
+		if (walk->part_focus[part] == target)
+			model_set_focus(walk, part, HOST);
+	if (walk->focus == target)
+		walk->focus = HOST;
+	walk->lost = true;
+	walk->stirred = walk->now;
+}
+
 /* The guest has no longer anything down: as its sink and the daemon leave it. */
 static void guest_is_down(struct walk *walk, struct guest *guest)
 {
 	walk->counters.guests_down++;
 	walk->counters.guests_down_in_focus += walk->focus == guest->target;
 	guest->up = guest->stalled = guest->dead = false;
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		walk->at[d][guest->target] = 0;
 	walk->port[port_of(guest->target, 0)] = walk->down[port_of(guest->target, 0)] = 0;
-	if (walk->focus == guest->target) {
-		walk->focus = HOST;
-		walk->lost = true;
-		walk->stirred = walk->now;
-		walk->expected.moves++;
-	}
-	pump_down(&pump, &walk->router, guest->target, walk->now);
+	if (walk->entered[guest->target])
+		model_lose(walk, guest->target);
+	CHECK(walk,
+	      router_target_down(&walk->router, guest->target, walk->now) ==
+		      walk->entered[guest->target],
+	      "router_target_down");
+	walk->entered[guest->target] = false;
 	clear_guest(guest);
+	model_left(walk);
+	pump_leave(&pump, &walk->router);
 }
 
 /* The frame of the action, already filled. */
@@ -1081,7 +1345,7 @@ static void play(struct walk *walk, struct action *action)
 	walk->counters.full_frames += frame->n == FRAME_MAX;
 	model_frame(walk, d, frame);
 	pump_frame(&pump, &walk->router, slots[d], frame);
-	CHECK(walk, walk->sends <= (2 + 2 * DEVICES) * (frame->n + 1), "I12: %u frames",
+	CHECK(walk, walk->sends <= (2 + 4 * DEVICES) * (frame->n + 1), "I12: %u frames",
 	      walk->sends);
 	for (unsigned target = FULL; target < walk->n_targets; target++)
 		if (walk->guest[target].dead)
@@ -1094,9 +1358,17 @@ static void plug(struct walk *walk, unsigned d)
 	begin(walk, "plug", d, 0);
 	walk->counters.plugs++;
 	walk->present[d] = true;
+	walk->where[d] = walk->part_focus[ROUTER_KEYBOARDS];
+	walk->deaf[d] = !is_pinned(d);
 	router_add_device(&walk->router, slots[d], &remaps[d]);
-	if (d == PINNED)
-		router_pin_device(&walk->router, slots[d]);
+	if (d == MOUSE) {
+		walk->where[d] = walk->part_focus[ROUTER_POINTERS];
+		router_set_pointer(&walk->router, slots[d]);
+	}
+	if (is_pinned(d)) {
+		walk->where[d] = d == GUESTED ? FULL : HOST;
+		router_pin_device(&walk->router, slots[d], walk->where[d]);
+	}
 	check_step(walk);
 }
 
@@ -1108,6 +1380,7 @@ static void unplug(struct walk *walk, unsigned d)
 	walk->present[d] = false;
 	walk->fingers[d] = 0;
 	memset(walk->at[d], 0, sizeof(walk->at[d]));
+	model_left(walk);
 	model_changed(walk);
 	pump_remove(&pump, &walk->router, slots[d]);
 	check_step(walk);
@@ -1115,11 +1388,11 @@ static void unplug(struct walk *walk, unsigned d)
 
 static unsigned some_device(struct walk *walk)
 {
-	unsigned d = below(walk, DEVICES);
+	unsigned d = below(walk, walk->n_devices);
 
-	for (unsigned i = 0; i < DEVICES; i++)
-		if (walk->present[(d + i) % DEVICES])
-			return (d + i) % DEVICES;
+	for (unsigned i = 0; i < walk->n_devices; i++)
+		if (walk->present[(d + i) % walk->n_devices])
+			return (d + i) % walk->n_devices;
 	plug(walk, d);
 	return d;
 }
@@ -1217,13 +1490,28 @@ static void release_all(struct walk *walk, unsigned d)
 	play(walk, action);
 }
 
+/* Both hands, and an arm: keys of several devices go down, and stay. */
+static void pile(struct walk *walk)
+{
+	for (unsigned n = 1 + below(walk, 4); n > 0; n--) {
+		unsigned d = some_device(walk);
+		struct action *action = begin(walk, "pile", d, 0);
+		uint32_t up = ((1U << KEYS) - 1) & ~walk->fingers[d];
+
+		for (; up; up &= up - 1)
+			if (!one_in(walk, 4))
+				put(walk, &action->frame, EV_KEY, keys[__builtin_ctz(up)].code, 1);
+		play(walk, action);
+	}
+}
+
 /* A chord of the table, by any keys that make its codes. */
 static void hotkey(struct walk *walk)
 {
 	const struct chord *chord = &hotkeys.entry[below(walk, hotkeys.n)].chord;
 	unsigned first = below(walk, chord->n);
 
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		if (walk->present[d] && !one_in(walk, 4))
 			release_all(walk, d);
 	for (unsigned i = 0; i < chord->n; i++) {
@@ -1264,13 +1552,51 @@ static void call_switch(struct walk *walk)
 	const unsigned targets[] = { HOST,        FULL,        PLAIN,           LAST,
 				     ROUTER_NEXT, ROUTER_NEXT, walk->n_targets, ROUTER_NEXT + 1 };
 	unsigned target = targets[below(walk, ARRAY_SIZE(targets))], from = walk->focus;
+	unsigned part = one_in(walk, 2) ? ROUTER_ALL : below(walk, ROUTER_PARTS);
 	int expected, rc;
 
-	begin(walk, "switch", target, 0);
-	expected = model_switch(walk, target);
-	rc = pump_switch(&pump, &walk->router, target);
+	if (one_in(walk, 4))
+		part = ROUTER_DEVICE(slots[below(walk, walk->n_devices)]);
+	begin(walk, "switch", target, part);
+	expected = model_switch(walk, part, target);
+	rc = pump_switch_part(&pump, &walk->router, part, target);
 	CHECK(walk, rc == expected, "router_switch: %d, not %d", rc, expected);
 	walk->counters.called_switches += walk->focus != from;
+	check_step(walk);
+}
+
+/* As the daemon tries from time to time. */
+static void try_pin(struct walk *walk)
+{
+	unsigned part = ROUTER_DEVICE(slots[GUESTED]);
+	int expected, rc;
+
+	if (!router_pin_waits(&walk->router, slots[GUESTED]))
+		return;
+	begin(walk, "pin", FULL, part);
+	expected = model_switch(walk, part, FULL);
+	rc = pump_switch_part(&pump, &walk->router, part, FULL);
+	CHECK(walk, rc == expected, "pin: %d, not %d", rc, expected);
+	check_step(walk);
+}
+
+/* Between keystrokes, a configuration that differs in nothing changes nothing. */
+static void replace(struct walk *walk)
+{
+	unsigned map[ROUTER_TARGETS];
+
+	if (!router_idle(&walk->router))
+		return;
+	for (unsigned target = 0; target < ROUTER_TARGETS; target++)
+		map[target] = target;
+	begin(walk, "replace", 0, 0);
+	router_replace(&walk->router, &hotkeys, &panic_chord, &walk->always_set, walk->n_targets,
+		       map);
+	for (unsigned d = 0; d < walk->n_devices; d++)
+		if (walk->present[d])
+			router_set_remap(&walk->router, slots[d], &remaps[d]);
+	walk->counters.replaced++;
+	walk->counters.replaced_away += walk->focus != HOST;
 	check_step(walk);
 }
 
@@ -1306,7 +1632,7 @@ static void guest_is_reset(struct walk *walk, struct guest *guest, bool ready)
 	walk->counters.resets_with_keys_held += walk->port[port_of(guest->target, 0)] != 0;
 	guest->ready = ready;
 	guest->stalled = false;
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		walk->at[d][guest->target] = 0;
 	walk->port[port_of(guest->target, 0)] = walk->down[port_of(guest->target, 0)] = 0;
 	router_target_reset(&walk->router, guest->target, ready);
@@ -1404,7 +1730,7 @@ static void play_panic(struct walk *walk)
 static void rest(struct walk *walk)
 {
 	walk->counters.rests++;
-	for (unsigned d = 0; d < DEVICES; d++)
+	for (unsigned d = 0; d < walk->n_devices; d++)
 		if (walk->fingers[d])
 			release_all(walk, d);
 	if (one_in(walk, 2))
@@ -1419,10 +1745,14 @@ static void rest(struct walk *walk)
 static void step(struct walk *walk)
 {
 	unsigned chance = below(walk, 1000);
-	unsigned d = below(walk, DEVICES);
+	unsigned d = below(walk, walk->n_devices);
 
-	if (chance < 10)
+	if (chance < 5)
+		pile(walk);
+	else if (chance < 10)
 		rest(walk);
+	else if (chance < 30)
+		replace(walk);
 	else if (chance < 700)
 		random_frame(walk);
 	else if (chance < 800)
@@ -1433,22 +1763,39 @@ static void step(struct walk *walk)
 		resync(walk);
 	else if (chance < 930)
 		change_guest(walk);
-	else if (chance < 950)
+	else if (chance < 945)
 		call_switch(walk);
+	else if (chance < 950)
+		try_pin(walk);
 	else if (chance < 955)
 		play_panic(walk);
 	else if (chance < 980 && walk->present[d])
 		release_all(walk, d);
-	else if (walk->present[d])
+	else if (walk->present[d] && (d < CROWD || one_in(walk, 8)))
 		unplug(walk, d);
-	else
+	else if (!walk->present[d])
 		plug(walk, d);
 }
 
 /* ---- the program ---- */
 
+/* The lowest numbers that are free. */
+static void init_slots(void)
+{
+	for (unsigned d = CROWD; d < DEVICES; d++) {
+		bool taken = true;
+
+		for (slots[d] = d > CROWD ? slots[d - 1] + 1 : 0; taken; slots[d] += taken) {
+			taken = false;
+			for (unsigned i = 0; i < CROWD; i++)
+				taken |= slots[i] == slots[d];
+		}
+	}
+}
+
 static void init_tables(void)
 {
+	init_slots();
 	memset(key_of, -1, sizeof(key_of));
 	for (unsigned i = 0; i < KEYS; i++)
 		key_of[keys[i].code] = (int8_t)i;
@@ -1477,6 +1824,11 @@ static void init_walk(struct walk *walk, uint64_t seed)
 	walk->seed = walk->random = seed;
 	walk->now = 1000000;
 	walk->n_targets = targets[seed % ARRAY_SIZE(targets)];
+	walk->n_devices = CROWD;
+	if (seed % 19 == 0) { /* and the clock passes 2^31 seconds */
+		walk->n_devices = DEVICES;
+		walk->now = ((INT64_C(1) << 31) - 60) * 1000000;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(always_keys); i++)
 		keyset_add(&walk->always_set, always_keys[i]);
 	router_init(&walk->router, &hotkeys, &panic_chord, &walk->always_set, walk->n_targets);
@@ -1531,6 +1883,8 @@ int main(int argc, char **argv)
 		walk_seed(&walk, steps, seeds[i]);
 	if (seed)
 		walk_seed(&walk, steps, seed);
+	for (int i = 3; i < argc; i++)
+		walk_seed(&walk, steps, strtoull(argv[i], NULL, 10));
 	missing = print_counters(&walk.counters);
 	printf("%d passed, %d failed\n", !missing, missing);
 	return missing;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which [device] a node belongs to. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,12 +176,162 @@ static void nothing(void **state)
 	assert_false(match_node(&section, &bluetooth));
 }
 
+/* The first of the configuration's sections that does. */
+static void first_section(void **state)
+{
+	static struct conf conf = { .n_devices = 2 };
+	struct conf_device *sections = conf.devices;
+
+	sections[0].path = text("/dev/input/event50");
+	sections[1].uniq = text("aa:bb:cc:dd:ee:ff");
+	sections[2].path = text("/dev/input/event5");
+	(void)state;
+	assert_ptr_equal(match_section(&conf, &bluetooth), &sections[0]);
+	assert_null(match_section(&conf, &receiver));
+	conf.n_devices = 3;
+	assert_ptr_equal(match_section(&conf, &receiver), &sections[2]);
+}
+
+static bool is_listed(void *ctx, const char *property)
+{
+	for (const char *const *name = ctx; *name; name++)
+		if (strcmp(*name, property) == 0)
+			return true;
+	return false;
+}
+
+static unsigned uses_of(const char *first, const char *second)
+{
+	const char *names[] = { first, second, NULL };
+
+	return match_uses(is_listed, names);
+}
+
+static void uses(void **state)
+{
+	(void)state;
+	assert_int_equal(uses_of(NULL, NULL), 0);
+	assert_int_equal(uses_of("ID_INPUT", "ID_INPUT_ACCELEROMETER"), 0);
+	assert_int_equal(uses_of("ID_INPUT_KEYBOARD", NULL), NODE_USE_KEYBOARD);
+	assert_int_equal(uses_of("ID_INPUT_KEY", NULL), NODE_USE_KEYS);
+	assert_int_equal(uses_of("ID_INPUT_KEY", "ID_INPUT_KEYBOARD"), NODE_USE_KEYBOARD);
+	assert_int_equal(uses_of("ID_INPUT_KEY", "ID_INPUT_MOUSE"), NODE_USE_KEYS | NODE_USE_MOUSE);
+	assert_int_equal(uses_of("ID_INPUT_POINTINGSTICK", NULL), NODE_USE_MOUSE);
+	assert_int_equal(uses_of("ID_INPUT_TABLET", "ID_INPUT_TOUCHPAD"),
+			 NODE_USE_TABLET | NODE_USE_TOUCHPAD);
+	assert_int_equal(uses_of("ID_INPUT_TOUCHSCREEN", "ID_INPUT_JOYSTICK"),
+			 NODE_USE_TOUCHSCREEN | NODE_USE_JOYSTICK);
+	assert_int_equal(uses_of("ID_INPUT_SWITCH", NULL), NODE_USE_SWITCH);
+}
+
+static void refusals(void **state)
+{
+	const unsigned fine = NODE_USE_KEYBOARD | NODE_USE_KEYS | NODE_USE_MOUSE | NODE_USE_TABLET |
+			      NODE_USE_SWITCH;
+
+	(void)state;
+	assert_null(match_refusal(0));
+	assert_null(match_refusal(fine));
+	assert_null(match_refusal(NODE_USE_JOYSTICK | NODE_USE_KEYBOARD));
+	assert_null(match_refusal(NODE_USE_JOYSTICK | NODE_USE_MOUSE));
+	assert_string_equal(match_refusal(fine | NODE_USE_TOUCHPAD),
+			    "touchpads cannot be switched");
+	assert_string_equal(match_refusal(fine | NODE_USE_TOUCHSCREEN),
+			    "touch screens cannot be switched");
+	assert_string_equal(match_refusal(NODE_USE_JOYSTICK | NODE_USE_KEYS),
+			    "game pads cannot be switched");
+}
+
+/* FNV-1a of the text and its terminator. */
+static void hashes(void **state)
+{
+	(void)state;
+	assert_true(match_hash(0, "") == 0xaf63bd4c8601b7df);
+	assert_true(match_hash(0, "a") == 0x89be207b544f1e4);
+	assert_true(match_hash(0, "foobar") == 0x34531ca7168b8f38);
+	assert_true(match_hash(match_hash(0, "a"), "b") != match_hash(match_hash(0, "b"), "a"));
+}
+
+static unsigned likeness(const struct node_info *a, const struct node_info *b)
+{
+	const struct match_traits traits[] = { match_traits(a), match_traits(b) };
+
+	return match_likeness(&traits[0], &traits[1]);
+}
+
+/* Name and ids decide; of the rest, what says more outweighs all that says less. */
+static void likenesses(void **state)
+{
+	struct node_info node = receiver, low = receiver, high = receiver;
+
+	(void)state;
+	for (unsigned same = 0; same < 16; same++) {
+		node.capabilities = same & 8 ? receiver.capabilities : 1;
+		node.uniq = same & 4 ? receiver.uniq : "other";
+		node.phys = same & 2   ? receiver.phys
+			    : same & 1 ? "usb-0000:00:14.0-2/input0"
+				       : "usb-0000:00:14.0-2/input1";
+		/* The same phys has the same interface. */
+		assert_int_equal(likeness(&receiver, &node), 1 + (same | (same & 2) >> 1));
+	}
+	node = receiver;
+	node.name = "Logitech USB Receiver";
+	assert_int_equal(likeness(&receiver, &node), 0);
+	node = receiver;
+	node.bustype++;
+	assert_int_equal(likeness(&receiver, &node), 0);
+	node = receiver;
+	node.vendor++;
+	assert_int_equal(likeness(&receiver, &node), 0);
+	node = receiver;
+	node.product++;
+	assert_int_equal(likeness(&receiver, &node), 0);
+	/* The ids are not confused with each other. */
+	low.bustype = 0, low.vendor = 0x8000, low.product = 0;
+	high.bustype = 1, high.vendor = 0, high.product = 0;
+	assert_int_equal(likeness(&low, &high), 0);
+	low.vendor = 0, low.product = 0x8000;
+	high.bustype = 0, high.vendor = 1;
+	assert_int_equal(likeness(&low, &high), 0);
+	high.vendor = 0, high.product = 1;
+	assert_int_equal(likeness(&low, &high), 0);
+	/* A phys without an interface is like another such. */
+	low.phys = "one";
+	high = low;
+	high.phys = "two";
+	assert_int_equal(likeness(&low, &high), 1 + 1 + 4 + 8);
+}
+
+static void own(void **state)
+{
+	static const char virtual[] = "/sys/devices/virtual/input/input7";
+
+	(void)state;
+	assert_int_equal(match_own("evswitch/host/mouse", virtual), MATCH_OWN_HOST);
+	assert_int_equal(match_own("evswitch/win/keyboard", virtual), MATCH_OWN_GUEST);
+	assert_int_equal(match_own("evswitch/hostess/keyboard", virtual), MATCH_OWN_GUEST);
+	assert_int_equal(match_own("evswitch", virtual), MATCH_FOREIGN);
+	assert_int_equal(match_own("", virtual), MATCH_FOREIGN);
+	assert_int_equal(match_own(NULL, virtual), MATCH_FOREIGN);
+	assert_int_equal(match_own("evswitch/host/mouse", "/sys/devices/pci0000:00/input/input7"),
+			 MATCH_FOREIGN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(path),    cmocka_unit_test(name),
-		cmocka_unit_test(id),      cmocka_unit_test(phys_and_uniq),
-		cmocka_unit_test(several), cmocka_unit_test(nothing),
+		cmocka_unit_test(path),
+		cmocka_unit_test(name),
+		cmocka_unit_test(id),
+		cmocka_unit_test(phys_and_uniq),
+		cmocka_unit_test(several),
+		cmocka_unit_test(nothing),
+		cmocka_unit_test(first_section),
+		cmocka_unit_test(uses),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(hashes),
+		cmocka_unit_test(likenesses),
+		cmocka_unit_test(own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The channels: that each descriptor is sound; and that a further one, which is nothing but a file of
  * its own (tests/lib/channel-wire.c) and an entry in the table, goes all the way: from the configuration
@@ -57,11 +58,11 @@ static void expect_sound(const struct channel *channel)
 	assert_non_null(channel->sink);
 	assert_true(channel->sink->size >= sizeof(struct sink));
 	/* QEMU finds the nodes of the one by links, and the others are driven by the keeper. */
-	assert_true((qemu->place == QEMU_LINKS) == !channel->end_new);
-	assert_true(channel->conf.needs_qmp == (qemu->place == QEMU_MONITOR));
-	assert_true(has_thing == (qemu->place != QEMU_MONITOR));
+	assert_true((qemu->transport == QEMU_LINKS) == !channel->endpoint_new);
+	assert_true(channel->conf.needs_qmp == (qemu->transport == QEMU_MONITOR));
+	assert_true(has_thing == (qemu->transport != QEMU_MONITOR));
 	assert_true(has_thing == (qemu->type != NULL));
-	assert_true(!has_chardev || (has_thing && qemu->place == QEMU_SOCKETS));
+	assert_true(!has_chardev || (has_thing && qemu->transport == QEMU_SOCKETS));
 	assert_true((qemu->element == NULL) == (qemu->source == NULL));
 	/* What cannot be given to a VM says why. */
 	assert_true(qemu->element || qemu->not_by_virsh);
@@ -75,13 +76,13 @@ static void test_descriptors(void **state)
 	(void)state;
 	for (const struct conf_channel *const *each = channel_table; *each; each++) {
 		assert_ptr_equal(&channel_find((*each)->name)->conf, *each);
-		assert_ptr_equal(channel_end((*each)->name), channel_of(*each)->end_new);
+		assert_ptr_equal(channel_endpoint((*each)->name), channel_of(*each)->endpoint_new);
 		expect_sound(channel_of(*each));
 		defaults += (*each)->by_default;
 	}
 	assert_int_equal(defaults, 1);
 	assert_null(channel_find("wir"));
-	assert_null(channel_end("wires"));
+	assert_null(channel_endpoint("wires"));
 	assert_null(channel_find(""));
 }
 
@@ -116,7 +117,7 @@ static void test_configuration(void **state)
 /* --- words ------------------------------------------------------------------------------- */
 
 static const struct conf_guest section = { .name = "one", .via = &channel_wire.conf };
-static const struct guest_place place = { "/run/evswitch", "me" };
+static const struct guest_env env = { "/run/evswitch", "me" };
 
 static void test_arguments(void **state)
 {
@@ -132,7 +133,7 @@ static void test_arguments(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	guest_args(out, &section, &channel_wire.qemu, &place);
+	guest_args(out, &section, &channel_wire.qemu, &env);
 	fclose(out);
 	assert_string_equal(text, expected);
 }
@@ -145,7 +146,7 @@ static void test_domain(void **state)
 	(void)state;
 	assert_non_null(out);
 	assert_false(guest_xml_element(out, &section, &channel_wire.qemu, SHAPE_KEYBOARD));
-	guest_xml_domain(out, &section, &channel_wire.qemu, &place);
+	guest_xml_domain(out, &section, &channel_wire.qemu, &env);
 	fclose(out);
 	assert_memory_equal(text, "<domain xmlns:qemu=", strlen("<domain xmlns:qemu="));
 	assert_non_null(
@@ -209,7 +210,7 @@ static void expect_steps(const struct channel *channel, const char *libvirt,
 /* What QEMU has goes in the opposite order to that in which it came. */
 static void test_steps(void **state)
 {
-	static const char needs_nothing[] = "the channel qmp needs nothing attached";
+	static const char needs_nothing[] = "the channel qmp attaches no devices";
 
 	(void)state;
 	expect_steps(&channel_wire, NULL, attach_add,
@@ -245,8 +246,8 @@ static void test_steps_by_virsh(void **state)
 	expect_steps(&channel_virtio_input, "vm", attach_add, add);
 	expect_steps(&channel_virtio_input, "vm", attach_remove, take);
 	expect_steps(&channel_vhost_user, "vm", attach_add,
-		     "libvirt cannot attach vhost-user to a running domain: add what evswitch "
-		     "--xml prints, and start the domain anew");
+		     "libvirt cannot attach vhost-user to a running domain: add the output of "
+		     "evswitch --xml, and restart the domain");
 }
 
 /* --- frames ------------------------------------------------------------------------------ */
@@ -271,9 +272,14 @@ static void guest_set_leds(struct guest *guest)
 	(void)guest;
 }
 
-static const struct guest_ops guest_ops = { .down = guest_told,
-					    .reset = guest_told,
-					    .leds = guest_set_leds };
+static void guest_changed(struct guest *guest)
+{
+	(void)guest;
+}
+
+static const struct guest_ops guest_ops = {
+	.down = guest_told, .changed = guest_changed, .reset = guest_told, .leds = guest_set_leds
+};
 
 static int listen_at(const char *dir, const char *guest)
 {
@@ -319,18 +325,20 @@ static int teardown(void **state)
 	return system(command);
 }
 
-/* Until its keeper has made the end. */
+/* Until its keeper has made the endpoint. */
 static void open_guest(void)
 {
-	const char *why = "";
+	struct guest_why why;
 
 	assert_int_equal(guest_open(&scene.guest, &scene.conf, &scene.conf.guests[0], &scene.loop,
 				    &guest_ops),
 			 0);
 	while (guest_is_pending(&scene.guest))
 		assert_int_equal(loop_turn(&scene.loop, -1), 0);
-	if (guest_enter(&scene.guest, &why) != 0)
-		fail_msg("%s", why);
+	if (guest_enter(&scene.guest) != 0) {
+		guest_why_down(&scene.guest, &why);
+		fail_msg("%s", why.text);
+	}
 }
 
 static void play(unsigned type, unsigned code, int value)
@@ -411,10 +419,10 @@ static void test_rules(void **state)
 	close_guest();
 }
 
-/* Where the end cannot be made, the user is told what its channel said. */
+/* Where the endpoint cannot be made, the user is told what its channel said. */
 static void test_no_end(void **state)
 {
-	const char *why = "";
+	struct guest_why why;
 	char path[sizeof(scene.dir) + CONF_NAME_MAX + sizeof("/.wire")];
 
 	(void)state;
@@ -425,9 +433,11 @@ static void test_no_end(void **state)
 			 0);
 	while (guest_is_pending(&scene.guest))
 		assert_int_equal(loop_turn(&scene.loop, -1), 0);
-	assert_int_equal(guest_enter(&scene.guest, &why), -ENOTCONN);
-	assert_non_null(strstr(why, scene.dir));
-	assert_non_null(strstr(why, strerror(ENOENT)));
+	assert_int_equal(guest_enter(&scene.guest), -ENOTCONN);
+	guest_why_down(&scene.guest, &why);
+	assert_int_equal(why.cause, GUEST_NOT_OPEN);
+	assert_non_null(strstr(why.text, scene.dir));
+	assert_non_null(strstr(why.text, strerror(ENOENT)));
 	guest_close(&scene.guest);
 }
 
@@ -448,7 +458,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2], channel_end);
+		return keeper_run(argv[2], channel_endpoint);
 	log_set_level(LOG_LEVEL_ERROR);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);

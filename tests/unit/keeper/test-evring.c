@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Frames through shared memory: order, room, a producer that lies, and two processes at full speed. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What keeper and daemon say to each other: each field that a broken one may have got wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -5,8 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "keeper/keeper-message.h"
 #include "base/util.h"
@@ -14,7 +18,7 @@
 static struct keeper_identity an_identity(void)
 {
 	return (struct keeper_identity){ .via = "vhost-user",
-					 .place = "/run/evswitch",
+					 .socket_path = "/run/evswitch",
 					 .rules.step_max = 127 };
 }
 
@@ -49,11 +53,27 @@ static enum keeper_fit check(const struct keeper_message *message)
 static void test_good_ones(void **state)
 {
 	(void)state;
-	for (unsigned type = KEEPER_HELLO; type <= KEEPER_BYE; type++) {
-		struct keeper_message message = a_message(type);
+	struct keeper_message message;
 
+	for (unsigned type = KEEPER_HELLO; type <= KEEPER_BYE; type++) {
+		message = a_message(type);
 		assert_int_equal(check(&message), KEEPER_FITS);
 	}
+	/* A type that there is not. */
+	message = a_message(0);
+	assert_int_equal(check(&message), KEEPER_NONSENSE);
+	message = a_message(KEEPER_BYE + 1);
+	assert_int_equal(check(&message), KEEPER_NONSENSE);
+	/* A name of one letter is one. */
+	message = a_message(KEEPER_HELLO);
+	strcpy(message.hello.identity.via, "q");
+	assert_int_equal(check(&message), KEEPER_FITS);
+	message = a_message(KEEPER_NODE);
+	strcpy(message.node.identity.via, "q");
+	assert_int_equal(check(&message), KEEPER_FITS);
+	message = a_message(KEEPER_OPEN);
+	strcpy(message.open.identity.via, "q");
+	assert_int_equal(check(&message), KEEPER_FITS);
 }
 
 static void test_nothing_is_kept(void **state)
@@ -103,12 +123,18 @@ static void test_bools(void **state)
 		FIELD(KEEPER_OPEN, open.identity.rules.no_hires_wheel),
 		FIELD(KEEPER_STATE, state.up),
 		FIELD(KEEPER_STATE, state.in_use),
+		FIELD(KEEPER_STATE, state.other_domain),
+		FIELD(KEEPER_STATE, state.leds_known),
 	};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
+		struct keeper_message message = a_message(fields[i].type);
+
 		expect_refused(&fields[i], 2);
 		expect_refused(&fields[i], 0xff);
+		memset((char *)&message + fields[i].offset, 1, fields[i].size);
+		assert_int_equal(check(&message), KEEPER_FITS);
 	}
 }
 
@@ -127,11 +153,16 @@ static void test_run_state(void **state)
 static void test_strings(void **state)
 {
 	static const struct field fields[] = {
-		FIELD(KEEPER_HELLO, hello.identity.via), FIELD(KEEPER_HELLO, hello.identity.place),
-		FIELD(KEEPER_HELLO, hello.devnode[0]),   FIELD(KEEPER_HELLO, hello.devnode[2]),
-		FIELD(KEEPER_NODE, node.identity.via),   FIELD(KEEPER_NODE, node.identity.place),
-		FIELD(KEEPER_NODE, node.devnode),        FIELD(KEEPER_OPEN, open.identity.via),
-		FIELD(KEEPER_OPEN, open.identity.place), FIELD(KEEPER_OPEN, open.domain),
+		FIELD(KEEPER_HELLO, hello.identity.via),
+		FIELD(KEEPER_HELLO, hello.identity.socket_path),
+		FIELD(KEEPER_HELLO, hello.devnode[0]),
+		FIELD(KEEPER_HELLO, hello.devnode[2]),
+		FIELD(KEEPER_NODE, node.identity.via),
+		FIELD(KEEPER_NODE, node.identity.socket_path),
+		FIELD(KEEPER_NODE, node.devnode),
+		FIELD(KEEPER_OPEN, open.identity.via),
+		FIELD(KEEPER_OPEN, open.identity.socket_path),
+		FIELD(KEEPER_OPEN, open.domain),
 		FIELD(KEEPER_STATE, state.why),
 	};
 
@@ -153,13 +184,36 @@ static void test_numbers(void **state)
 		FIELD(KEEPER_NODE, node.identity.rules.step_max),
 		FIELD(KEEPER_OPEN, open.identity.rules.step_max),
 	};
-	struct keeper_message hello = a_message(KEEPER_HELLO);
+	struct keeper_message hello = a_message(KEEPER_HELLO), node = a_message(KEEPER_NODE);
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
 		expect_refused(&fields[i], 0x88);
+	node.node.which = SHAPE_NODES;
+	assert_int_equal(check(&node), KEEPER_NONSENSE);
+	hello.hello.nodes = 1U << SHAPE_NODES;
+	hello.hello.guards = 0;
+	assert_int_equal(check(&hello), KEEPER_NONSENSE);
+	hello = a_message(KEEPER_HELLO);
 	hello.hello.nodes = 3; /* a guard of a node that it has not */
 	assert_int_equal(check(&hello), KEEPER_NONSENSE);
+}
+
+/* From the root, or none. */
+static void test_socket_paths(void **state)
+{
+	static const char *const wrong[] = { "x", "run/evswitch", "./x", " /run" };
+	struct keeper_message open = a_message(KEEPER_OPEN);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		strcpy(open.open.identity.socket_path, wrong[i]);
+		assert_int_equal(check(&open), KEEPER_NONSENSE);
+	}
+	strcpy(open.open.identity.socket_path, "/");
+	assert_int_equal(check(&open), KEEPER_FITS);
+	open.open.identity.socket_path[0] = '\0';
+	assert_int_equal(check(&open), KEEPER_FITS);
 }
 
 static void test_devnodes(void **state)
@@ -218,6 +272,51 @@ static void test_versions(void **state)
 	assert_int_equal(check(&message), KEEPER_NONSENSE);
 }
 
+/* What differs in anything is another endpoint. */
+static void test_same(void **state)
+{
+	const struct keeper_identity a = an_identity();
+	struct keeper_identity other[6];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(other); i++)
+		other[i] = a;
+	assert_true(keeper_same(&a, &other[0]));
+	other[0].via[0] = 'w';
+	other[1].socket_path[1] = 'x';
+	other[2].rules.one_of_pair = true;
+	other[3].rules.wheel_clicks = true;
+	other[4].rules.no_hires_wheel = true;
+	other[5].rules.step_max++;
+	for (unsigned i = 0; i < ARRAY_SIZE(other); i++)
+		assert_false(keeper_same(&a, &other[i]));
+}
+
+/* A path as long as it may be, and one byte more; and a directory that cannot be made. */
+static void test_path(void **state)
+{
+	char path[USOCK_PATH_MAX], wanted[2 * USOCK_PATH_MAX], guest[USOCK_PATH_MAX + 1] = "";
+	char dir[] = "/tmp/evswitch-test-XXXXXX";
+	size_t fits;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	fits = USOCK_PATH_MAX - 1 - strlen(dir) - strlen("/evswitch/.keeper");
+	memset(guest, 'g', fits);
+	snprintf(wanted, sizeof(wanted), "%s/evswitch/%s.keeper", dir, guest);
+	assert_int_equal(keeper_path(guest, path), 0);
+	assert_string_equal(path, wanted);
+	guest[fits] = 'g';
+	assert_int_equal(keeper_path(guest, path), -ENAMETOOLONG);
+	assert_int_equal(keeper_path("win", path), 0);
+	snprintf(wanted, sizeof(wanted), "%s/evswitch", dir);
+	assert_int_equal(rmdir(wanted), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(keeper_path("win", path), -ENOENT);
+	unsetenv("XDG_RUNTIME_DIR");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,7 +324,8 @@ int main(void)
 		cmocka_unit_test(test_bools),     cmocka_unit_test(test_run_state),
 		cmocka_unit_test(test_strings),   cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_devnodes),  cmocka_unit_test(test_descriptors),
-		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_versions),  cmocka_unit_test(test_same),
+		cmocka_unit_test(test_path),      cmocka_unit_test(test_socket_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a keeper says and does at its socket, as a process, with nodes of pipes: what is written to the
  * one comes back at its guard, as where nobody holds it, or it does not. The keeper is this same program,
@@ -393,7 +394,7 @@ static void open_message(struct keeper_message *message, const char *via, const 
 {
 	*message = keeper_message(KEEPER_OPEN);
 	snprintf(message->open.identity.via, KEEPER_VIA_MAX, "%s", via);
-	snprintf(message->open.identity.place, USOCK_PATH_MAX, "%s", place);
+	snprintf(message->open.identity.socket_path, USOCK_PATH_MAX, "%s", place);
 }
 
 static void test_broken_daemon_is_dropped(void **state)
@@ -434,7 +435,7 @@ static void push_key(struct evring *ring)
 	assert_int_equal(evring_push(ring, 0, SHAPE_KEYBOARD, &frame), 0);
 }
 
-/* For an end that cannot be made, and before that has been told. */
+/* For an endpoint that cannot be made, and before that has been told. */
 static void test_frame_without_end(void **state)
 {
 	struct keeper_message message;
@@ -667,6 +668,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2], channel_end);
+		return keeper_run(argv[2], channel_endpoint);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A keeper with vhost-user devices, as a process, between a daemon that is killed and a guest that is
- * not: kept.c, guest.c and its sink in a child that plays the daemon; QEMU and the guest's driver in
+ * not: keeper-client.c, guest.c and its sink in a child that plays the daemon; QEMU and the guest's driver in
  * this process. The keeper is this same program, as it is in evswitch.
  */
 #include <setjmp.h>
@@ -667,7 +668,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
-		return keeper_run(argv[2], channel_end);
+		return keeper_run(argv[2], channel_endpoint);
 	log_set_level(LOG_LEVEL_ERROR);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The order in which evring.c and virtq.c ask for their accesses to memory that another process or a
  * guest has. A weaker one fails seldom, on some processors and never here: so the order itself is

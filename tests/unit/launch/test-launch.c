@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The launcher: what its programs hold, and in which order the hooks run. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,18 +75,40 @@ static void start(void)
 	launch_hooks(&scene.launcher, HOST);
 }
 
-static void expect(const char *words)
+/* 'words' is for the message. */
+static void read_said(char line[static 128], const char *words)
 {
 	struct pollfd in = { .fd = scene.said, .events = POLLIN };
-	char line[64] = "";
 
-	for (size_t i = 0; i < sizeof(line) - 1 && !strchr(line, '\n'); i++) {
+	memset(line, 0, 128);
+	for (size_t i = 0; i < 127 && !strchr(line, '\n'); i++) {
 		if (poll(&in, 1, WAIT_MS) != 1)
 			fail_msg("no hook said \"%s\"", words);
 		assert_int_equal(read(scene.said, line + i, 1), 1);
 	}
 	line[strcspn(line, "\n")] = '\0';
+}
+
+static void expect(const char *words)
+{
+	char line[128];
+
+	read_said(line, words);
 	assert_string_equal(line, words);
+}
+
+/* In any order, as two programs say them. */
+static void expect_both(const char *one, const char *other)
+{
+	char line[128];
+
+	read_said(line, one);
+	if (strcmp(line, other) == 0)
+		expect(one);
+	else
+		assert_string_equal(line, one);
+	if (strcmp(line, one) == 0)
+		expect(other);
 }
 
 static void expect_silence(void)
@@ -189,8 +212,13 @@ static void what_is_superseded_does_not_run(void **state)
 	}
 	let_on();
 	expect_silence();
+	launch_hooks(&scene.launcher, HOST);
+	expect("leave one");
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter one");
 	launch_hooks(&scene.launcher, TWO);
 	launch_hooks(&scene.launcher, HOST);
+	let_on();
 	expect("leave one");
 	stop();
 	expect_silence();
@@ -344,6 +372,301 @@ static void a_forged_file_does_nothing(void **state)
 	stop();
 }
 
+/* --- what their environment says, and how they end ------------------------------------------ */
+
+#define SAY(words) ((char *)"echo " words " >$SCENE/said")
+
+/* Both targets of a switch; of those in between nobody hears. */
+static void from_and_to(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene.conf.guests[i].on_enter = SAY("enter $EVSWITCH_TARGET: $FROM $TO $REASON");
+		scene.conf.guests[i].on_leave = SAY("leave $EVSWITCH_TARGET: $FROM $TO $REASON");
+	}
+	assert_int_equal(setenv("FROM", "somebody else", 1), 0);
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter one: host one");
+	launch_hooks(&scene.launcher, TWO);
+	expect("leave one: one two");
+	expect("enter two: one two");
+	launch_hooks(&scene.launcher, HOST);
+	expect("leave two: two host");
+	launch_hooks(&scene.launcher, TWO);
+	expect("enter two: host two");
+	launch_hooks(&scene.launcher, HOST);
+	expect("leave two: two host");
+	stop();
+	unsetenv("FROM");
+}
+
+/* After the hooks of the switch that it led to. Of refusals that wait, the newest counts. */
+static void lost_and_refused(void **state)
+{
+	(void)state;
+	scene.conf.on_refused = SAY("refused: $FROM $TO $CAUSE: $REASON");
+	for (unsigned i = 0; i < 2; i++)
+		scene.conf.guests[i].on_lost = SAY("lost: $FROM $TO $CAUSE: $REASON");
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter one");
+	launch_hook_event(&scene.launcher, HOOK_REFUSED, TWO, "vm-paused", "it is paused");
+	launch_hook_event(&scene.launcher, HOOK_REFUSED, TWO, "vm-off", "it is off; $(reboot)");
+	launch_hooks(&scene.launcher, HOST);
+	launch_hook_event(&scene.launcher, HOOK_LOST, ONE, "vm-off", "it has ended");
+	let_on();
+	expect("leave one");
+	expect("lost: one host vm-off: it has ended");
+	expect("refused: one two vm-off: it is off; $(reboot)");
+	/* Nonsense is ignored. */
+	launch_hook_event(&scene.launcher, HOOK_LOST, HOST, "", "");
+	launch_hook_event(&scene.launcher, HOOK_LOST, 3, "", "");
+	launch_hook_event(&scene.launcher, HOOK_REFUSED, 4000000000, "", "");
+	expect_silence();
+	stop();
+}
+
+/* It says so when it is there, and when it gets SIGTERM. */
+#define WHILE                                                                                      \
+	((char *)"trap 'echo no more $TO >$SCENE/said; exit 1' TERM; echo while $FROM $TO "        \
+		 ">$SCENE/said; while :; do sleep 1000 & wait; done")
+
+static void while_it_has_the_focus(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		scene.conf.guests[i].on_leave = NULL;
+		scene.conf.guests[i].run_while = WHILE;
+	}
+	start();
+	for (unsigned i = 0; i < 20; i++) {
+		launch_hooks(&scene.launcher, ONE);
+		expect("enter one");
+		let_on();
+		expect("while host one");
+		launch_hooks(&scene.launcher, TWO);
+		expect_both("no more one", "enter two");
+		let_on();
+		expect("while one two");
+		launch_hooks(&scene.launcher, HOST);
+		expect("no more two");
+	}
+	stop();
+	expect_silence();
+}
+
+static void while_ends_with_evswitch(void **state)
+{
+	(void)state;
+	scene.conf.guests[0] =
+		(struct conf_guest){ .name = "one", .run_while = WHILE, .on_leave = NULL };
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("while host one");
+	stop(); /* which waits for the launcher, and that for the command */
+	expect("no more one");
+}
+
+/* One that is superseded before it runs is not started. */
+static void while_is_skipped_in_between(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		scene.conf.guests[i].run_while = WHILE;
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter one");
+	launch_hooks(&scene.launcher, TWO);
+	let_on();
+	expect("leave one");
+	expect("enter two");
+	launch_hooks(&scene.launcher, HOST);
+	let_on();
+	expect("leave two");
+	stop();
+	expect_silence();
+}
+
+/* From now on, what the launcher logs is read here. Returns the old stderr. */
+static int catch_log(int *log)
+{
+	int old = dup(STDERR_FILENO), ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	close(ends[1]);
+	*log = ends[0];
+	return old;
+}
+
+static void give_log_back(int old)
+{
+	dup2(old, STDERR_FILENO);
+	close(old);
+}
+
+static void read_log(int log, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size - 1 && (n = read(log, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	close(log);
+}
+
+static void failures_are_logged(void **state)
+{
+	char text[4096];
+	int log, old = catch_log(&log);
+
+	(void)state;
+	scene.conf.guests[0].on_enter = (char *)"echo enter >$SCENE/said; exit 3";
+	scene.conf.guests[0].on_leave = (char *)"kill -SEGV $$";
+	scene.conf.guests[1].on_enter =
+		(char *)"echo enter >$SCENE/said; no-such-command-anywhere 2>/dev/null";
+	scene.conf.guests[1].on_leave = SAY("end");
+	start();
+	give_log_back(old);
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter");
+	stop();
+	read_log(log, text, sizeof(text));
+	assert_non_null(strstr(text, "guest one: on-enter failed: its exit status is 3\n"));
+	assert_non_null(strstr(text, "guest one: on-leave failed: signal 11 (Segmentation fault)"));
+	old = catch_log(&log);
+	start();
+	give_log_back(old);
+	launch_hooks(&scene.launcher, TWO);
+	expect("enter");
+	stop();
+	expect("end");
+	read_log(log, text, sizeof(text));
+	assert_non_null(strstr(text, "on-enter failed: its exit status is 127 (sh does not find"));
+	assert_null(strstr(text, "on-leave"));
+}
+
+/* The command, and what it has started, though that ignores SIGTERM. */
+static void all_of_it_is_ended(void **state)
+{
+	struct pollfd ended = { .events = POLLIN };
+	char path[64], byte;
+	int alive;
+
+	(void)state;
+	make_fifo("alive", &alive);
+	scene.conf.guests[0].on_enter =
+		(char *)"trap '' TERM; sh -c 'exec 9>$SCENE/alive; echo enter >$SCENE/said; "
+			"while :; do sleep 1000; done' & while :; do sleep 1000; done";
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter");
+	launch_hooks(&scene.launcher, HOST);
+	expect("leave one");
+	stop();
+	snprintf(path, sizeof(path), "%s/alive", scene.dir);
+	close(alive);
+	/* End of file once nobody has it open for writing. */
+	alive = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ended.fd = alive;
+	if (read(alive, &byte, 1) < 0)
+		assert_int_equal(poll(&ended, 1, WAIT_MS), 1);
+	assert_int_equal(read(alive, &byte, 1), 0);
+	close(alive);
+}
+
+/* --- the examples ---------------------------------------------------------------------------- */
+
+/* A program of this name comes first in PATH, and says how it was called. */
+static void stand_in(const char *name)
+{
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", scene.dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\necho %s \"$*\" >$SCENE/said\n", name);
+	fclose(file);
+	assert_int_equal(chmod(path, 0700), 0);
+}
+
+/* The n-th example of this setting in conf/evswitch.conf. The caller frees it. */
+static char *example(const char *setting, unsigned n)
+{
+	FILE *file = fopen("conf/evswitch.conf", "re");
+	char line[1024], start[64], *found = NULL;
+
+	assert_non_null(file);
+	snprintf(start, sizeof(start), "#%s = ", setting);
+	while (!found && fgets(line, sizeof(line), file))
+		if (strncmp(line, start, strlen(start)) == 0 && n-- == 0)
+			found = strndup(line + strlen(start), strcspn(line, "\n") - strlen(start));
+	fclose(file);
+	assert_non_null(found);
+	return found;
+}
+
+/* Each example calls what it is meant to call, if its programs are what their names say. */
+static void examples_work(void **state)
+{
+	static const struct {
+		const char *enter, *leave;
+	} says[] = {
+		{ "ddcutil setvcp 60 0x11", "ddcutil setvcp 60 0x0f" },
+		{ "pactl set-sink-mute @DEFAULT_SINK@ 1", "pactl set-sink-mute @DEFAULT_SINK@ 0" },
+		{ "virsh -c qemu:///system attach-device win10 /h/headset.xml --live",
+		  "virsh -c qemu:///system detach-device win10 /h/headset.xml --live" },
+	};
+	static const char *const programs[] = { "ddcutil", "pactl", "virsh", "notify-send",
+						"systemd-inhibit" };
+	char path[4096], *old = strdup(getenv("PATH"));
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++)
+		stand_in(programs[i]);
+	snprintf(path, sizeof(path), "%s:%s", scene.dir, old);
+	setenv("PATH", path, 1);
+	setenv("HOME", "/h", 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(says); i++) {
+		scene.conf.guests[0].on_enter = example("on-enter", i);
+		scene.conf.guests[0].on_leave = example("on-leave", i);
+		start();
+		launch_hooks(&scene.launcher, ONE);
+		expect(says[i].enter);
+		stop();
+		expect(says[i].leave);
+		free(scene.conf.guests[0].on_enter);
+		free(scene.conf.guests[0].on_leave);
+	}
+	scene.conf.guests[0] = (struct conf_guest){ .name = "one",
+						    .on_lost = example("on-lost", 0),
+						    .run_while = example("while", 0) };
+	for (unsigned i = 0; i < 2; i++) {
+		scene.conf.on_refused = example("on-refused", i);
+		start();
+		launch_hook_event(&scene.launcher, HOOK_REFUSED, TWO, "vm-off", "it is off");
+		expect(i ? "virsh -c qemu:///system start two"
+			 : "notify-send No input for two it is off");
+		stop();
+		free(scene.conf.on_refused);
+	}
+	scene.conf.on_refused = NULL;
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("systemd-inhibit --what=idle --who=evswitch --why=A guest has the input sleep "
+	       "infinity");
+	launch_hook_event(&scene.launcher, HOOK_LOST, ONE, "vm-off", "it is off");
+	expect("notify-send one has gone away it is off");
+	stop();
+	free(scene.conf.guests[0].on_lost);
+	free(scene.conf.guests[0].run_while);
+	setenv("PATH", old, 1);
+	free(old);
+}
+
 /* --- programs ------------------------------------------------------------------------------ */
 
 static void holds_nothing(void **state)
@@ -401,6 +724,126 @@ static void errors(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- another configuration --- */
+
+static const struct conf_channel wire = { .name = "wire" };
+static const struct conf_channel *const wires[] = { &wire, NULL };
+
+static void no_fault(void *ctx, const char *message)
+{
+	(void)ctx;
+	fail_msg("%s", message);
+}
+
+/* The guests by these lines, from now on; 'focus' as a number in those before, 'now' in these. */
+static void take_over(const char *guests, unsigned focus, unsigned now)
+{
+	struct conf *conf = NULL;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/conf", scene.dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "[device k]\nname = k\n%s", guests);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(conf_load(path, wires, no_fault, NULL, &conf), 0);
+	unlink(path);
+	assert_int_equal(launch_replace(&scene.launcher, conf, focus), 0);
+	launch_hooks(&scene.launcher, now);
+	conf_free(conf);
+}
+
+#define TELL(words) "echo " words " $EVSWITCH_TARGET $FROM $TO >$SCENE/said\n"
+
+/* A guest that stays does not notice, though it has another number and other commands now. */
+static void replaced(void **state)
+{
+	(void)state;
+	scene.conf.channels = wires;
+	start();
+	launch_hooks(&scene.launcher, ONE);
+	expect("enter one");
+	let_on();
+	take_over("[guest new]\n[guest one]\non-leave = " TELL(
+			  "away") "[guest two]\non-enter = " TELL("hello"),
+		  ONE, TWO);
+	expect_silence();
+	launch_hooks(&scene.launcher, 3);
+	expect("away one one two");
+	expect("hello two one two");
+	launch_hooks(&scene.launcher, HOST);
+	expect_silence();
+	stop();
+}
+
+/* What is due runs first, by the configuration that it is of; then nothing of a guest that is gone. */
+static void replaced_while_one_runs(void **state)
+{
+	(void)state;
+	scene.conf.channels = wires;
+	start();
+	launch_hooks(&scene.launcher, TWO);
+	expect("enter two");
+	launch_hooks(&scene.launcher, HOST);
+	take_over("[guest one]\non-enter = " TELL("hello") "on-leave = " TELL("away"), HOST, HOST);
+	launch_hooks(&scene.launcher, ONE);
+	expect_silence();
+	let_on();
+	expect("leave two");
+	/* The earlier configuration knows this guest, too, and counts until nothing of it is due. */
+	for (;;) {
+		char line[128];
+
+		launch_hooks(&scene.launcher, ONE);
+		read_said(line, "hello one host one");
+		launch_hooks(&scene.launcher, HOST);
+		if (strcmp(line, "enter one") != 0) {
+			assert_string_equal(line, "hello one host one");
+			break;
+		}
+		let_on();
+		expect("leave one");
+	}
+	expect("away one one host");
+	stop();
+}
+
+/* From no command at all, and back. */
+static void replaced_by_the_first_hooks(void **state)
+{
+	(void)state;
+	scene.conf = (struct conf){ .channels = wires };
+	start();
+	take_over("[guest one]\non-enter = " TELL("hello") "on-leave = " TELL("away"), HOST, HOST);
+	launch_hooks(&scene.launcher, ONE);
+	expect("hello one host one");
+	take_over("[guest one]\n", ONE, ONE);
+	launch_hooks(&scene.launcher, HOST);
+	expect_silence();
+	stop();
+}
+
+/* 'while' goes on unless it was changed or its guest is gone. */
+static void replaced_while_while_runs(void **state)
+{
+	static const char same[] = "[guest one]\nwhile = echo begins >$SCENE/said; "
+				   "trap 'echo ends >$SCENE/said; exit' TERM; sleep 100 & wait\n";
+
+	(void)state;
+	scene.conf = (struct conf){ .channels = wires };
+	start();
+	take_over(same, HOST, HOST);
+	launch_hooks(&scene.launcher, ONE);
+	expect("begins");
+	take_over(same, ONE, ONE);
+	expect_silence();
+	take_over("[guest one]\nwhile = echo other >$SCENE/said; exec sleep 100\n", ONE, ONE);
+	expect_both("ends", "other");
+	launch_hooks(&scene.launcher, HOST);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,8 +857,20 @@ int main(void)
 		TEST(the_next_one_waits),
 		TEST(a_hook_that_hangs_is_left_alone),
 		TEST(a_forged_file_does_nothing),
+		TEST(from_and_to),
+		TEST(lost_and_refused),
+		TEST(while_it_has_the_focus),
+		TEST(while_ends_with_evswitch),
+		TEST(while_is_skipped_in_between),
+		TEST(failures_are_logged),
+		TEST(all_of_it_is_ended),
+		TEST(examples_work),
 		TEST(holds_nothing),
 		TEST(errors),
+		TEST(replaced),
+		TEST(replaced_while_one_runs),
+		TEST(replaced_by_the_first_hooks),
+		TEST(replaced_while_while_runs),
 	};
 
 	return cmocka_run_group_tests_name("launch", tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* --probe without devices: activity, kinds, grouping, the choice of a match, sections and JSON. */
 #include <setjmp.h>
 #include <stdarg.h>

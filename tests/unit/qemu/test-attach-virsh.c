@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Attaching by virsh: its exit status says whether it succeeded, its lines only why not. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +110,7 @@ static void fails_in_spite_of_its_words(void **state)
 	virsh_does("[ $3 = detach-device ] && exit 0; echo Device attached successfully; exit 1");
 	await(attach_add);
 	assert_int_equal(scene.rc, -EIO);
-	assert_non_null(strstr(scene.words, "libvirt: virsh has ended"));
+	assert_non_null(strstr(scene.words, "libvirt: virsh exited"));
 }
 
 static void says_what_to_do(void **state)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What --xml and --qemu-args print, judged by those who read it: libvirt's schema, a shell and a real
  * QEMU. Needs virt-xml-validate (libvirt-clients) and qemu-system-x86_64.
@@ -27,9 +28,9 @@
 
 #define QEMU     "qemu-system-x86_64"
 #define WAIT_MS  30000
-#define ODD_PATH "/tmp/ev'x &\"<,y--"
+#define ODD_PATH "/tmp/ev'x\t&\"<,y--"
 
-static const struct guest_place place = { "/run/evswitch", "me" };
+static const struct guest_env env = { "/run/evswitch", "me" };
 
 /* --- texts ------------------------------------------------------------------------------- */
 
@@ -41,7 +42,7 @@ static struct conf_guest make_guest(const char *via, const char *qmp)
 				    .qmp = (char *)qmp };
 }
 
-static char *domain_of(const struct conf_guest *guest, const struct guest_place *where)
+static char *domain_of(const struct conf_guest *guest, const struct guest_env *where)
 {
 	char *text = NULL;
 	size_t size;
@@ -53,7 +54,7 @@ static char *domain_of(const struct conf_guest *guest, const struct guest_place 
 	return text;
 }
 
-static char *args_of(const struct conf_guest *guest, const struct guest_place *where)
+static char *args_of(const struct conf_guest *guest, const struct guest_env *where)
 {
 	char *text = NULL;
 	size_t size;
@@ -127,7 +128,7 @@ static void schema_takes_every_channel(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(vias); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(monitors); j++) {
 			struct conf_guest guest = make_guest(vias[i], monitors[j]);
-			struct guest_place odd = { j == 0 ? "/run/user/1--0/" : ODD_PATH, "a--b-" };
+			struct guest_env odd = { j == 0 ? "/run/user/1--0/" : ODD_PATH, "a--b-" };
 			autofree char *text = domain_of(&guest, &odd);
 
 			if (!schema_takes(text))
@@ -148,8 +149,8 @@ static void schema_refuses_what_is_wrong(void **state)
 static void root_step_only_where_needed(void **state)
 {
 	const struct conf_guest guest = make_guest("vhost-user", NULL);
-	const struct guest_place user = { "/run/user/1000/evswitch", "me" };
-	autofree char *system_wide = domain_of(&guest, &place), *own = domain_of(&guest, &user);
+	const struct guest_env user = { "/run/user/1000/evswitch", "me" };
+	autofree char *system_wide = domain_of(&guest, &env), *own = domain_of(&guest, &user);
 
 	(void)state;
 	assert_null(strstr(system_wide, "tmpfiles"));
@@ -178,7 +179,7 @@ static void paste_commands(const char *text, const char *dir)
 static void root_step_can_be_pasted(void **state)
 {
 	const struct conf_guest guest = make_guest("vhost-user", NULL);
-	const struct guest_place user = { "/run/user/1000/evswitch", "root" };
+	const struct guest_env user = { "/run/user/1000/evswitch", "root" };
 	autofree char *text = domain_of(&guest, &user);
 	char dir[] = "/tmp/evswitch-paste-XXXXXX", path[64];
 	struct stat made;
@@ -207,7 +208,7 @@ static void elements_are_those_of_the_domain(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(vias); i++) {
 		const struct conf_guest guest = make_guest(vias[i], NULL);
-		autofree char *whole = domain_of(&guest, &place);
+		autofree char *whole = domain_of(&guest, &env);
 
 		for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
 			autofree char *element = element_of(&guest, node);
@@ -314,7 +315,7 @@ static void qemu_makes_the_monitor(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/a 'b',c\"$HOME", dir);
 	guest = make_guest("qmp", path);
-	lines = args_of(&guest, &place);
+	lines = args_of(&guest, &env);
 	child = start("q35", lines);
 	address = address_of(path);
 	for (int tries = 0; tries < WAIT_MS / 10; tries++) {
@@ -343,7 +344,7 @@ static void qemu_connects_to_the_sockets(void **state)
 {
 	char dir[] = "/tmp/evswitch-args-XXXXXX", text[4096];
 	const struct conf_guest guest = make_guest("vhost-user", NULL);
-	struct guest_place own = { dir, "me" };
+	struct guest_env own = { dir, "me" };
 	autofree char *lines = NULL;
 	struct child child;
 	int listener[SHAPE_NODES];
@@ -398,7 +399,7 @@ static char *placed_devices(const char *domain)
 static void qemu_takes_the_addresses(void **state)
 {
 	const struct conf_guest guest = make_guest("vhost-user", NULL);
-	autofree char *domain = domain_of(&guest, &place), *lines = placed_devices(domain);
+	autofree char *domain = domain_of(&guest, &env), *lines = placed_devices(domain);
 	autofree char *command = NULL;
 	char text[8192];
 	FILE *monitor;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Monitors that say every field wrong: what a QEMU would answer, with each value in turn left out or in
  * place of it what no QEMU says. Whoever reads a monitor lives on, and takes no such value for a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The qmp channel: what arrives in a real QEMU, by QEMU's own trace, and what it does where QEMU
  * refuses or is silent, by a peer that the test plays.
@@ -1273,7 +1274,7 @@ static void broken_peer(void **state)
 	key(KEY_A, 1);
 	peer_say("{]");
 	AWAIT(!qinput_up(qinput));
-	assert_non_null(strstr(qinput_why(qinput), "no QEMU monitor"));
+	assert_non_null(strstr(qinput_why(qinput), "not a QEMU monitor"));
 	assert_int_equal(changes, 2);
 	key(KEY_A, 0);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The client of the monitor: against peers that do all that a monitor should not, and a real QEMU.
  * The peer is the test itself at the other end of a socket.
@@ -296,7 +297,7 @@ static void errors_are_told(void **state)
 	assert_string_equal(client.error, "no \\x07 such");
 	say("{\"id\":2,\"error\":{}}");
 	await(&client.replies, 2);
-	assert_string_equal(client.error, "it does not say why");
+	assert_string_equal(client.error, "no reason given");
 	say("{\"id\":3,\"error\":{\"desc\":{\"desc\":1}}}");
 	await(&client.errors, 3);
 	say("{\"id\":4,\"error\":{\"desc\":\"to nobody\"}}");
@@ -450,7 +451,7 @@ static void no_json(void **state)
 	static const char text[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
 
 	(void)state;
-	hostile(text, strlen(text), "no QEMU monitor");
+	hostile(text, strlen(text), "not a QEMU monitor");
 }
 
 static void other_json(void **state)
@@ -461,7 +462,7 @@ static void other_json(void **state)
 					     "{\"error\":1}", "{\"event\":null,\"data\":{}}" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
-		hostile(texts[i], strlen(texts[i]), "no QEMU monitor");
+		hostile(texts[i], strlen(texts[i]), "not a QEMU monitor");
 		if (i + 1 < ARRAY_SIZE(texts)) {
 			teardown(state);
 			setup(state);
@@ -485,7 +486,7 @@ static void reply_with(const char *reply)
 	ask("stop", NULL, "a");
 	ask("stop", NULL, "b");
 	say(reply);
-	expect_closed("answers what nobody asked");
+	expect_closed("sent an unexpected reply");
 	assert_int_equal(client.replies, 0);
 }
 
@@ -524,7 +525,7 @@ static void unasked_reply(void **state)
 	static const char text[] = "{\"return\":{},\"id\":1}";
 
 	(void)state;
-	hostile(text, strlen(text), "answers what nobody asked");
+	hostile(text, strlen(text), "sent an unexpected reply");
 }
 
 static void bad_greetings(void **state)
@@ -542,7 +543,7 @@ static void bad_greetings(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++) {
 		connect_peer();
 		say(texts[i]);
-		expect_closed("does not greet");
+		expect_closed("it sent no valid greeting");
 		if (i + 1 < ARRAY_SIZE(texts)) {
 			teardown(state);
 			setup(state);
@@ -565,7 +566,7 @@ static void silence(void **state)
 
 	(void)state;
 	connect_peer();
-	expect_closed("another client has it");
+	expect_closed("it serves another client");
 	assert_true(now_ms() - start >= QMP_HANDSHAKE_MS - 100);
 }
 
@@ -582,7 +583,7 @@ static void half_a_greeting(void **state)
 	(void)state;
 	connect_peer();
 	say_bytes(GREETING, 30);
-	expect_closed("does not greet");
+	expect_closed("sends no greeting");
 }
 
 static void immediate_end(void **state)
@@ -590,7 +591,7 @@ static void immediate_end(void **state)
 	(void)state;
 	connect_peer();
 	close_fd(&peer);
-	expect_closed("closes its monitor at once");
+	expect_closed("closed its monitor immediately");
 }
 
 static void end_within_a_message(void **state)
@@ -599,7 +600,7 @@ static void end_within_a_message(void **state)
 	get_ready();
 	say("{\"event\":");
 	close_fd(&peer);
-	expect_closed("has closed its monitor");
+	expect_closed("QEMU closed its monitor");
 }
 
 static void end_with_commands_in_flight(void **state)
@@ -781,7 +782,7 @@ static void passed_descriptor_lingers(void **state)
 	get_ready();
 	lingering_open(&lingering);
 	lingering_pass(&lingering, peer, '\n');
-	expect_closed("it passes descriptors");
+	expect_closed("it passed descriptors");
 	lingering_close(&lingering);
 }
 
@@ -995,7 +996,7 @@ static void qemu_serves_one_at_a_time(void **state)
 	first = steal_ptr(&client.qmp);
 	assert_int_equal(open_at(path), 0);
 	await(&client.closed, 1);
-	assert_non_null(strstr(client.reason, "another client has it"));
+	assert_non_null(strstr(client.reason, "it serves another client"));
 	qmp_close(client.qmp);
 	qmp_close(first);
 	assert_int_equal(open_at(path), 0);
@@ -1008,7 +1009,7 @@ static void qemu_is_killed(void **state)
 	(void)state;
 	connect_to_qemu("");
 	qemu_kill(&qemu, SIGKILL);
-	expect_closed("has closed its monitor");
+	expect_closed("QEMU closed its monitor");
 }
 
 static void qemu_hangs(void **state)

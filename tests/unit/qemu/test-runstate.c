@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What each word of QEMU and of virsh makes of a VM's state: every state, event, line and reason. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,6 +247,21 @@ static void test_every_domstate(void **state)
 	expect_rows(rows, ARRAY_SIZE(rows), by_domstate);
 }
 
+/* Each state in which the VM is stopped has one remedy; the others need none. */
+static void test_remedies(void **state)
+{
+	(void)state;
+	assert_int_equal(run_state_remedy(RUN_STATE_PAUSED), RUN_REMEDY_RESUME);
+	assert_int_equal(run_state_remedy(RUN_STATE_PRELAUNCH), RUN_REMEDY_RESUME);
+	assert_int_equal(run_state_remedy(RUN_STATE_IO_ERROR), RUN_REMEDY_RESUME);
+	assert_int_equal(run_state_remedy(RUN_STATE_SHUTDOWN), RUN_REMEDY_RESET);
+	assert_int_equal(run_state_remedy(RUN_STATE_GUEST_PANICKED), RUN_REMEDY_RESET);
+	assert_int_equal(run_state_remedy(RUN_STATE_INMIGRATE), RUN_REMEDY_WAIT);
+	for (enum run_state each = 0; each < RUN_STATES; each++)
+		if (!run_state_is_stopped(each))
+			assert_int_equal(run_state_remedy(each), RUN_REMEDY_WAIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_every_event),
 		cmocka_unit_test(test_every_lifecycle_event),
 		cmocka_unit_test(test_every_domstate),
+		cmocka_unit_test(test_remedies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest's VM as it is told by a real QEMU and by a real virsh; the latter with libvirt's own test
  * driver, whose domain "test" runs. Needs qemu-system-x86_64 and virsh (libvirt-clients).
@@ -475,6 +476,14 @@ static void virsh_tells_why_a_domain_is_paused(void **state)
 	virsh_says(":", "lifecycle Suspended Paused", RUN_STATE_PAUSED, 0);
 }
 
+/* 'libvirt =' may be a UUID; the events have the name. */
+static void virsh_tells_of_a_domain_with_an_odd_name(void **state)
+{
+	(void)state;
+	virsh_says(":", "echo \"event 'lifecycle' for domain 'a: Stopped b': Suspended Paused\"",
+		   RUN_STATE_PAUSED, 0);
+}
+
 /* One that has loaded a kernel for its crash runs on. */
 static void virsh_tells_of_a_crash(void **state)
 {
@@ -760,6 +769,7 @@ int main(void)
 		cmocka_unit_test(virsh_cannot_connect),
 		cmocka_unit_test(virsh_tells_of_a_suspended_domain),
 		cmocka_unit_test(virsh_tells_why_a_domain_is_paused),
+		cmocka_unit_test(virsh_tells_of_a_domain_with_an_odd_name),
 		cmocka_unit_test(virsh_tells_of_a_crash),
 		cmocka_unit_test(virsh_is_missing),
 		cmocka_unit_test(virsh_dies_and_is_started_again),

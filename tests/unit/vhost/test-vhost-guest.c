@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The vhost-user back end against honest guests with all their moods: who has no buffers for a while,
  * wants no interrupts, does not kick, pauses, reboots, or unloads its driver. What it believes is

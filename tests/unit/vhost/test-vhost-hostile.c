@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The vhost-user back end against a front end that was taken over by its guest, and against a guest
  * that lies in its rings. One test for each rule; where a rule was learned from a published flaw of

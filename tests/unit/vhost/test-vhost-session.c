@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The vhost-user back end against every front end's way to begin: with each ring size, with and
  * without EVENT_IDX, and with buffers laid out in every way that a driver may. Bytes, lengths and

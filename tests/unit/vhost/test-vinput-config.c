@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The config space: what a driver reads for every select and subsel there is. */
 #include <setjmp.h>
 #include <stdarg.h>

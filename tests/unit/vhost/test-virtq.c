@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The device's side of a split ring against a driver that is played here: on a memfd, at addresses
  * that are neither each other's nor ours, and first honest, then not.
@@ -382,6 +383,11 @@ static void goes_on_from_any_place(void **state)
 		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
 		assert_int_equal(t.q.last_avail, places[i]);
 		t.q.last_avail = (uint16_t)(places[i] + 9);
+		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
+		assert_int_equal(t.q.last_avail, places[i]);
+		/* As much as the ring holds may wait, whatever was used. */
+		t.used->idx = (uint16_t)(places[i] + 3);
+		t.q.last_avail = places[i];
 		assert_int_equal(virtq_start(&t.q, &t.mem), 0);
 		assert_int_equal(t.q.last_avail, places[i]);
 		/* Neither can be: it is left as the front end says, and breaks. */

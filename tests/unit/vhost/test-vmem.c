@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A guest's memory: what is refused, what an address finds, and a file that is cut under our feet. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -212,8 +213,25 @@ static void maps_at_odd_offsets(void **state)
 	assert_int_equal(map(&area, 1), 0);
 	assert_int_equal(*(uint8_t *)vmem_guest(&vmem, 0x1234, 1), 1);
 	assert_int_equal(*(uint8_t *)vmem_user(&vmem, 0x9999 + 0x1000, 1), 2);
+	assert_int_equal(vmem.region[0].map.size, 0x2000);
 	*(uint8_t *)vmem_guest(&vmem, 0x1235, 1) = 3;
 	assert_int_equal(*(uint8_t *)vmem_guest(&vmem, 0x1235, 1), 3);
+}
+
+/* As many pages as the area touches. */
+static void maps_whole_pages(void **state)
+{
+	static const struct {
+		uint64_t size, mapped;
+	} sizes[] = { { 1, 0x1000 }, { 0xfff, 0x1000 }, { 0x1000, 0x1000 }, { 0x1001, 0x2000 } };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const struct vmem_area area = { .size = sizes[i].size, .offset = 0x3000 };
+
+		assert_int_equal(map(&area, 1), 0);
+		assert_int_equal(vmem.region[0].map.size, sizes[i].mapped);
+	}
 }
 
 static void shares_what_it_writes(void **state)
@@ -310,6 +328,8 @@ static void caps_the_total(void **state)
 	assert_int_equal(map(two, 2), -EINVAL);
 	two[1].size--;
 	assert_int_equal(map(two, 2), 0);
+	two[0].size = VMEM_TOTAL_MAX;
+	assert_int_equal(map(two, 1), 0);
 }
 
 static void refuses_what_is_no_memory(void **state)
@@ -410,15 +430,38 @@ static void survives_a_truncated_file(void **state)
 	assert_int_equal(*(uint8_t *)vmem_guest(&vmem, 0x2000, 1), 0);
 }
 
+/* Each file is watched, not only the first. */
+static void survives_the_second_file(void **state)
+{
+	static const struct vmem_area areas[] = {
+		{ .guest = 0, .size = FILE_SIZE, .user = 0 },
+		{ .guest = FILE_SIZE, .size = FILE_SIZE, .user = FILE_SIZE },
+		{ .guest = 2 * FILE_SIZE, .size = FILE_SIZE, .user = 2 * FILE_SIZE },
+	};
+
+	(void)state;
+	for (unsigned i = 1; i < 3; i++) {
+		assert_int_equal(map(areas, 3), 0);
+		assert_int_equal(ftruncate(fds[i], 0), 0);
+		assert_int_equal(*(volatile uint8_t *)vmem_guest(&vmem, i * FILE_SIZE, 1), 0);
+		assert_true(vmem_broken(&vmem));
+		assert_int_equal(ftruncate(fds[i], FILE_SIZE), 0);
+	}
+}
+
 /* What is no access to a guest's memory ends the process as it would without us. */
 static void other_bus_errors_are_fatal(void **state)
 {
-	static const struct vmem_area area = { .guest = 0, .size = 0x1000, .user = 0 };
+	static const struct vmem_area areas[] = {
+		{ .guest = 0, .size = 0x1000, .user = 0 },
+		{ .guest = 0x1000, .size = 0x1000, .user = 0x1000 },
+	};
 	int status;
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(map(&area, 1), 0);
+	assert_int_equal(map(areas, 2), 0);
+	assert_int_equal(map(areas, 2), 0); /* also after another table */
 	for (unsigned sent = 0; sent < 2; sent++) {
 		pid = fork();
 		if (pid == 0) {
@@ -459,6 +502,8 @@ int main(void)
 		vmem_test(replaces_the_table),
 		vmem_test(survives_a_truncated_file),
 		vmem_test(other_bus_errors_are_fatal),
+		vmem_test(maps_whole_pages),
+		vmem_test(survives_the_second_file),
 	};
 
 	return cmocka_run_group_tests_name("vmem", tests, NULL, NULL);
