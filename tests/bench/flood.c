@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Peers that say so much that nobody could hear it all, while somebody types at the host: how long a key
  * takes, how much of a processor the program takes, and how many lines it writes. First a monitor alone,

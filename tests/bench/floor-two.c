@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The least that two processes on epoll can do to hand frames on to a vhost-user front end, as the
  * measure of evswitch's latency with its keeper: the first has the devices grabbed and writes each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The least that a forwarder on epoll can do, as the measure of evswitch's latency: one epoll_wait,
  * one read and one write per frame, everything that is read goes out unseen. "floor NODE PHYS LIKE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How long a frame takes to a guest, in one run, beside the least that it can take:
  *

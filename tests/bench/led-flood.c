@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest that sets its LEDs as fast as it can, over a uinput node: what the daemon spends on it, how
  * long a key takes to the host meanwhile, and how often the real keyboard's LEDs change once the guest

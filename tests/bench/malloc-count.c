@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * No frame costs an allocation, in the daemon or in a guest's keeper. The program under test is this
  * one again, with the daemon and the keeper of src/ and malloc and its kin defined here: every call
@@ -142,7 +143,7 @@ static int run_keeper(const char *guest)
 		return 1;
 	log_set_level(LOG_LEVEL_DEBUG);
 	count = &counts[KEEPERS];
-	return keeper_run(guest, channel_end);
+	return keeper_run(guest, channel_endpoint);
 }
 
 /* --- the frames ------------------------------------------------------------------------------- */

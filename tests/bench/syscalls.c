@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A frame costs three system calls: epoll_wait, read, write; and in the keeper of a guest with
  * via = vhost-user two more, epoll_wait and write. Counted by the kernel's own tracing, on the running

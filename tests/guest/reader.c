@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * /init of the guest: loads the drivers that /modules/order lists, opens the evdev nodes of evswitch's
  * three devices whenever they are there, prints every frame to the console, and answers what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The whole chain: the user's devices (uinput puppets), the real program with "via = vhost-user", its
  * keeper, and a guest's own virtio_input driver. In the VM; tests/guest/boot starts the guest. Each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A virtio input device against real guests: their own drivers, on the front ends of user-mode Linux
  * and of QEMU. The three devices are in this process; tests/guest/boot starts the guest. One boot
@@ -22,6 +23,7 @@
 
 #include "guest-checks.h"
 #include "now.h"
+#include "base/json.h"
 #include "base/usock.h"
 #include "base/util.h"
 
@@ -32,7 +34,7 @@ struct desk {
 	struct vinput_model model[SHAPE_NODES];
 	struct vinput *vinput[SHAPE_NODES];
 	int qmp;
-	char qmp_text[65536]; /* of QEMU, not yet looked at */
+	char json_text[65536]; /* of QEMU, not yet looked at */
 	size_t qmp_used;
 };
 
@@ -157,16 +159,16 @@ static void qmp_expect(struct desk *desk, const char *text)
 
 	for (;;) {
 		struct pollfd in = { .fd = desk->qmp, .events = POLLIN };
-		char *end = memchr(desk->qmp_text, '\n', desk->qmp_used);
+		char *end = memchr(desk->json_text, '\n', desk->qmp_used);
 		bool found;
 
 		if (end) {
 			*end++ = '\0';
-			found = strstr(desk->qmp_text, text) != NULL;
-			if (strstr(desk->qmp_text, "\"error\""))
-				fail_msg("QEMU says %s", desk->qmp_text);
-			desk->qmp_used -= (size_t)(end - desk->qmp_text);
-			memmove(desk->qmp_text, end, desk->qmp_used);
+			found = strstr(desk->json_text, text) != NULL;
+			if (strstr(desk->json_text, "\"error\""))
+				fail_msg("QEMU says %s", desk->json_text);
+			desk->qmp_used -= (size_t)(end - desk->json_text);
+			memmove(desk->json_text, end, desk->qmp_used);
 			if (found)
 				return;
 			continue;
@@ -176,8 +178,8 @@ static void qmp_expect(struct desk *desk, const char *text)
 		/* What QEMU does may need an answer of the devices first. */
 		assert_int_equal(loop_turn(&desk->rig.loop, 1), 0);
 		if (poll(&in, 1, 0) > 0) {
-			ssize_t size = read(desk->qmp, desk->qmp_text + desk->qmp_used,
-					    sizeof(desk->qmp_text) - desk->qmp_used);
+			ssize_t size = read(desk->qmp, desk->json_text + desk->qmp_used,
+					    sizeof(desk->json_text) - desk->qmp_used);
 
 			assert_true(size > 0);
 			desk->qmp_used += (size_t)size;

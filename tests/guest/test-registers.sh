@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # The user-mode guest on a processor with more registers than this one (xstate.c): it runs with AMX's, and where
 # even those are not all, that is found out before a test begins.
 # usage: test-registers.sh BUILD_DIR; the last line is "N passed, N failed".

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD under a user-mode kernel: a processor whose registers take XSTATE_SIZE bytes in XSAVE's
  * standard format, as ptrace shows them. A host's kernel gives as much of them as there is room for, and

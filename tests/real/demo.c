@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The demonstration: a user at a keyboard and a mouse, the host's desktop, and a guest in a real
  * QEMU. A table tells the story. Each step is played, what came out on either side is printed next

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The hands and eyes of the shell tests: plays keyboards and mice, and watches nodes as a desktop
  * does. Reads one command a line from stdin and answers each with a line: "ok", "ok ANSWER" or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * From the user's devices to what a guest's own kernel reads: a Linux guest in a real QEMU, with
  * virtio-input-host on evswitch's nodes. It boots once, takes a minute or two for it, and all tests

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Devices for test-probe.sh, made through uinput and uhid, and what a hand does on them. Reads one
  * command a line from stdin and answers each with a line: "ok", "ok /dev/input/eventN", or "failed:

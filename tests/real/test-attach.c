@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Against a real QEMU that runs already: nodes given to it and taken away again by its monitor. */
 #include <errno.h>
 #include <json-c/json.h>
@@ -31,7 +32,7 @@ struct bench {
 	struct qemu qemu;
 };
 
-static const struct guest_place place = { RIG_SOCKET_DIR, "root" };
+static const struct guest_env env = { RIG_SOCKET_DIR, "root" };
 
 static void bench_open(struct bench *bench, const char *via)
 {
@@ -153,7 +154,7 @@ static void test_input_linux_by_command_line(void **state)
 	bench_open(&bench, "input-linux");
 	bench.rig.guest.qmp = NULL; /* start_qemu adds the monitor */
 	out = fmemopen(text, sizeof(text), "w");
-	guest_args(out, &bench.rig.guest, bench.rig.attach.channel, &place);
+	guest_args(out, &bench.rig.guest, bench.rig.attach.channel, &env);
 	fclose(out);
 	bench.rig.guest.qmp = (char *)MONITOR;
 	for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n"))

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a channel carries, measured: every key and button there is and every axis of motion, from a
  * device that has them all, through the program to whoever is at the guest's end, for each channel and

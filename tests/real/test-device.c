@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One source node on its own: what it delivers beside what the kernel says, over grabbing and losses.
  * The loop is turned here, so that a read ends where the test wants it to.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which real nodes the program takes, and what their clones are: odd shapes, links, twins, replugging,
  * LEDs. Shapes that only a driver makes come from the kernel's own, through uhid.
@@ -357,11 +358,11 @@ static void plug_held(struct stage *stage, struct puppet *keyboard, const char *
 	struct libevdev *model = keyboard_model("test keyboard");
 
 	libevdev_disable_event_type(model, EV_REP); /* the desktop's queue is not to overrun */
-	program_signal(&stage->program, SIGSTOP);
+	program_pause(&stage->program);
 	plug(keyboard, model, phys);
 	observer_open(desktop, phys);
 	puppet_key(keyboard, KEY_A, 1);
-	program_signal(&stage->program, SIGCONT);
+	program_resume(&stage->program);
 	observer_expect(desktop, EV_KEY, KEY_A, 1);
 }
 
@@ -575,7 +576,7 @@ static void link_by_hand(void **state)
 	plug(&mouse[0], mouse_model("odd mouse"), "test/odd0");
 	plug(&mouse[1], mouse_model("odd mouse"), "test/odd1");
 	program_start(&program, PATH_CONF(HAND));
-	program_expect(&program, "device mouse: not here yet");
+	program_expect(&program, "device mouse: not found yet");
 	assert_int_equal(mkdir("/tmp/by-hand", 0755), 0);
 	assert_int_equal(mkdir("/tmp/by-hand/deep", 0755), 0);
 	assert_int_equal(symlink(mouse[0].uinput.devnode, HAND), 0);
@@ -650,7 +651,7 @@ static void replug_in_any_order(void **state)
 
 	(void)state;
 	program_start(&program, "[device both]\nname = receiver\n[guest one]\nvia = input-linux\n");
-	program_expect(&program, "device both: not here yet");
+	program_expect(&program, "device both: not found yet");
 	replug_receiver(puppet, &program, 0, '1');
 	observer_open(&keyboard, "evswitch/host/both");
 	observer_open(&mouse, "evswitch/host/both.2");

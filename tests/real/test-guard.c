@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the guard of a guest's node must know, with the test in QEMU's place: that a grab is gone stays
  * known until it was acted on, and a node that is taken after the guest got the focus comes to life.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Nothing that is written to a guest's nodes reaches the host: neither the console's tty, nor
  * SysRq, nor libinput, nor a second client of the node; before QEMU is there, while it runs, and
@@ -199,7 +200,7 @@ static void lose_and_recover(struct stage *stage, struct witnesses *witnesses)
 	struct seen seen;
 
 	puppet_key(&stage->keyboard, KEY_X, 1);
-	program_expect(&stage->program, "let go of its devices: back to the host");
+	program_expect(&stage->program, "released its devices: back to the host");
 	program_expect(&stage->program, "focus: host");
 	assert_true(observer_frame(&witnesses->client, &seen, WORLD_MS));
 	assert_int_equal(seen.n, 1);

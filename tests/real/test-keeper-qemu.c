@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A real QEMU holds the nodes by input-linux while the daemon is killed and started again. By QEMU's own
  * trace its input goes on, and it neither spins on a node that is gone nor looks at another one.

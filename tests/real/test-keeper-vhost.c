@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest's vhost-user devices outlive the daemon: the test plays QEMU and the guest's driver at the
  * keeper's sockets, and its connections and rings must go on over every end of the daemon.
@@ -208,12 +209,12 @@ static void test_reset_drops_older_frames(void **state)
 
 	(void)state;
 	open_in_guest(&desk);
-	program_signal(&desk.stage.program, SIGSTOP);
+	program_pause(&desk.stage.program);
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
 	puppet_move(&desk.stage.mouse, 5, 5);
 	vhost_guest_reboot(&desk.guest);
-	program_signal(&desk.stage.program, SIGCONT);
-	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
+	program_resume(&desk.stage.program);
+	program_expect(&desk.stage.program, "has restarted its devices: it keeps the focus");
 	expect_nothing(keyboard_of(&desk));
 	expect_nothing(pointer_of(&desk));
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
@@ -225,8 +226,9 @@ static void stop_driver(struct desk *desk)
 {
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		frontend_stop(&desk->guest.fe[i]);
-	program_expect(&desk->stage.program,
-		       "has stopped its devices: the focus stays; it takes nothing yet");
+	program_expect(
+		&desk->stage.program,
+		"has stopped its devices: it keeps the focus, but does not accept input yet");
 }
 
 /* What is typed meanwhile is nobody's, and the host's least of all: a guest boots to its password. */
@@ -252,7 +254,7 @@ static void test_focus_stays_over_a_reset(void **state)
 	stop_driver(&desk);
 	type_for_nobody(&desk);
 	vhost_guest_boot(&desk.guest);
-	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
+	program_expect(&desk.stage.program, "has restarted its devices: it keeps the focus");
 	puppet_key(&desk.stage.keyboard, KEY_D, 0);
 	expect_nothing(keyboard_of(&desk));
 	expect_nothing(pointer_of(&desk));
@@ -296,7 +298,7 @@ static void test_reset_is_seen_once_it_is_over(void **state)
 	puppet_key(&desk.stage.keyboard, KEY_A, 1);
 	guest_expect_key(keyboard_of(&desk), KEY_A, 1);
 	vhost_guest_reboot(&desk.guest);
-	program_expect(&desk.stage.program, "has started its devices anew: the focus stays");
+	program_expect(&desk.stage.program, "has restarted its devices: it keeps the focus");
 	puppet_key(&desk.stage.keyboard, KEY_A, 0);
 	expect_nothing(keyboard_of(&desk));
 	expect_typed_in_guest(&desk);

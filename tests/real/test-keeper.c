@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A guest's uinput nodes outlive the daemon, whatever ends it, and their keeper outlives nobody who
  * needs it. An observer holds the nodes as QEMU would; what it has open must stay the same device.
@@ -424,9 +425,8 @@ static void test_second_daemon(void **state)
 	open_in_guest(&stage, STAGE_CONF);
 	program_start(&second, STAGE_CONF);
 	assert_int_equal(program_wait(&second), 69);
-	assert_non_null(strstr(second.log,
-			       "another evswitch is running, as user root: end that one "
-			       "first"));
+	assert_non_null(strstr(second.log, "another evswitch is running, as user root: stop it "
+					   "first"));
 	expect_typed_in_guest(&stage);
 	expect_same_nodes(&stage);
 	assert_false(program_says(&stage.program, "focus", 0));
@@ -500,9 +500,9 @@ static void test_other_version(void **state)
 	listener = keeper_play();
 	program_start(&stage.program, STAGE_CONF);
 	greet_as(listener, other->version, other->size);
-	program_expect(&stage.program, "guest one: it is kept by another version of evswitch");
+	program_expect(&stage.program, "guest one: its keeper is from another version of evswitch");
 	expect_started(&stage);
-	expect_guest_is_refused(&stage, "kept by another version");
+	expect_guest_is_refused(&stage, "is from another version");
 	assert_false(find_node("evswitch/one/keyboard", (char[64]){ 0 }, 0));
 	assert_false(program_says(&stage.program, "another version", 0)); /* said once */
 	keeper_unplay(listener);
@@ -541,8 +541,9 @@ static void test_upgrade(void **state)
 	observer_close(&stage.host_mouse);
 	setenv("EVSWITCH", program_path(to_other), 1);
 	stage_start(&stage, STAGE_CONF);
-	assert_non_null(strstr(stage.program.log, "kept by another version of evswitch"));
-	expect_guest_is_refused(&stage, "kept by another version");
+	assert_non_null(
+		strstr(stage.program.log, "its keeper is from another version of evswitch"));
+	expect_guest_is_refused(&stage, "is from another version");
 	usleep((KEEPER_WAIT_MS + KEEPER_LOOK_MS) * 1000); /* it must not end meanwhile */
 	assert_int_equal(keeper_find(0), keeper);
 	expect_same_nodes(&stage);
@@ -633,7 +634,7 @@ static void test_no_keeper_at_all(void **state)
 	program_start(&stage.program, STAGE_CONF);
 	greet_with(listener, "220 mail.example.org ESMTP\r\n", 28);
 	program_expect(&stage.program,
-		       "guest one: what answers at its keeper's socket is no keeper");
+		       "guest one: the process at its keeper's socket is not a keeper");
 	expect_started(&stage);
 	greet_with(listener, &cut, sizeof(cut) - 1);
 	greet_with(listener, &odd, sizeof(odd));
@@ -709,7 +710,7 @@ static void test_other_configuration(void **state)
 	observer_close(&stage.host_keyboard);
 	observer_close(&stage.host_mouse);
 	stage_start(&stage, other);
-	assert_non_null(strstr(stage.program.log, "guest one: the VM still has the devices of an "
+	assert_non_null(strstr(stage.program.log, "guest one: its VM still uses the devices of an "
 						  "earlier configuration (via = input-linux)"));
 	expect_same_nodes(&stage);
 	stage_focus_guest(&stage);
@@ -725,7 +726,7 @@ static void test_other_configuration(void **state)
 	stage_guest_down(&stage);
 	puppet_move(&stage.mouse, 1, 0);
 	program_expect(&stage.program, "focus: host");
-	program_expect(&stage.program, "has let go of the devices of an earlier configuration");
+	program_expect(&stage.program, "has released the devices of an earlier configuration");
 	for (unsigned i = 0; i < SHAPE_NODES; i++)
 		program_expect(&stage.program, "is /dev/input/");
 	stage_await_quiet(&stage);
@@ -769,8 +770,8 @@ static void test_no_runtime_dir(void **state)
 	setenv("XDG_RUNTIME_DIR", *state, 1);
 	open_in_guest(&stage, STAGE_CONF);
 	assert_non_null(strstr(stage.program.log, "guest one: cannot start its keeper: "));
-	assert_non_null(
-		strstr(stage.program.log, "guest one: its devices will vanish with this process"));
+	assert_non_null(strstr(stage.program.log,
+			       "guest one: its devices will disappear when this process ends"));
 	expect_typed_in_guest(&stage);
 	assert_false(keeper_runs());
 	stage_kill(&stage);
@@ -790,7 +791,7 @@ static void test_no_runtime_dir_vhost(void **state)
 	setenv("XDG_RUNTIME_DIR", *state, 1);
 	program_start(&program, CONF("vhost-user", ""));
 	assert_int_equal(program_wait(&program), 73);
-	assert_non_null(strstr(program.log, "guest one: no place for its sockets ("));
+	assert_non_null(strstr(program.log, "guest one: no directory for its sockets ("));
 	assert_non_null(strstr(program.log, *state));
 	program_start(&program, CONF("vhost-user", "") "[evswitch]\nsocket-dir = /tmp\n");
 	assert_int_equal(program_wait(&program), 73);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * kill -9 at random instants, with a key and a button down and switches going on. A desktop
  * (libinput) that was there before, and a client of each real device, must find: nothing grabbed,

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # What a desktop sees of evswitch's devices: libinput's own list, events and udev's properties.
 # Runs as root in tests/vm/run --udev --rules conf/65-evswitch.rules, after "make tests".
 # EVSWITCH names the program, DESK the one that plays the devices.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * With a real libvirt: a domain followed from start to end and through the loss of its daemon, and
  * the guest's nodes attached to it while it runs. Needs libvirtd with its QEMU driver

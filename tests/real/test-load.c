@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Load: eight mice at 8 kHz, each moving and clicking, into one guest on vhost-user whose driver takes
  * events as they come, slowly, or for a second not at all. No press or release may be lost, and the

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # evswitch --probe with real nodes. Runs as root in tests/vm/run --udev: it makes devices, changes the
 # permissions of nodes and adds udev rules below /run. EVSWITCH names the program, PROBE_DEVICES what makes devices.
 set -euo pipefail
@@ -114,8 +115,8 @@ check 'proposes the second keyboard node' out_has_line ';[device keyboard2]'
 check 'proposes the media keys' out_has_line ';[device media]'
 check 'explains the second node' err_has "$nkro \"Acme Board NKRO\" (keyboard): a keyboard with n-key rollover"
 check 'explains the media keys' err_has "$media \"Acme Board Media\" (keys): volume"
-check 'the desktop takes it for a keyboard' err_has 'the desktop takes it for: keyboard'
-check 'the desktop takes it for a pointer' err_has 'the desktop takes it for: pointer'
+check 'the desktop takes it for a keyboard' err_has 'the desktop sees it as: keyboard'
+check 'the desktop takes it for a pointer' err_has 'the desktop sees it as: pointer'
 check 'recognises each once' is "$(grep -c '^  keyboard: ' "$dir/err")" 1
 check 'libinput is silent' err_lacks libinput
 check 'never says which key' err_lacks KEY_
@@ -139,6 +140,46 @@ check 'match' is "$(json '.devices[1].match | "\(.key) \(.value) \(.unique)"')" 
 check 'section' is "$(json '.devices[0].section')" $'[device keyboard]\npath = /dev/input/by-id/usb-Acme_Board-event-kbd'
 check 'siblings' is "$(json '[.devices[0].siblings[].node] | join(" ")')" "$nkro $media"
 check 'the prompt is on stderr' err_has 'Press a key'
+
+echo '# written to the configuration'
+# write DEVICE...: uses these, for the configuration $dir/conf
+write() {
+	begin "$evswitch" -c "$dir/conf" --probe --write --seconds 600
+	local label
+	for label; do hand tap "$label" "$(if [[ $label == mouse ]]; then echo BTN_LEFT; else echo KEY_A; fi)"; done
+	interrupt
+}
+begin "$evswitch" -c "$dir/conf" --probe --write --seconds 1
+finish
+check 'nothing recognised: exits 69' is "$status" 69
+check 'no file' test ! -e "$dir/conf"
+printf '# mine\n[guest win10]' >"$dir/conf"
+write board
+check 'exits 0' is "$status" 0
+check 'says where' err_has "added to $dir/conf:"
+check 'prints what' out_has_line '[device keyboard]'
+check 'keeps what was there' is "$(head -n 2 "$dir/conf")" $'# mine\n[guest win10]'
+check 'adds the section' grep -qxF 'path = /dev/input/by-id/usb-Acme_Board-event-kbd' "$dir/conf"
+check 'and its siblings as comments' grep -qxF ';[device media]' "$dir/conf"
+cp "$dir/conf" "$dir/before"
+write board
+check 'the same again: exits 0' is "$status" 0
+check 'says that there is nothing to add' err_has "$dir/conf stays as it is"
+check 'names the section' err_has "$board \"Acme Board\" is [device keyboard] already"
+check 'changes nothing' cmp "$dir/conf" "$dir/before"
+write board mouse nkro
+check 'others: exits 0' is "$status" 0
+check 'only these' is "$(grep -c '^\[device' "$dir/out")" 2
+check 'under new names' out_has_line '[device keyboard2]'
+check 'at the end' is "$(head -c "$(stat -c %s "$dir/before")" "$dir/conf")" "$(<"$dir/before")"
+"$evswitch" -c "$dir/conf" --xml win10 >/dev/null
+check 'is a configuration' is $? 0
+echo nonsense >"$dir/conf"
+begin "$evswitch" -c "$dir/conf" --probe --write
+finish
+check 'beside errors: exits 78' is "$status" 78
+check 'without a prompt' err_lacks 'Press a key'
+check 'changes nothing' is "$(<"$dir/conf")" nonsense
 
 echo '# what does not count'
 hand down board KEY_LEFTSHIFT
@@ -211,7 +252,7 @@ hand tap gamepad BTN_SOUTH
 interrupt
 check 'exits 0' is "$status" 0
 check 'a tablet' out_has_line '[device tablet]'
-check 'works on the host only' err_has 'it points absolutely: it stays with the host, buttons and wheel too'
+check 'works on the host only' err_has 'it reports absolute positions, so it stays with the host, including its buttons and wheel'
 check 'no touchpads' err_has '"Acme Touchpad": touchpads cannot be switched'
 check 'no game pads' err_has '"Acme Pad": game pads cannot be switched'
 check 'one section' is "$(grep -c '\[device' "$dir/out")" 1
@@ -270,7 +311,7 @@ begin "${inside[@]}" "$evswitch" --probe --seconds 600
 hand tap board KEY_A
 interrupt
 check 'some not readable: exits 0' is "$status" 0
-check 'says which' err_has "nodes cannot be read, so nothing on them is seen: $mouse (Permission denied)"
+check 'says which' err_has "nodes cannot be read, so their input is not seen: $mouse (Permission denied)"
 chmod 660 "$mouse"
 begin "${inside[@]}" "$evswitch" --probe --seconds 600
 chmod 000 "$media"
@@ -278,7 +319,7 @@ hand tap board KEY_A
 interrupt
 check 'in the group: exits 0' is "$status" 0
 check 'with a section' out_has_line '[device keyboard]'
-check 'the desktop, without write permission' err_has 'the desktop takes it for: keyboard'
+check 'the desktop, without write permission' err_has 'the desktop sees it as: keyboard'
 chmod 660 "$media"
 begin unshare -m sh -c 'mount -t tmpfs none /dev/input && exec "$@"' sh "$evswitch" --probe
 finish
@@ -293,7 +334,7 @@ script=$!
 exec {typed}>"$dir/typed"
 until_true test -s "$dir/shell"
 tty=$(readlink "/proc/$(<"$dir/shell")/fd/0")
-shows_nothing() { stty -F "$tty" -a | grep -q -- ' -echo '; }
+shows_nothing() { grep -q -- ' -echo ' <<<"$(stty -F "$tty" -a)"; }
 has_input() { read -r -t 0 <"$tty"; }
 until_true shows_nothing
 printf 'typed\n' >&"$typed"
@@ -373,7 +414,7 @@ done
 interrupt
 "$evswitch" -c "$dir/kinds.conf" --try 600 >"$dir/log" 2>&1 &
 daemon=$!
-all_decided() { (($(grep -cE 'is grabbed|left alone' "$dir/log") == ${#act[@]})); }
+all_decided() { (($(grep -cE 'is grabbed|is ignored' "$dir/log") == ${#act[@]})); }
 until_true all_decided
 kill -TERM "$daemon"
 wait "$daemon" || true

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Against a real QEMU: what it does with the guest's nodes, its own toggle, and its death. */
 #include <setjmp.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The main job on a real kernel, where a scenario's text does not reach: devices that come and go,
  * other programs' grabs, keys held while grabbing, LEDs, permissions.
@@ -6,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/uinput.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -46,7 +48,9 @@ static void test_toggle(void **state)
 	type(&stage.keyboard, KEY_A);
 	expect_typed(&stage.host_keyboard, KEY_A);
 	stage_toggle(&stage);
-	program_expect(&stage.program, "cannot switch to guest one: nobody holds");
+	program_expect(&stage.program, "cannot switch to guest one: no VM has taken "
+				       "its devices: start its VM");
+	program_expect(&stage.program, "; more from: evswitch --check\n");
 	expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
@@ -83,6 +87,133 @@ static void test_two_switches_at_once(void **state)
 	type(&stage.keyboard, KEY_C);
 	expect_typed(&stage.host_keyboard, KEY_C);
 	observer_expect_nothing(&stage.guest_keyboard);
+	stage_close(&stage);
+}
+
+/* A program that opens the nodes without a grab is no guest, and is named. */
+static void test_other_program(void **state)
+{
+	struct stage stage;
+	char named[80];
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	observer_open(&stage.guest_keyboard, "evswitch/one/keyboard");
+	snprintf(named, sizeof(named), "but process %d (test-switch) has them open", (int)getpid());
+	/* The search gives up on a machine that is very slow. */
+	do {
+		stage_toggle(&stage);
+		program_expect(&stage.program, "cannot switch to guest one: ");
+	} while (!program_says(&stage.program, named, 100));
+	stage_drain_host(&stage);
+	stage_close(&stage);
+}
+
+#define HOOKS_CONF                                                                                 \
+	STAGE_CONF "on-lost = echo lost: $FROM $TO: $REASON >&2\n"                                 \
+		   "while = trap 'echo while ends >&2; exit 1' TERM; echo while: $FROM $TO >&2; "  \
+		   "sleep 1000 & wait\n"                                                           \
+		   "[evswitch]\non-refused = echo refused: $FROM $TO $CAUSE: $REASON >&2\n"
+
+/* It may have come before something else that was looked for. */
+static void expect_said(struct stage *stage, const char *text)
+{
+	if (!strstr(stage->program.log, text))
+		program_expect(&stage->program, text);
+}
+
+/* What is not a switch has hooks, too: a refusal, and a guest that goes away. */
+static void test_hooks(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, HOOKS_CONF);
+	stage_toggle(&stage);
+	program_expect(&stage.program, "refused: host one not-open: no VM has taken");
+	stage_drain_host(&stage);
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	program_expect(&stage.program, "while: host one");
+	stage_guest_down(&stage);
+	puppet_key(&stage.keyboard, KEY_A, 1);
+	/* In any order: they run side by side. */
+	expect_said(&stage, "focus: host");
+	expect_said(&stage, "while ends");
+	expect_said(&stage, "lost: one host: it released its devices");
+	puppet_key(&stage.keyboard, KEY_A, 0);
+	stage_close(&stage);
+}
+
+#define PARTS_CONF STAGE_CONF "hotkey-pointer = leftctrl+f4\n[host]\nhotkey-pointer = leftctrl+f5\n"
+
+static void chord(struct stage *stage, unsigned code)
+{
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 1);
+	puppet_key(&stage->keyboard, code, 1);
+	puppet_key(&stage->keyboard, code, 0);
+	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
+	expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
+}
+
+/* The pointers move alone; the guest that loses its last device is left, and can be entered anew. */
+static void test_part(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, PARTS_CONF);
+	stage_guest_up(&stage);
+	for (unsigned i = 0; i < 3; i++) {
+		chord(&stage, KEY_F4);
+		program_expect(&stage.program, "pointers: one");
+		puppet_key(&stage.mouse, BTN_LEFT, 1);
+		observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 1);
+		type(&stage.keyboard, KEY_A);
+		expect_typed(&stage.host_keyboard, KEY_A);
+		chord(&stage, KEY_F5);
+		program_expect(&stage.program, "pointers: host");
+		observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 0);
+		puppet_key(&stage.mouse, BTN_LEFT, 0);
+	}
+	chord(&stage, KEY_F4);
+	stage_guest_down(&stage);
+	puppet_key(&stage.mouse, BTN_LEFT, 1);
+	program_expect(&stage.program, "guest one: it released its devices");
+	program_expect(&stage.program, "pointers: host");
+	type(&stage.keyboard, KEY_A);
+	expect_typed(&stage.host_keyboard, KEY_A);
+	puppet_key(&stage.mouse, BTN_LEFT, 0);
+	stage_close(&stage);
+}
+
+#define PIN_CONF                                                                                   \
+	"[device keyboard]\nname = test keyboard\ntarget = one\n"                                  \
+	"[device mouse]\nname = test mouse\n[guest one]\nvia = input-linux\n"
+
+/* What is typed on a device of a guest that is down reaches nobody, then the guest alone. */
+static void test_pinned_to_guest(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, PIN_CONF);
+	type(&stage.keyboard, KEY_A);
+	observer_expect_nothing(&stage.host_keyboard);
+	for (unsigned i = 0; i < 2; i++) {
+		stage_guest_up(&stage);
+		program_expect(&stage.program, "device keyboard: at guest one");
+		type(&stage.keyboard, KEY_B);
+		expect_typed(&stage.guest_keyboard, KEY_B);
+		puppet_key(&stage.mouse, BTN_LEFT, 1);
+		puppet_key(&stage.mouse, BTN_LEFT, 0);
+		expect_typed(&stage.host_mouse, BTN_LEFT);
+		stage_guest_down(&stage);
+		type(&stage.keyboard, KEY_C); /* the first shows that nobody is there, and leaks */
+		program_expect(&stage.program, "it released its devices");
+		type(&stage.keyboard, KEY_D);
+		observer_expect_nothing(&stage.host_keyboard);
+	}
 	stage_close(&stage);
 }
 
@@ -159,11 +290,11 @@ static void test_guest_device_fails(void **state)
 	stage_open(&stage, STAGE_CONF);
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
-	program_signal(&stage.program, SIGSTOP);
+	program_pause(&stage.program);
 	puppet_key(&stage.keyboard, KEY_A, 1);
 	destroy_device(&stage.program, "evswitch/one/keyboard");
-	program_signal(&stage.program, SIGCONT);
-	program_expect(&stage.program, "guest one: cannot write to it");
+	program_resume(&stage.program);
+	program_expect(&stage.program, "guest one: cannot write to its devices");
 	program_expect(&stage.program, "focus: host");
 	puppet_key(&stage.keyboard, KEY_A, 0);
 	stage_await_quiet(&stage);
@@ -264,7 +395,7 @@ static void test_absent_then_plugged(void **state)
 	stage_plug(&stage);
 	puppet_unplug(&stage.mouse);
 	program_start(&stage.program, STAGE_CONF);
-	program_expect(&stage.program, "device mouse: not here yet");
+	program_expect(&stage.program, "device mouse: not found yet");
 	program_expect(&stage.program, "test keyboard) is grabbed");
 	puppet_plug(&stage.mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
 	program_expect(&stage.program, "test mouse) is grabbed");
@@ -307,12 +438,12 @@ static void test_replug_unseen(void **state)
 	(void)state;
 	stage_open(&stage, STAGE_CONF);
 	snprintf(devnode, sizeof(devnode), "%s", stage.mouse.uinput.devnode);
-	program_signal(&stage.program, SIGSTOP);
+	program_pause(&stage.program);
 	puppet_unplug(&stage.mouse);
 	puppet_plug(&stage.mouse, PUPPET_MOUSE, "test mouse", "test/mouse", 0xc002);
 	assert_string_equal(stage.mouse.uinput.devnode, devnode);
 	assert_int_equal(system("udevadm settle"), 0);
-	program_signal(&stage.program, SIGCONT);
+	program_resume(&stage.program);
 	program_expect(&stage.program, "is gone");
 	program_expect(&stage.program, "test mouse) is grabbed");
 	puppet_key(&stage.mouse, BTN_LEFT, 1);
@@ -375,8 +506,9 @@ static void test_tablet_stays_with_the_host(void **state)
 	puppet_plug(&tablet, PUPPET_TABLET, "test tablet", "test/tablet", 0xc003);
 	stage_start(&stage, STAGE_CONF "[device tablet]\nname = test tablet\n");
 	program_expect(&stage.program, "is grabbed");
-	if (!strstr(stage.program.log, "it points absolutely: it stays with the host"))
-		program_expect(&stage.program, "it points absolutely: it stays with the host");
+	if (!strstr(stage.program.log, "it reports absolute positions, so it stays with the host"))
+		program_expect(&stage.program,
+			       "it reports absolute positions, so it stays with the host");
 	observer_open(&host_tablet, "evswitch/host/tablet");
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
@@ -441,7 +573,7 @@ static void test_without_rules(void **state)
 	assert_int_equal(system("udevadm control --reload"), 0);
 	stage_plug(&stage);
 	program_start(&stage.program, STAGE_CONF);
-	program_expect(&stage.program, "udev rules are not in force");
+	program_expect(&stage.program, "udev rules are not in effect");
 	program_stop(&stage.program);
 	stage_unplug(&stage);
 	assert_int_equal(rename("/etc/udev/hidden", "/etc/udev/rules.d/65-evswitch.rules"), 0);
@@ -507,6 +639,78 @@ static void test_leds(void **state)
 	stage_close(&stage);
 }
 
+#define LOCKS_CONF                                                                                 \
+	"[device keyboard]\nname = test keyboard\n[device mouse]\nname = test mouse\n"             \
+	"[guest one]\nvia = virtio-input\nlocks = follow\n"
+
+/* What the console shows on the host's keyboard is no matter here. */
+static void hide_leds(const struct observer *observer)
+{
+	static const unsigned long none[1]; /* the kernel takes whole words */
+	struct input_mask mask = { .type = EV_LED,
+				   .codes_size = sizeof(none),
+				   .codes_ptr = (uintptr_t)none };
+
+	assert_int_equal(ioctl(observer->fd, EVIOCSMASK, &mask), 0);
+}
+
+/* Reads on until the real keyboard was given this. */
+static void await_led(struct stage *stage, unsigned code, int value)
+{
+	struct pollfd in = { .fd = stage->keyboard.uinput.fd, .events = POLLIN };
+	struct input_event ev;
+
+	do {
+		if (poll(&in, 1, WORLD_MS) != 1)
+			fail_msg("LED %u did not become %d", code, value);
+		assert_int_equal(read(in.fd, &ev, sizeof(ev)), sizeof(ev));
+	} while (ev.type != EV_LED || ev.code != code || ev.value != value);
+}
+
+/*
+ * The locks follow once the guest's LEDs are known: by one tap, and only where they differ. The
+ * kernel's console is the host that has locks; this test is the guest.
+ */
+static void test_locks_follow(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	stage_open(&stage, LOCKS_CONF);
+	hide_leds(&stage.host_keyboard);
+	stage_guest_up(&stage); /* first, or the console sets the LED on the guest's node, too */
+	type(&stage.keyboard, KEY_CAPSLOCK);
+	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	await_led(&stage, LED_CAPSL, 1);
+	stage_focus_guest(&stage);
+	await_led(&stage, LED_CAPSL, 0);
+	/* Nothing is tapped, as the guest has said nothing. Now it does. */
+	observer_expect_nothing(&stage.guest_keyboard);
+	write_led(stage.guest_keyboard.devnode, LED_NUML, 1);
+	await_led(&stage, LED_NUML, 1);
+	stage_drain_guest(&stage);
+	stage_toggle(&stage);
+	expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
+	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	await_led(&stage, LED_CAPSL, 1); /* what the host had ... */
+	await_led(&stage, LED_CAPSL, 0); /* ... and what the taps made of it: Num alone */
+	stage_drain_guest(&stage);       /* the toggle's own Ctrl */
+	stage_focus_guest(&stage);
+	observer_expect_nothing(&stage.guest_keyboard);
+	write_led(stage.guest_keyboard.devnode, LED_CAPSL, 1);
+	await_led(&stage, LED_CAPSL, 1);
+	stage_drain_guest(&stage);
+	stage_toggle(&stage);
+	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	/* As it was: the console writes its LEDs into every keyboard that comes after this. */
+	type(&stage.keyboard, KEY_CAPSLOCK);
+	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	type(&stage.keyboard, KEY_NUMLOCK);
+	expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
+	await_led(&stage, LED_NUML, 0);
+	stage_close(&stage);
+}
+
 /* While nobody holds the guest's node, LEDs written there are the host console's. */
 static void test_leds_of_unheld_node(void **state)
 {
@@ -563,6 +767,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_toggle, world_reset),
+		cmocka_unit_test_teardown(test_other_program, world_reset),
+		cmocka_unit_test_teardown(test_hooks, world_reset),
+		cmocka_unit_test_teardown(test_part, world_reset),
+		cmocka_unit_test_teardown(test_pinned_to_guest, world_reset),
 		cmocka_unit_test_teardown(test_two_switches_at_once, world_reset),
 		cmocka_unit_test_teardown(test_pointer_only, world_reset),
 		cmocka_unit_test_teardown(test_host_device_fails, world_reset),
@@ -581,6 +789,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_own_devices_are_not_grabbed, world_reset),
 		cmocka_unit_test_teardown(test_without_rules, world_reset),
 		cmocka_unit_test_teardown(test_leds, world_reset),
+		cmocka_unit_test_teardown(test_locks_follow, world_reset),
 		cmocka_unit_test_teardown(test_leds_of_unheld_node, world_reset),
 		cmocka_unit_test_teardown(test_no_permission, world_reset),
 	};

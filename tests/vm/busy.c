@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Keeps the processor of a VM with counted instructions busy, below everything else: see "icount" in
  * run. The nops make a second of it cheap, as the emulator makes no code of them.
