@@ -162,8 +162,9 @@ check-guest: all tests
 
 # The commands of README, by a new user in a VM with systemd, from the package to the first toggle.
 check-journey: all tests deb
-	tests/vm/run --systemd --user tester --rules conf/65-evswitch.rules --timeout 900 -- \
-		tests/real/test-journey.sh $(BUILD)
+	status=0; for way in "" --by-hand; do \
+		tests/vm/run --systemd --user tester --rules conf/65-evswitch.rules --timeout 900 -- \
+		tests/real/test-journey.sh $(BUILD) $$way || status=1; done; exit $$status
 
 # Needs libvirtd (Debian: libvirt-daemon-system), which "make deps" does not put on anybody's machine.
 check-libvirt: all tests

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The commands that README.md gives: options of evswitch, targets of make and files exist, and of other programs only
-# the uses below are known. What needs no device runs, and prints what README shows. Its configurations are valid.
+# the uses below are known. What needs no device runs, and prints what README shows. Its configurations are valid, also
+# what a here-document adds to one.
 # A command that is not known here fails: try it as README gives it, then add it to "known".
 # usage: tests/unit/test-readme.sh BUILD [FILE]
 set -uo pipefail
@@ -18,6 +19,7 @@ export XDG_RUNTIME_DIR=/run/user/1000
 # How the commands of other programs begin, without sudo. X stands for the output of another.
 known='apt install
 apt purge evswitch
+cat X
 cd
 cp
 gpasswd -d
@@ -46,14 +48,17 @@ build/evswitch-*.tar.xz
 qemu:///system'
 
 # --- what README says: "LINE TAB KIND TAB TEXT"; inline is in backquotes, or quoted in a comment.
-# A command's output goes to out.LINE, a configuration to ini.LINE.
+# A command's output goes to out.LINE, a configuration to ini.LINE. Only a configuration gets a here-document, "X".
 awk -v tmp="$tmp" '
 	/^```/ && !block {
 		block = 1; kind = substr($0, 4); begin = NR
 		if (kind !~ /^(sh|console|ini)$/) print NR "\tblock\t" kind
 		next
 	}
+	here && /^END$/ { here = 0; next }
+	here { print >(tmp "/ini." here); next }
 	/^```/ { block = 0; next }
+	block && kind == "sh" && sub(/>>~\/.config\/evswitch\/evswitch.conf <<'"'END'"'$/, "X") { here = NR }
 	block && kind == "sh" && NF {
 		print NR "\tsh\t" $0
 		if (match($0, / #.*/)) inline(substr($0, RSTART), "\"")
@@ -178,7 +183,7 @@ if [[ ! ${2:-} ]]; then
 	for wrong in 'evswitch --chek' 'evswitch --xml other' 'evswitch --try soon' 'evswitch now' \
 		'evswitch --xml' 'evswitch --status=1' 'evswitch --check | reboot' 'evswitch --check && sudo rm -rf /' \
 		'make instal' 'sudo frobnicate' 'apt remove evswitch' 'cp conf/none build/evswitch' 'cd nowhere/at/all' \
-		'udevadm trigger /dev/nothing' 'usermod -aG $(reboot) me' 'evswitch --check; reboot' 'sudo'; do
+		'udevadm trigger /dev/nothing' 'usermod -aG $(reboot) me' 'evswitch --check; reboot' 'sudo' 'cat >>/etc/passwd <<END'; do
 		refuses "$wrong"
 	done
 	printf '```\nmake\n```\n```ini\nvia = nothing\n```\n```sh\nevswitch --check --fast\n```\n`make nothing`\n' >"$tmp/wrong.md"
