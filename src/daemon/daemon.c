@@ -318,8 +318,9 @@ static void let_go(struct daemon *daemon, bool trial)
 		forward_remove(input);
 		fds[i] = input->source.conf ? source_let_go(&input->source) : -1;
 	}
-	close_together(fds, ROUTER_DEVICES);
+	/* Now it is up to the kernel, which would take as long after a kill. */
 	watchdog_arm(&daemon->watchdog, false);
+	close_together(fds, ROUTER_DEVICES);
 	/* One after the other, each for tens of milliseconds. */
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
 		if (daemon->input[i].source.conf)
