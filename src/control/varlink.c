@@ -410,15 +410,11 @@ static void add_client(struct varlink *varlink, int fd)
 	varlink->clients[slot] = client;
 }
 
-static void connected(struct watch *watch, uint32_t events)
+static void connected(struct listener *listener, int fd)
 {
-	struct varlink *varlink = container_of(watch, struct varlink, watch);
-	int fd = accept4(varlink->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	uid_t uid = fd < 0 ? 0 : usock_peer(fd);
+	struct varlink *varlink = container_of(listener, struct varlink, listener);
+	uid_t uid = usock_peer(fd);
 
-	(void)events;
-	if (fd < 0)
-		return;
 	if (uid == 0 || uid == geteuid()) {
 		add_client(varlink, fd);
 		return;
@@ -443,7 +439,7 @@ int varlink_open(struct varlink *varlink, struct loop *loop, const char *path,
 		return rc;
 	varlink->fd = rc;
 	memcpy(varlink->path, path, strlen(path) + 1);
-	rc = watch_start_peer(&varlink->watch, loop, varlink->fd, EPOLLIN, connected);
+	rc = listener_start(&varlink->listener, loop, varlink->fd, "control", connected);
 	if (rc < 0)
 		varlink_close(varlink);
 	return rc;
@@ -454,7 +450,7 @@ void varlink_close(struct varlink *varlink)
 	for (unsigned i = 0; i < VARLINK_CLIENTS_MAX; i++)
 		if (varlink->clients[i])
 			close_client(varlink->clients[i]);
-	watch_stop(&varlink->watch);
+	listener_stop(&varlink->listener);
 	if (varlink->path[0]) {
 		unlink(varlink->path);
 		varlink->path[0] = '\0';

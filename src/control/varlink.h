@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/listener.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/usock.h"
@@ -49,7 +50,7 @@ struct varlink {
 	void *owner;         /* for the methods */
 	struct loop *loop;
 	int fd;
-	struct watch watch;
+	struct listener listener;
 	struct varlink_client *clients[VARLINK_CLIENTS_MAX]; /* NULL: unused */
 	uint64_t n_calls;                                    /* so far */
 	struct log_limit limit;

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "base/util.h"
 #include "daemon/internal.h"
 #include "evdev/access.h"
@@ -71,12 +72,14 @@ static struct access_words why_denied(const struct daemon *daemon, const char *d
 	return access_why(devnode);
 }
 
-static void plug_failed(const struct daemon *daemon, const char *section,
-			const struct node_info *node, int rc)
+static void plug_failed(struct daemon *daemon, const char *section, const struct node_info *node,
+			int rc)
 {
 	struct log_str name = log_str(node->name);
 
-	if (rc == -EACCES)
+	if (is_shortage(-rc))
+		hotplug_miss(&daemon->hotplug, -rc);
+	else if (rc == -EACCES)
 		log_error("device %s: no permission to open %s (%s) for reading and writing: %s",
 			  section, node->devnode, name.text,
 			  why_denied(daemon, node->devnode).text);
@@ -138,6 +141,15 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 	daemon->hurry_due |= daemon->router.focus != ROUTER_HOST;
 }
 
+static void missed(struct hotplug *hotplug, int error)
+{
+	(void)hotplug;
+	log_error(
+		"devices that are plugged in now have to wait: %s: trying again every second (for "
+		"descriptors, the limit is LimitNOFILE= of the service, or ulimit -n)",
+		strerror(error));
+}
+
 static void own_settled(struct hotplug *hotplug, const char *devnode, uint64_t done_us,
 			bool exposed)
 {
@@ -181,9 +193,9 @@ static void links_changed(struct hotplug *hotplug)
 		look_at_path(daemon, i);
 }
 
-static const struct hotplug_ops hotplug_ops = { .added = node_added,
-						.own = own_settled,
-						.links = links_changed };
+static const struct hotplug_ops hotplug_ops = {
+	.added = node_added, .own = own_settled, .links = links_changed, .missed = missed
+};
 
 void plug_unsettled(struct timer *settle)
 {

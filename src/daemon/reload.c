@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "base/util.h"
 #include "control/interface.h"
 #include "daemon/internal.h"
@@ -21,6 +22,8 @@
 #define RELOAD_MS     8000 /* how long it waits */
 
 #define WHY_MAX 256
+
+#define NEEDS_FDS 16 /* of the file, a clone, and a guest's timers, socket and nodes */
 
 /* --- the answer ---------------------------------------------------------------------------- */
 
@@ -353,6 +356,12 @@ static void begin(struct daemon *daemon, uint64_t ticket)
 		succeed(daemon);
 	tell_reloading(daemon);
 	reload->ticket = ticket;
+	if (shortage_check(NEEDS_FDS) < 0) {
+		give_up(daemon, "out of descriptors (the limit is LimitNOFILE= of the service, or "
+				"ulimit -n): nothing is changed");
+		json_object_put(faults);
+		return;
+	}
 	rc = conf_load(daemon->options->path, daemon->conf->channels, note_fault, faults, &next);
 	if (rc < 0) {
 		struct json_object *parameters = json_object_new_object();

@@ -266,7 +266,12 @@ OFF_PATH static enum device_news try_to_grab(struct device *device, const char *
 
 enum device_news device_due(struct device *device)
 {
-	return try_to_grab(device, "has been down for 3 s");
+	enum device_news news;
+
+	if (device->watch.loop)
+		return try_to_grab(device, "has been down for 3 s");
+	device_grab(device, &news);
+	return news;
 }
 
 /* Writes the LEDs that the device has. The kernel drops events that change nothing. */
@@ -521,23 +526,31 @@ enum device_news device_read(struct device *device)
 	return DEVICE_NOTHING;
 }
 
+/* After an error neither is there. */
+static int open_witness(struct device *device)
+{
+	autoclose int witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int rc = witness < 0 ? -errno
+			     : watch_start(&device->watch, device->loop, device->fd, EPOLLIN,
+					   device->readable);
+
+	if (rc == 0)
+		device->witness = steal_fd(&witness);
+	return rc;
+}
+
 int device_grab(struct device *device, enum device_news *news)
 {
-	int rc;
+	int rc = open_witness(device);
 
 	*news = DEVICE_NOTHING;
-	device->witness = open(device->devnode, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (device->witness < 0) {
-		rc = -errno;
-		if (device_is_alive(device))
-			return rc;
+	if (rc < 0 && !device_is_alive(device)) {
 		*news = gone(device);
 		return 0;
 	}
-	rc = watch_start(&device->watch, device->loop, device->fd, EPOLLIN, device->readable);
+	timer_arm(&device->timer, rc < 0 ? DEVICE_BUSY_MS : DEVICE_NEUTRAL_MS, 0);
 	if (rc < 0)
 		return rc;
-	timer_arm(&device->timer, DEVICE_NEUTRAL_MS, 0);
 	*news = try_to_grab(device, NULL);
 	return 0;
 }

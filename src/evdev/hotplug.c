@@ -7,11 +7,14 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "base/shortage.h"
 #include "base/text.h"
 #include "base/util.h"
 
 #define DEV_INPUT  "/dev/input/"
 #define EVENT_NODE DEV_INPUT "event"
+
+#define NEEDS_FDS 16 /* of libudev, and of a device that ops->added opens */
 
 static const char *attr(struct udev_device *device, const char *name)
 {
@@ -124,12 +127,33 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 							  .leads_here = leads_here });
 }
 
+void hotplug_miss(struct hotplug *hotplug, int error)
+{
+	if (!hotplug->misses && hotplug->ops->missed)
+		hotplug->ops->missed(hotplug, error);
+	hotplug->misses = hotplug->again_due = true;
+	timer_arm(&hotplug->again, HOTPLUG_AGAIN_MS, 0);
+}
+
+/*
+ * libudev reads a device's attributes from files. Without a descriptor for these, it would seem to be
+ * another device, without name and phys. What ops do with it takes some, too.
+ */
+static bool can_look(struct hotplug *hotplug)
+{
+	int rc = shortage_check(NEEDS_FDS);
+
+	if (rc < 0)
+		hotplug_miss(hotplug, -rc);
+	return rc == 0;
+}
+
 static void removed(struct hotplug *hotplug, const char *devnode)
 {
 	if (hotplug->ops->removed && is_event_node(devnode))
 		hotplug->ops->removed(hotplug, devnode);
 	/* a link shared by several devices now leads to another one */
-	if (hotplug->ops->links)
+	if (hotplug->ops->links && can_look(hotplug))
 		hotplug->ops->links(hotplug);
 }
 
@@ -140,9 +164,9 @@ static void hotplug_ready(struct watch *watch, uint32_t events)
 	const char *action = device ? udev_device_get_action(device) : NULL;
 
 	(void)events;
-	if (action && strcmp(action, "remove") != 0)
+	if (action && strcmp(action, "remove") != 0 && can_look(hotplug))
 		tell(hotplug, device);
-	else if (action)
+	else if (action && strcmp(action, "remove") == 0)
 		removed(hotplug, udev_device_get_devnode(device));
 	udev_device_unref(device);
 }
@@ -153,7 +177,7 @@ static void links_ready(struct watch *watch, uint32_t events)
 	char buf[4096];
 
 	(void)events;
-	if (read(hotplug->inotify, buf, sizeof(buf)) > 0)
+	if (read(hotplug->inotify, buf, sizeof(buf)) > 0 && can_look(hotplug))
 		hotplug->ops->links(hotplug);
 }
 
@@ -280,15 +304,31 @@ static void scan_next(struct timer *timer)
 {
 	struct hotplug *hotplug = container_of(timer, struct hotplug, turn);
 
-	if (hotplug->next) {
+	if (hotplug->next && can_look(hotplug)) {
 		tell_path(hotplug, udev_list_entry_get_name(hotplug->next));
 		hotplug->next = udev_list_entry_get_next(hotplug->next);
 	}
-	if (hotplug->next)
+	if (hotplug->next && !hotplug->again_due)
 		return;
+	hotplug->misses = hotplug->again_due;
 	timer_arm(timer, 0, 0);
 	udev_enumerate_unref(hotplug->nodes);
 	hotplug->nodes = NULL;
+}
+
+static void try_again(struct timer *timer)
+{
+	struct hotplug *hotplug = container_of(timer, struct hotplug, again);
+	int rc;
+
+	hotplug->again_due = false;
+	if (!can_look(hotplug))
+		return;
+	rc = hotplug_rescan(hotplug);
+	if (rc < 0)
+		hotplug_miss(hotplug, -rc);
+	else if (hotplug->ops->links)
+		hotplug->ops->links(hotplug);
 }
 
 int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplug_ops *ops)
@@ -303,11 +343,13 @@ int hotplug_init(struct hotplug *hotplug, struct loop *loop, const struct hotplu
 	if (!hotplug->monitor ||
 	    udev_monitor_filter_add_match_subsystem_devtype(hotplug->monitor, "input", NULL) < 0 ||
 	    udev_monitor_enable_receiving(hotplug->monitor) < 0)
-		return -EIO;
+		return shortage_check(NEEDS_FDS) ?: -EIO; /* libudev does not say */
 	hotplug->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (hotplug->inotify < 0)
 		return -errno;
 	rc = timer_init(&hotplug->turn, loop, scan_next);
+	if (rc == 0)
+		rc = timer_init(&hotplug->again, loop, try_again);
 	if (rc == 0)
 		rc = watch_start_peer(&hotplug->links, loop, hotplug->inotify, EPOLLIN,
 				      links_ready);
@@ -321,7 +363,7 @@ void hotplug_ask(struct hotplug *hotplug, const char *devnode)
 {
 	struct udev_device *device;
 
-	if (!hotplug->udev || !text_starts_with(devnode, DEV_INPUT))
+	if (!hotplug->udev || !text_starts_with(devnode, DEV_INPUT) || !can_look(hotplug))
 		return;
 	device = udev_device_new_from_subsystem_sysname(hotplug->udev, "input",
 							devnode + strlen(DEV_INPUT));
@@ -350,7 +392,7 @@ int hotplug_scan(struct hotplug *hotplug)
 
 	if (!nodes)
 		return -ENOMEM;
-	for (entry = udev_enumerate_get_list_entry(nodes); entry;
+	for (entry = udev_enumerate_get_list_entry(nodes); entry && can_look(hotplug);
 	     entry = udev_list_entry_get_next(entry))
 		tell_path(hotplug, udev_list_entry_get_name(entry));
 	udev_enumerate_unref(nodes);
@@ -371,6 +413,7 @@ int hotplug_rescan(struct hotplug *hotplug)
 void hotplug_fini(struct hotplug *hotplug)
 {
 	timer_fini(&hotplug->turn);
+	timer_fini(&hotplug->again);
 	udev_enumerate_unref(hotplug->nodes);
 	hotplug->nodes = NULL;
 	watch_stop(&hotplug->watch);

@@ -32,6 +32,11 @@ struct hotplug_ops {
 	void (*own)(struct hotplug *hotplug, const char *devnode, uint64_t done_us, bool exposed);
 	/* Symlinks may have changed: call hotplug_look for every path of interest. May be NULL. */
 	void (*links)(struct hotplug *hotplug);
+	/*
+	 * Out of descriptors or memory: nodes that have come or will come are reported later. Called
+	 * once for each time that this happens. May be NULL.
+	 */
+	void (*missed)(struct hotplug *hotplug, int error);
 };
 
 struct hotplug {
@@ -43,6 +48,9 @@ struct hotplug {
 	struct udev_enumerate *nodes; /* of hotplug_rescan; NULL: none is going on */
 	struct udev_list_entry *next; /* the next of them */
 	struct timer turn;
+	bool misses;        /* since ops->missed, until all nodes have been looked at */
+	bool again_due;     /* the timer is armed */
+	struct timer again; /* looks at all of them again */
 	int inotify; /* watches the directories that hotplug_look visited */
 	struct watch links;
 };
@@ -57,10 +65,16 @@ int hotplug_scan(struct hotplug *hotplug);
  * if one is going on.
  */
 int hotplug_rescan(struct hotplug *hotplug);
+/* What ops->added was told cannot be used yet, for lack of descriptors or memory: tells it again. */
+void hotplug_miss(struct hotplug *hotplug, int error);
+
 static inline bool hotplug_is_scanning(const struct hotplug *hotplug)
 {
 	return hotplug->nodes != NULL;
 }
+
+/* How often it tries, while out of descriptors or memory. */
+#define HOTPLUG_AGAIN_MS 1000
 
 #define HOTPLUG_PATH_MAX 256
 

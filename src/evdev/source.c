@@ -29,6 +29,8 @@ const char *source_why_waiting(const struct source *source)
 		       "systemd-udevd)";
 	if (source->device.busy_told)
 		return "another program has grabbed it (run evswitch --check to see which)";
+	if (!source->device.watch.loop)
+		return "it cannot be opened a second time: the journal says why";
 	return "some of its keys are down: it is grabbed once all are up";
 }
 
@@ -89,7 +91,9 @@ static enum device_news grab(struct source *source)
 	timer_fini(&source->settle);
 	rc = device_grab(&source->device, &news);
 	if (rc < 0)
-		log_error("device %s: cannot watch it: %s", source->conf->name, strerror(-rc));
+		log_error("device %s: cannot watch %s: %s: trying again every %d s",
+			  source->conf->name, source->device.devnode, strerror(-rc),
+			  DEVICE_BUSY_MS / 1000);
 	return note(source, news);
 }
 

@@ -29,7 +29,7 @@ int uinput_open(struct uinput *uinput, const struct libevdev *model, const char 
 	autoclose int given = open("/dev/uinput", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	autoclose int fd = -1;
 	struct libevdev_uinput *device;
-	int rc;
+	int rc, freed;
 
 	*uinput = (struct uinput){ .fd = -1 };
 	if (given < 0 || ioctl(given, UI_SET_PHYS, phys) < 0)
@@ -41,8 +41,9 @@ int uinput_open(struct uinput *uinput, const struct libevdev *model, const char 
 		 libevdev_uinput_get_devnode(device) ?: "");
 	fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
 	rc = fd < 0 ? -errno : 0;
-	if (free_handle(device, given) < 0 || rc < 0)
-		return rc < 0 ? rc : -EIO;
+	freed = free_handle(device, given);
+	if (rc < 0 || freed < 0)
+		return rc < 0 ? rc : freed;
 	uinput->fd = steal_fd(&fd);
 	return 0;
 }

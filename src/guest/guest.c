@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "guest/channel.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -159,6 +160,8 @@ static void attach(struct guest *guest)
 {
 	int rc = guest->sink->ops->attach(guest->sink);
 
+	if (is_shortage(-rc))
+		timer_arm(&guest->make, GUEST_MAKE_AGAIN_MS, 0);
 	if (rc < 0)
 		log_limited(&guest->limit, LOG_LEVEL_ERROR,
 			    "guest %s: cannot hand its devices to the keeper: %s",
@@ -170,6 +173,13 @@ static void stop_making(struct guest *guest)
 	timer_arm(&guest->make, 0, 0);
 	sink_free(guest->making);
 	guest->making = NULL;
+}
+
+/* Out of descriptors or memory: in a while, from the beginning. */
+static void make_later(struct guest *guest)
+{
+	stop_making(guest);
+	timer_arm(&guest->make, GUEST_MAKE_AGAIN_MS, 0);
 }
 
 static void sink_is_made(struct guest *guest)
@@ -186,6 +196,7 @@ static void sink_is_made(struct guest *guest)
 static void make_sink(struct guest *guest)
 {
 	int rc = guest->making ? guest->making->ops->open(guest->making) : -ENOMEM;
+	int before = guest->open_error;
 
 	guest->open_error = rc < 0 ? rc : 0;
 	if (rc > 0) {
@@ -193,16 +204,26 @@ static void make_sink(struct guest *guest)
 	} else if (rc == 0) {
 		sink_is_made(guest);
 	} else {
-		log_limited(&guest->limit, LOG_LEVEL_ERROR,
-			    "guest %s: cannot create its devices: %s", guest->conf->name,
-			    strerror(-rc));
-		stop_making(guest);
+		if (rc != before)
+			log_limited(&guest->limit, LOG_LEVEL_ERROR,
+				    "guest %s: cannot create its devices: %s", guest->conf->name,
+				    strerror(-rc));
+		if (is_shortage(-rc))
+			make_later(guest);
+		else
+			stop_making(guest);
 	}
 }
 
+/* The keeper says anew what it has, since what it passed is closed. */
 static void make_more(struct timer *timer)
 {
-	make_sink(container_of(timer, struct guest, make));
+	struct guest *guest = container_of(timer, struct guest, make);
+
+	if (guest->making)
+		make_sink(guest);
+	else
+		keeper_client_restart(&guest->keeper);
 }
 
 static void open_sink(struct guest *guest, const struct channel *channel,

@@ -21,6 +21,8 @@
 
 /* How often to check whether the VM has closed the devices of an earlier configuration. */
 #define GUEST_LOOK_MS 250
+/* When to create its devices again, after that failed for lack of descriptors or memory. */
+#define GUEST_MAKE_AGAIN_MS 1000
 
 struct guest;
 

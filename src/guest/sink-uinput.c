@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "evdev/holder.h"
 #include "evdev/node.h"
 #include "base/util.h"
@@ -21,6 +22,7 @@ struct sink_uinput {
 	struct sink sink;
 	unsigned n_open; /* of the nodes, while they are being opened */
 	struct node node[SHAPE_NODES];
+	int guard_error;   /* -errno of the last guard that could not be opened, else 0 */
 	unsigned settled;  /* bit n: udev has announced node n, so its links exist */
 	struct timer look; /* while the guest has the focus and a node is not grabbed */
 };
@@ -88,6 +90,8 @@ static void open_guard(struct sink *sink, struct node *node)
 {
 	int rc = node->guard_fd >= 0 ? -EEXIST : node_open_guard(node);
 
+	if (rc != -EEXIST)
+		to_uinput(sink)->guard_error = rc;
 	if (rc == 0)
 		keep(sink, node);
 	else if (rc != -EACCES && rc != -EEXIST)
@@ -209,6 +213,8 @@ static int enter(struct sink *sink)
 	struct node *node = uinput->node;
 	int rc;
 
+	for (unsigned i = 0; i < SHAPE_NODES && is_shortage(-uinput->guard_error); i++)
+		open_guard(sink, &node[i]);
 	if (!has_guards(uinput))
 		return -EACCES;
 	rc = enter_nodes(uinput);
@@ -255,7 +261,10 @@ static void why_down(struct sink *sink, struct guest_why *why)
 	const struct sink_uinput *uinput = to_uinput(sink);
 	const struct node *node = uinput->node;
 
-	if (!has_guards(uinput))
+	if (!has_guards(uinput) && uinput->guard_error && uinput->guard_error != -EACCES)
+		guest_why_set(why, GUEST_FAILED, "its nodes could not be opened: %s",
+			      strerror(-uinput->guard_error));
+	else if (!has_guards(uinput))
 		guest_why_set(why, GUEST_NO_PERMISSION,
 			      "no permission to read its nodes, such as %s; run: sudo usermod -aG "
 			      "input $USER, then log out and in again",

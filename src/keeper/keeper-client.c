@@ -22,6 +22,9 @@
 #define UINPUT_MINOR 223
 
 static const char no_keeper[] = "the process at its keeper's socket is not a keeper";
+static const char not_taken[] = "what its keeper has could not be taken over; trying again";
+static const char no_room[] = "out of descriptors (the limit is LimitNOFILE= of the service, or "
+			      "ulimit -n): its keeper cannot pass what it has; trying again";
 
 static void say_once(struct keeper_client *keeper, const char *why)
 {
@@ -196,6 +199,10 @@ static void connection_ready(struct watch *watch, uint32_t events)
 	(void)events;
 	if (size == -EAGAIN)
 		return;
+	if (size == -EMSGSIZE) {
+		try_later(keeper, no_room);
+		return;
+	}
 	if (size <= 0) {
 		connection_lost(keeper);
 		return;
@@ -360,6 +367,14 @@ int keeper_client_drive(struct keeper_client *keeper, const struct keeper_identi
 	keeper->state_due = true;
 	timer_arm(&keeper->timer, KEEPER_CLIENT_HELLO_MS, 0);
 	return tell(keeper, &message, fds, 2);
+}
+
+void keeper_client_restart(struct keeper_client *keeper)
+{
+	if (!keeper->attached)
+		return;
+	keeper->told = not_taken; /* the caller has logged why */
+	try_later(keeper, not_taken);
 }
 
 void keeper_client_retire(struct keeper_client *keeper)

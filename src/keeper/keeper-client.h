@@ -103,5 +103,10 @@ int keeper_client_keep_node(struct keeper_client *client, const struct keeper_id
  */
 int keeper_client_drive(struct keeper_client *client, const struct keeper_identity *identity,
 			const char *domain, int memory_fd, int doorbell_fd);
+/*
+ * What the keeper passed could not be used for now: disconnects, and later connects to it again, so that it
+ * passes that anew. Calls ops->lost.
+ */
+void keeper_client_restart(struct keeper_client *client);
 /* Makes the keeper close its endpoint and exit. A new one is started. */
 void keeper_client_retire(struct keeper_client *client);

@@ -15,6 +15,7 @@
 #include "keeper/endpoint-nodes.h"
 #include "keeper/evring.h"
 #include "launch/launch.h"
+#include "base/listener.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -32,7 +33,8 @@ struct keeper {
 	int listener_fd, daemon_fd; /* -1: none */
 	bool is_confined;
 	bool has_daemon; /* the client has sent NODE or OPEN; else it only queries */
-	struct watch listener, daemon;
+	struct listener listener;
+	struct watch daemon;
 	struct timer look; /* while there is no daemon: checks whether the endpoint is in use */
 	unsigned patience; /* checks left before the keeper exits if the endpoint is not in use */
 	struct log_limit limit;
@@ -156,7 +158,7 @@ static void stop_keeping(struct keeper *keeper)
 	/* Unlink before closing: a daemon that finds no socket starts a new keeper. */
 	if (keeper->listener_fd >= 0)
 		unlink(keeper->path);
-	watch_stop(&keeper->listener);
+	listener_stop(&keeper->listener);
 	close_fd(&keeper->listener_fd);
 	keeper->quit = true;
 }
@@ -371,13 +373,12 @@ static void see_off(struct keeper *keeper)
 		daemon_ready(&keeper->daemon, EPOLLIN);
 }
 
-static void listener_ready(struct watch *watch, uint32_t events)
+static void connected(struct listener *listener, int accepted)
 {
-	struct keeper *keeper = container_of(watch, struct keeper, listener);
-	autoclose int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct keeper *keeper = container_of(listener, struct keeper, listener);
+	autoclose int fd = accepted;
 
-	(void)events;
-	if (fd < 0 || (usock_peer(fd) != geteuid() && usock_peer(fd) != 0))
+	if (usock_peer(fd) != geteuid() && usock_peer(fd) != 0)
 		return;
 	see_off(keeper);
 	if (keeper->quit)
@@ -404,8 +405,8 @@ static int start(struct keeper *keeper)
 	if (rc == 0)
 		rc = timer_init(&keeper->look, &keeper->loop, look);
 	if (rc == 0)
-		rc = watch_start_peer(&keeper->listener, &keeper->loop, keeper->listener_fd,
-				      EPOLLIN, listener_ready);
+		rc = listener_start(&keeper->listener, &keeper->loop, keeper->listener_fd,
+				    keeper->path, connected);
 	keeper->patience = PATIENCE;
 	if (rc == 0)
 		timer_arm(&keeper->look, KEEPER_LOOK_MS, KEEPER_LOOK_MS);
@@ -419,6 +420,7 @@ static void stop(struct keeper *keeper)
 		keeper->endpoint->ops->close(keeper->endpoint);
 	free(keeper->endpoint);
 	keeper->nodes.endpoint.ops->close(&keeper->nodes.endpoint);
+	listener_stop(&keeper->listener);
 	watch_stop(&keeper->daemon);
 	close_fd(&keeper->daemon_fd);
 	timer_fini(&keeper->look);

@@ -16,6 +16,7 @@
 
 #include "base/detach.h"
 #include "base/log.h"
+#include "base/shortage.h"
 #include "base/usock.h"
 #include "base/util.h"
 
@@ -186,7 +187,7 @@ static void job_stopped(struct watch *watch, uint32_t events)
 	kill(job->pid, SIGTERM); /* not reaped yet, so the PID cannot have been reused */
 }
 
-/* 0, or -errno after terminating the process. */
+/* 0, or -errno after ending the process. */
 static int watch_job(struct process *process, struct job *job, pid_t pid)
 {
 	autoclose int ended = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -194,7 +195,8 @@ static int watch_job(struct process *process, struct job *job, pid_t pid)
 			   : watch_start(&job->ended, &process->loop, ended, EPOLLIN, job_ended);
 
 	if (rc < 0) {
-		kill(pid, SIGTERM);
+		kill(pid, SIGKILL); /* which it cannot ignore, as it may still do with SIGTERM */
+		waitpid(pid, NULL, 0);
 		return rc;
 	}
 	steal_fd(&ended);
@@ -302,6 +304,9 @@ static int start(struct process *process, const struct program *program, struct 
 
 	if (!job || !environment)
 		return job ? -ENOMEM : -EAGAIN;
+	rc = shortage_check(1); /* for watch_job */
+	if (rc < 0)
+		return rc;
 	pid = fork();
 	if (pid == 0)
 		become(program, environment, launcher);
@@ -518,7 +523,12 @@ static void socket_ready(struct watch *watch, uint32_t events)
 	ssize_t size = usock_receive(watch->fd, &message, sizeof(message), fds, &n_fds);
 
 	(void)events;
-	if (size == 0 || (size < 0 && size != -EAGAIN))
+	if (size == -EMSGSIZE) /* without its descriptors, which found no room here */
+		log_error(
+			"evs-launcher is out of descriptors: a program is not started, or after a "
+			"reload no hook until the next one (the limit is LimitNOFILE= of the "
+			"service, or ulimit -n)");
+	else if (size == 0 || (size < 0 && size != -EAGAIN))
 		daemon_gone(process);
 	else if (size > (ssize_t)head && unpack(message.words, (size_t)size - head, argv) &&
 		 n_fds == fds_of(message.kind))

@@ -12,6 +12,7 @@
 #include "base/closer.h"
 #include "base/log.h"
 #include "base/peer-fd.h"
+#include "base/shortage.h"
 #include "base/util.h"
 #include "vhost/vhost.h"
 #include "vhost/vinput-config.h"
@@ -25,7 +26,8 @@
 #define UNSHARED_MS      2000 /* how long after a kick to wait for a buffer to appear */
 #define STUCK_MAX        64   /* less than what ends a connection: whoever is refused ends none */
 #define LISTEN_AGAIN_MS  100
-#define ACCEPT_MS        10 /* pause after each connection if there are many */
+#define SHORTAGE_MS      1000 /* out of descriptors or memory */
+#define ACCEPT_MS        10   /* pause after each connection if there are many */
 #define LEDS             (1u << LED_NUML | 1u << LED_CAPSL | 1u << LED_SCROLLL)
 
 struct vinput {
@@ -51,7 +53,8 @@ struct vinput {
 	bool status_rests; /* the timer of the status queue runs */
 
 	struct timer unshared_timer;
-	unsigned kicks; /* since the event queue started */
+	unsigned kicks;     /* since the event queue started */
+	bool shortage_told; /* logged: no connection can be accepted */
 	bool unshared, warned_unshared;
 
 	bool told_up, told_connected; /* as last reported to the owner */
@@ -410,6 +413,16 @@ static void rest_listener(struct vinput *vinput, unsigned ms)
 	timer_arm(&vinput->listen_again, ms, 0);
 }
 
+static void tell_shortage(struct vinput *vinput, int error)
+{
+	rest_listener(vinput, SHORTAGE_MS);
+	if (!vinput->shortage_told)
+		log_limited(&vinput->limit, LOG_LEVEL_ERROR,
+			    "%s: cannot accept a connection: %s: trying again every second",
+			    log_str(vinput->model.name).text, strerror(error));
+	vinput->shortage_told = true;
+}
+
 static void listener_ready(struct watch *watch, uint32_t events)
 {
 	struct vinput *vinput = container_of(watch, struct vinput, listener);
@@ -423,8 +436,12 @@ static void listener_ready(struct watch *watch, uint32_t events)
 	if (!pace_take(&vinput->accepts, pace_now_ms()))
 		rest_listener(vinput, ACCEPT_MS);
 	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		if (is_shortage(errno))
+			tell_shortage(vinput, errno);
 		return;
+	}
+	vinput->shortage_told = false;
 	if (vinput->vhost.open || !vinput->ops->admit(vinput, fd)) {
 		close_later(fd); /* may close descriptors that are still unread in it */
 		return;

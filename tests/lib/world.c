@@ -32,7 +32,7 @@
 /* What a failed test leaves behind: a grabbed device would fail all that follow. */
 static struct {
 	pid_t pid[16];
-	int fd[64];
+	int fd[128];
 	unsigned n_pids, n_fds;
 } leftovers;
 
@@ -550,6 +550,19 @@ static bool is_watchdog(const char *comm)
 pid_t program_watchdog(const struct program *program)
 {
 	pid_t pid = find_child(program->pid, is_watchdog);
+
+	assert_true(pid > 0);
+	return pid;
+}
+
+static bool is_launcher(const char *comm)
+{
+	return strcmp(comm, "evs-launcher") == 0;
+}
+
+pid_t program_launcher(const struct program *program)
+{
+	pid_t pid = find_child(program->pid, is_launcher);
 
 	assert_true(pid > 0);
 	return pid;

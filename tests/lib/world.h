@@ -116,6 +116,8 @@ bool program_says(struct program *program, const char *text, int timeout_ms);
 void program_signal(struct program *program, int signo);
 /* Its process evs-watchdog, which fails the test if there is none. */
 pid_t program_watchdog(const struct program *program);
+/* The same of evs-launcher. */
+pid_t program_launcher(const struct program *program);
 /* Stops it, and its watchdog first, which would else kill it after a while; and both go on. */
 void program_pause(struct program *program);
 void program_resume(struct program *program);
