@@ -28,15 +28,54 @@ static bool is_plugged(struct daemon *daemon, const char *devnode)
 	return false;
 }
 
+/* The lowest number from 1 that no source of the section has. */
+static unsigned unused_nth(const struct daemon *daemon, const struct conf_device *section)
+{
+	bool used[ROUTER_DEVICES + 1] = { false };
+	unsigned nth = 1;
+
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->input[i].source.conf == section)
+			used[daemon->input[i].source.nth - 1] = true;
+	while (used[nth - 1])
+		nth++;
+	return nth;
+}
+
 /*
- * The source that had this node before, else an unplugged one of its section, else a new one, or
- * NULL.
+ * All are used: takes an unplugged one from its section, which has more than one if possible, and destroys
+ * its clone. NULL: all are plugged in.
+ */
+static struct input *take_unplugged(struct daemon *daemon)
+{
+	struct input *found = NULL;
+
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
+		struct input *input = &daemon->input[i];
+
+		if (!source_is_plugged(&input->source) &&
+		    (!found || input->source.nth > found->source.nth))
+			found = input;
+	}
+	if (!found)
+		return NULL;
+	log_info("device %s: the place of one that is gone is another device's now",
+		 found->source.conf->name);
+	forward_remove(found);
+	source_retire(&found->source);
+	found->tally = (struct tally_device){ 0 };
+	return found;
+}
+
+/*
+ * The source that had this node before, else an unplugged one of its section, else a new one, else
+ * an unplugged one of another section, or NULL.
  */
 static struct input *find_input(struct daemon *daemon, const struct conf_device *section,
 				const struct node_info *node)
 {
 	struct input *vacant = NULL, *unused = NULL;
-	unsigned best = 0, nth = 1;
+	unsigned best = 0;
 
 	for (unsigned i = ROUTER_DEVICES; i-- > 0;) {
 		struct input *input = &daemon->input[i];
@@ -45,10 +84,7 @@ static struct input *find_input(struct daemon *daemon, const struct conf_device 
 
 		if (!source->conf)
 			unused = input;
-		if (source->conf != section)
-			continue;
-		nth++;
-		if (source_is_plugged(source))
+		if (source->conf != section || source_is_plugged(source))
 			continue;
 		likeness = source_likeness(source, node);
 		if (likeness < best)
@@ -58,8 +94,10 @@ static struct input *find_input(struct daemon *daemon, const struct conf_device 
 	}
 	if (vacant)
 		return vacant;
+	if (!unused)
+		unused = take_unplugged(daemon);
 	if (unused)
-		source_init(&unused->source, section, nth, &forward_wakes);
+		source_init(&unused->source, section, unused_nth(daemon, section), &forward_wakes);
 	return unused;
 }
 

@@ -9,22 +9,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/util.h"
 #include "desktop.h"
-#include "now.h"
-#include "stage.h"
+#include "play.h"
 
 #define KEYBOARD "[device keyboard]\nname = test keyboard\n"
 #define MOUSE    "[device mouse]\nname = test mouse\n"
@@ -38,73 +32,9 @@ static void expect_reload(struct stage *stage, const char *conf, int code, const
 	command_expect("--reload", code, text);
 }
 
-/* --- hands and eyes ---------------------------------------------------------------------------- */
-
-/* What was played and what was seen; shared by the processes. */
-struct play {
-	atomic_bool stop;
-	atomic_bool was_late; /* the reader: this machine was too busy for it */
-	atomic_uint made_presses, made_releases, presses, releases;
-	atomic_int made_x, x;
-};
+/* --- eyes ---------------------------------------------------------------------------------------- */
 
 static struct play *play;
-static pid_t hands, eyes;
-
-static void start_play(void)
-{
-	play = mmap(NULL, sizeof(*play), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(play != MAP_FAILED);
-}
-
-static void press(struct puppet *keyboard, unsigned code, int value)
-{
-	puppet_key(keyboard, code, value);
-	atomic_fetch_add(value ? &play->made_presses : &play->made_releases, 1);
-}
-
-/* 30 keys a second, every fourth of which is still down when the next is pressed; a mouse of 1 kHz. */
-static void move_hands(struct stage *stage)
-{
-	static const struct timespec tick = { .tv_nsec = 1000000 };
-
-	for (unsigned ms = 0; !atomic_load(&play->stop) || ms % 132 != 0; ms++) {
-		unsigned key = ms / 33, at = ms % 33;
-		unsigned code = KEY_Q + key % 10, last = KEY_Q + (key + 9) % 10;
-
-		if (at == 0)
-			press(&stage->keyboard, code, 1);
-		if (at == 5 && key % 4 == 1)
-			press(&stage->keyboard, last, 0);
-		if (at == 15 && key % 4 != 0)
-			press(&stage->keyboard, code, 0);
-		puppet_move(&stage->mouse, 1, 0);
-		atomic_fetch_add(&play->made_x, 1);
-		nanosleep(&tick, NULL);
-	}
-}
-
-static pid_t fork_process(void)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-	}
-	return pid;
-}
-
-static void start_hands(struct stage *stage)
-{
-	hands = fork_process();
-	if (hands)
-		return;
-	move_hands(stage);
-	_exit(0);
-}
 
 static void see(struct libinput_event *event)
 {
@@ -141,8 +71,9 @@ __attribute__((format(printf, 3, 0))) static void hear_libinput(struct libinput 
 static void start_desktop(void)
 {
 	struct desktop desktop;
+	pid_t eyes = play_fork();
 
-	eyes = fork_process();
+	play_read_by(eyes);
 	if (eyes)
 		return;
 	desktop_open(&desktop);
@@ -155,79 +86,6 @@ static void start_desktop(void)
 			see(event);
 		libinput_event_destroy(event);
 	}
-}
-
-static void read_node(const struct observer *observer)
-{
-	struct input_event ev[64];
-	ssize_t size = read(observer->fd, ev, sizeof(ev));
-
-	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++) {
-		if (ev[i].type == EV_KEY && ev[i].value < 2)
-			atomic_fetch_add(ev[i].value ? &play->presses : &play->releases, 1);
-		if (ev[i].type == EV_REL && ev[i].code == REL_X)
-			atomic_fetch_add(&play->x, ev[i].value);
-		if (ev[i].type == EV_SYN && ev[i].code == SYN_DROPPED)
-			play->was_late = true;
-	}
-}
-
-/* Reads the guest's nodes, as QEMU would. */
-static void start_reader(struct stage *stage)
-{
-	struct pollfd fds[] = { { stage->guest_pointer.fd, POLLIN, 0 },
-				{ stage->guest_keyboard.fd, POLLIN, 0 } };
-
-	eyes = fork_process();
-	if (eyes)
-		return;
-	for (;;) {
-		poll(fds, 2, WORLD_MS);
-		if (fds[0].revents)
-			read_node(&stage->guest_pointer);
-		if (fds[1].revents)
-			read_node(&stage->guest_keyboard);
-	}
-}
-
-static bool all_is_seen(bool counts_motion)
-{
-	return play->presses == play->made_presses && play->releases == play->made_releases &&
-	       (play->x == play->made_x || !counts_motion);
-}
-
-/* Lets some keys pass, so that the next reload meets the hands in the middle. */
-static void let_play(unsigned keys)
-{
-	unsigned until = play->made_presses + keys;
-	long deadline = now_ms() + WORLD_MS;
-
-	while (play->made_presses < until && now_ms() < deadline)
-		usleep(1000);
-	assert_true(play->made_presses >= until);
-}
-
-/* False if the eyes could not keep up, so that nothing is proven. */
-static bool end_play(bool counts_motion)
-{
-	long deadline = now_ms() + WORLD_MS;
-	bool proves;
-
-	play->stop = true;
-	assert_int_equal(waitpid(hands, NULL, 0), hands);
-	while (!all_is_seen(counts_motion) && !(counts_motion && play->was_late) &&
-	       now_ms() < deadline)
-		usleep(1000);
-	proves = !play->was_late || !counts_motion;
-	if (proves && !all_is_seen(counts_motion))
-		fail_msg("presses %u of %u, releases %u of %u, motion %d of %d", play->presses,
-			 play->made_presses, play->releases, play->made_releases, play->x,
-			 play->made_x);
-	kill(eyes, SIGKILL);
-	waitpid(eyes, NULL, 0);
-	printf("%u keys, motion %d of %d\n", play->made_presses, play->x, play->made_x);
-	munmap(play, sizeof(*play));
-	return proves;
 }
 
 /* --- tests --------------------------------------------------------------------------------------- */
@@ -271,20 +129,20 @@ static bool play_at_host(const struct change *change, bool counts_motion)
 	struct stage stage;
 	bool proves;
 
-	start_play();
+	play = play_start();
 	start_desktop();
 	puppet_plug(&third, PUPPET_KEYBOARD, "test third", "test/third", 3);
 	stage_open(&stage, STAGE_CONF);
-	start_hands(&stage);
+	play_hands(play, &stage);
 	for (; change->what; change++) {
-		let_play(5);
+		play_let(play, 5);
 		printf("reload: %s\n", change->what);
 		expect_reload(&stage, change->conf, EX_OK, "reloaded: focus: host");
 	}
-	let_play(5);
+	play_let(play, 5);
 	expect_reload(&stage, KEYBOARD "nonsense = 1\n", EX_CONFIG, "nothing is changed");
-	let_play(5);
-	proves = end_play(counts_motion);
+	play_let(play, 5);
+	proves = play_end(play, counts_motion);
 	stage_close(&stage);
 	puppet_unplug(&third);
 	return proves;
@@ -325,19 +183,19 @@ static bool play_at_guest(void)
 	struct stage stage;
 	bool proves;
 
-	start_play();
+	play = play_start();
 	stage_open(&stage, STAGE_CONF);
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
 	stage_drain_guest(&stage);
-	start_reader(&stage);
-	start_hands(&stage);
+	play_read(play, &stage.guest_keyboard, &stage.guest_pointer);
+	play_hands(play, &stage);
 	for (size_t i = 0; i < ARRAY_SIZE(confs); i++) {
-		let_play(5);
+		play_let(play, 5);
 		expect_reload(&stage, confs[i], EX_OK, "reloaded: focus: one");
 	}
-	let_play(5);
-	proves = end_play(true);
+	play_let(play, 5);
+	proves = play_end(play, true);
 	stage_close(&stage);
 	return proves;
 }
@@ -465,7 +323,7 @@ static void test_signal(void **state)
 	stage_close(&stage);
 }
 
-#define TEST(name) cmocka_unit_test_teardown(name, world_reset)
+#define TEST(name) cmocka_unit_test_teardown(name, play_reset)
 
 int main(void)
 {
