@@ -51,7 +51,7 @@ struct hotplug {
 	bool misses;        /* since ops->missed, until all nodes have been looked at */
 	bool again_due;     /* the timer is armed */
 	struct timer again; /* looks at all of them again */
-	int inotify; /* watches the directories that hotplug_look visited */
+	int inotify;        /* watches the directories that hotplug_look visited */
 	struct watch links;
 };
 
