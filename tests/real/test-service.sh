@@ -2,37 +2,17 @@
 # SPDX-License-Identifier: MIT
 # The user service under a real user manager: installing, permissions, watchdog, restarts, hooks, sandbox.
 # Runs as root in tests/vm/run --systemd --user NAME, after "make tests"; installs into the VM's own root.
-# DESK names the program that plays the devices.
 # shellcheck disable=SC2317 # check calls them
 set -euo pipefail
 
 top=$(dirname "$(readlink -f "$0")")/../..
-desk=${DESK:-$top/build/tests/real/desk}
-user=$(getent passwd 1500 | cut -d: -f1) || user=
-home=/home/$user
+# shellcheck source=tests/lib/desk.sh
+. "$top/tests/lib/desk.sh"
 conf=$home/.config/evswitch/evswitch.conf
 unit=evswitch.service
 long=240 # seconds that anything may take in an emulated machine, however busy the one that emulates it
 dir=$(mktemp -d)
-passed=0 failed=0 skipped=0
 trap 'rm -rf "$dir"' EXIT
-[[ $user ]] || { echo 'test-service: no user: tests/vm/run --systemd --user NAME' >&2; exit 2; }
-
-pass() { passed=$((passed + 1)); printf 'ok - %s\n' "$1"; }
-fail() { failed=$((failed + 1)); printf 'not ok - %s\n' "$1"; }
-skip() { skipped=$((skipped + 1)); printf 'skip: %s\n' "$1"; }
-note() { printf '# %s\n' "$*"; }
-check() { if "${@:2}"; then pass "$1"; else fail "$1"; fi; }
-is() { [[ $1 == "$2" ]] || { note "\"$1\" instead of \"$2\""; return 1; }; }
-has() { [[ $1 == *"$2"* ]] || { note "no \"$2\" in \"$1\""; return 1; }; }
-lacks() { [[ $1 != *"$2"* ]] || { note "\"$2\" in \"$1\""; return 1; }; }
-at_most() { (($1 <= $2)) || { note "$1 > $2"; return 1; }; }
-not() { ! "$@"; }
-
-as_user() {
-	setpriv --reuid 1500 --regid 1500 --init-groups env -i "HOME=$home" "USER=$user" PATH=/usr/bin:/bin \
-		XDG_RUNTIME_DIR=/run/user/1500 "$@"
-}
 sc() { as_user systemctl --user "$@"; }
 show() { sc show -P "$1" $unit; }
 
@@ -58,32 +38,13 @@ must() {
 	finish
 }
 
-# --- the devices. $answer is what the desk said after "ok".
-answer=
-hand() {
-	printf '%s\n' "$*" >&"${DESK[1]}"
-	read -r -t 120 answer <&"${DESK[0]}" || { fail "the desk is gone at: $*"; finish; }
-	[[ $answer == ok* ]] || { note "desk: $*: $answer"; return 1; }
-	answer=${answer#ok}
-	answer=${answer# }
-}
-watch_host() { hand watch hk evswitch/host/keyboard; hand watch hm evswitch/host/mouse; }
-unwatch_host() { hand unwatch hk; hand unwatch hm; }
-types() { hand key keyboard KEY_A 1 && hand see hk KEY_A 1 && hand key keyboard KEY_A 0 && hand see hk KEY_A 0; }
-toggle() {
-	local event
-	for event in 'LEFTCTRL 1' 'RIGHTCTRL 1' 'RIGHTCTRL 0' 'LEFTCTRL 0'; do
-		hand key keyboard "KEY_$event"
-	done
-}
+# --- the devices
 press() {
 	hand key keyboard KEY_A 1
 	hand key mouse BTN_LEFT 1
 	hand see hk KEY_A 1 && hand see hm BTN_LEFT 1
 }
 lift() { hand key keyboard KEY_A 0; hand key mouse BTN_LEFT 0; }
-let_go() { hand released "$1" && note "$1: $answer"; }
-grabbed() { hand grabbed && is "$answer" "$1"; }
 await_grabs() { for _ in {1..8}; do must 'evswitch: device .* is grabbed'; done; }
 # Started, all grabbed, and the host's devices opened as a desktop opens them.
 await_start() { must '^Started '; await_grabs; watch_host; }
@@ -142,11 +103,7 @@ udevadm trigger --settle --action=change /dev/uinput
 check '/dev/uinput by the rule' is "$(stat -c '%U:%G %a' /dev/uinput)" 'root:input 660'
 ls /usr/lib/udev/hwdb.bin /etc/udev/hwdb.bin >/dev/null 2>&1 || systemd-hwdb update
 
-if [[ ! -x $desk ]]; then
-	fail "no $desk: make tests"
-	finish
-fi
-coproc DESK { exec "$desk"; }
+desk_open
 hand plug keyboard keyboard test/keyboard c001 test keyboard
 keyboard=$answer
 hand plug mouse mouse test/mouse c049 Logitech USB Gaming Mouse
