@@ -30,7 +30,7 @@ CC := clang
 endif
 SANITIZERS = address$(,)undefined$(if $(FUZZ),$(,)fuzzer-no-link)
 
-PKGS     := libevdev libudev libinput inih json-c
+PKGS     := libevdev libudev libinput inih json-c libsystemd
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wconversion -Wno-sign-conversion \
 	    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
 CFLAGS   ?= -O2 -g

@@ -3,7 +3,6 @@
 #include "daemon/daemon.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,44 +33,6 @@ void daemon_quit(struct daemon *daemon, int exit_code)
 
 /* --- timers and signals --------------------------------------------------------------- */
 
-/*
- * Raises the signal with its default action instead of SIGSTOP: the kernel discards it for an
- * orphaned process group, where nobody could continue the process.
- */
-static void stand_still(int signo)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, signo);
-	pthread_kill(pthread_self(), signo);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-/* Ungrabs all devices before stopping. Otherwise the user could not even type "fg". */
-static void suspend(struct daemon *daemon, int signo)
-{
-	int fds[ROUTER_DEVICES];
-
-	log_info("stopped by job control: all devices are released until evswitch continues (fg)");
-	forward_switch(daemon, ROUTER_HOST);
-	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
-		struct input *input = &daemon->input[i];
-
-		fds[i] = input->source.conf ? source_suspend(&input->source) : -1;
-		if (fds[i] >= 0)
-			forward_remove(input);
-	}
-	watchdog_arm(&daemon->watchdog, false);
-	ungrab_together(fds, ROUTER_DEVICES);
-	stand_still(signo);
-	watchdog_arm(&daemon->watchdog, true);
-	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
-		if (fds[i] >= 0)
-			forward_news(&daemon->input[i], source_resume(&daemon->input[i].source));
-}
-
 /* The terminal in which evswitch was started is gone: nobody could end it there. */
 static void hang_up(struct daemon *daemon)
 {
@@ -86,7 +47,7 @@ static void signalled(struct signals *signals, int signo)
 	struct daemon *daemon = container_of(signals, struct daemon, signals);
 
 	if (signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU)
-		suspend(daemon, signo);
+		away_stop(daemon, signo);
 	else if (signo == SIGHUP)
 		hang_up(daemon);
 	else
@@ -205,6 +166,8 @@ static int open_loop(struct daemon *daemon)
 	if (rc == 0)
 		rc = timer_init(&daemon->trial, &daemon->loop, trial_expired);
 	if (rc == 0)
+		rc = away_init(daemon);
+	if (rc == 0)
 		rc = control_init(daemon);
 	if (rc == 0)
 		rc = reload_init(daemon);
@@ -311,6 +274,7 @@ static void let_go(struct daemon *daemon, bool trial)
 	notify_send(&daemon->notify, "STOPPING=1");
 	control_close(daemon);
 	plug_fini(daemon);
+	seats_fini(&daemon->seats);
 	forward_switch(daemon, ROUTER_HOST);
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
 		struct input *input = &daemon->input[i];

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Private to the daemon's parts: daemon.c starts and stops it, forward.c forwards frames and moves
- * the focus, locks.c makes lock keys follow it, plug.c handles hotplugged devices, control.c serves
- * the control socket, state.c describes the state, stats.c what was counted, and reload.c replaces the
- * configuration. struct daemon owns everything here.
+ * the focus, locks.c makes lock keys follow it, plug.c handles hotplugged devices, away.c lets devices go
+ * for a while, control.c serves the control socket, state.c describes the state, stats.c what was counted,
+ * and reload.c replaces the configuration. struct daemon owns everything here.
  */
 #pragma once
 
 #include "base/loop.h"
 #include "base/pace.h"
 #include "base/notify.h"
+#include "base/seat.h"
 #include "control/varlink.h"
 #include "core/locks.h"
 #include "core/router.h"
@@ -28,6 +29,7 @@ struct input {
 	struct daemon *daemon;
 	unsigned index;
 	struct source source;
+	char away[160]; /* why the source is suspended, for the user */
 	/* For a reload: the section in the new configuration, NULL if there is none. */
 	const struct conf_device *next;
 	bool judged; /* 'next' is known */
@@ -95,6 +97,7 @@ struct daemon {
 	struct locks locks;
 	struct news news;
 	struct hotplug hotplug;
+	struct seats seats;
 	struct signals signals;
 	struct notify notify;
 	struct varlink control;
@@ -190,6 +193,20 @@ void control_open(struct daemon *daemon);
 void control_close(struct daemon *daemon);
 /* daemon->changed: tells clients that monitor the state, and systemd. Call at the end of a turn. */
 void control_tell(struct daemon *daemon);
+
+/* --- away.c --- */
+
+/* 0 or -errno of seats_init. */
+int away_init(struct daemon *daemon);
+/* Releases all devices, and stops the process by this signal of job control until it is continued. */
+void away_stop(struct daemon *daemon, int signo);
+/*
+ * Call before source_plug, with the node's seat: while another user is active there, the source does not
+ * grab it.
+ */
+void away_before_plug(struct input *input, const char *seat);
+/* Nobody reads devices that are let go, so nobody has noticed which were unplugged meanwhile. */
+void away_forget_lost(struct daemon *daemon);
 
 /* --- reload.c --- */
 

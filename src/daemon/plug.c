@@ -156,6 +156,7 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 		daemon->reload.judging->next = match_section(daemon->reload.next, node);
 		return;
 	}
+	away_forget_lost(daemon);
 	if (!section || is_plugged(daemon, node->devnode))
 		return;
 	if (refusal) {
@@ -171,6 +172,7 @@ static void node_added(struct hotplug *hotplug, const struct node_info *node)
 		return;
 	}
 	input->judged = false;
+	away_before_plug(input, node->seat);
 	rc = source_plug(&input->source, &daemon->loop, node, &news);
 	if (rc < 0)
 		plug_failed(daemon, section->name, node, rc);

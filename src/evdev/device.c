@@ -106,6 +106,8 @@ static void drop_frames(struct device *device)
 int device_suspend(struct device *device)
 {
 	watch_stop(&device->watch);
+	timer_arm(&device->timer, 0, 0);
+	close_later(steal_fd(&device->witness));
 	device->grabbed = device->dropped = device->leds_differ = false;
 	device->down = (struct keyset){ 0 };
 	drop_frames(device);

@@ -125,7 +125,7 @@ bool device_points_absolutely(const struct device *device);
 bool device_is_pointer(const struct device *device);
 
 /*
- * Stops using the device before the process is stopped; device_grab resumes. Returns the descriptor
+ * Stops using the device, or waiting for its keys; device_grab resumes. Returns the descriptor
  * for the caller to ungrab; the device still owns it.
  */
 int device_suspend(struct device *device);

@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "base/seat.h"
 #include "base/shortage.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -80,6 +81,12 @@ static bool leads_here(const struct node_info *node, const char *path)
 	return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == node->devnum;
 }
 
+/* udev's rules pass it on from the hub or the adapter that is attached to another seat. */
+static const char *seat_of(struct udev_device *device)
+{
+	return udev_device_get_property_value(device, "ID_SEAT") ?: SEAT_DEFAULT;
+}
+
 static bool is_hidden(struct udev_device *device)
 {
 	return udev_device_get_property_value(device, "LIBINPUT_IGNORE_DEVICE") != NULL;
@@ -124,6 +131,7 @@ static void tell(struct hotplug *hotplug, struct udev_device *device)
 							  .capabilities = hash_capabilities(input),
 							  .uses = read_uses(device),
 							  .own = own,
+							  .seat = seat_of(device),
 							  .leads_here = leads_here });
 }
 

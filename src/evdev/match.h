@@ -28,6 +28,7 @@ struct node_info {
 	uint64_t capabilities; /* match_hash over the capabilities in sysfs */
 	unsigned uses;         /* mask of enum node_use */
 	enum match_own own;
+	const char *seat; /* the seat of logind that it belongs to */
 	/* True if 'path' currently leads to the node. */
 	bool (*leads_here)(const struct node_info *node, const char *path);
 };

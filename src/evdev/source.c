@@ -24,6 +24,8 @@ void source_init(struct source *source, const struct conf_device *conf, unsigned
 
 const char *source_why_waiting(const struct source *source)
 {
+	if (source->suspended)
+		return source->suspended;
 	if (source->settle.watch.loop)
 		return "udev has not announced its clone yet (is udev running? systemctl status "
 		       "systemd-udevd)";
@@ -89,6 +91,8 @@ static enum device_news grab(struct source *source)
 	int rc;
 
 	timer_fini(&source->settle);
+	if (source->suspended)
+		return DEVICE_NOTHING;
 	rc = device_grab(&source->device, &news);
 	if (rc < 0)
 		log_error("device %s: cannot watch %s: %s: trying again every %d s",
@@ -196,6 +200,8 @@ enum device_news source_hurry(struct source *source)
 {
 	enum device_news news = DEVICE_NOTHING;
 
+	if (source->suspended)
+		return news;
 	if (source->settle.watch.loop)
 		news = grab(source);
 	if (news == DEVICE_NOTHING && source_is_plugged(source))
@@ -203,16 +209,22 @@ enum device_news source_hurry(struct source *source)
 	return news;
 }
 
-int source_suspend(struct source *source)
+int source_suspend(struct source *source, const char *why)
 {
-	if (!source->ready)
-		return -1;
+	bool was_ready = source->ready;
+	int fd = source_is_plugged(source) ? device_suspend(&source->device) : -1;
+
+	source->suspended = why;
 	source->ready = false;
-	return device_suspend(&source->device);
+	return was_ready ? fd : -1;
 }
 
 enum device_news source_resume(struct source *source)
 {
+	source->suspended = NULL;
+	/* If udev has not announced the clone, that is still to be awaited. */
+	if (!source_is_plugged(source) || source->settle.watch.loop)
+		return DEVICE_NOTHING;
 	return grab(source);
 }
 

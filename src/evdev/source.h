@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/seat.h"
 #include "evdev/clone.h"
 #include "conf/conf.h"
 #include "evdev/device.h"
@@ -32,8 +33,11 @@ struct source {
 	const struct source_wakes *wakes;
 	const struct conf_device *conf; /* NULL: unused */
 	unsigned nth;                   /* counts the nodes that the section matched, from 1 */
-	bool ready;                 /* grabbed, with no key down at that moment: delivers frames */
+	bool ready; /* grabbed, with no key down at that moment: delivers frames */
+	/* Words for source_why_waiting: it is let go, and not grabbed before source_resume; or NULL. */
+	const char *suspended;
 	struct match_traits traits; /* of the node that was last plugged in */
+	char seat[SEAT_NAME_MAX];   /* of that node; set by the owner */
 	struct device device;
 	struct clone clone;
 	uint64_t made_us;         /* when the clone was created, CLOCK_MONOTONIC */
@@ -97,11 +101,12 @@ static inline const struct frame *source_next_frame(struct source *source)
 }
 
 /*
- * Stops using a grabbed device before the process is stopped. Returns the descriptor for the caller
- * to ungrab (the source still owns it), or -1 if the device is not grabbed.
+ * Stops using the device, and what is plugged in until source_resume. 'why' must stay valid until then.
+ * Returns the descriptor for the caller to ungrab (the source still owns it), or -1 if the device is not
+ * grabbed. If it is, remove it from the router.
  */
-int source_suspend(struct source *source);
-/* Grabs the device again after source_suspend. */
+int source_suspend(struct source *source, const char *why);
+/* Grabs the device again after source_suspend, as soon as no key is down. */
 enum device_news source_resume(struct source *source);
 
 /*
