@@ -654,6 +654,30 @@ static void print_head(struct desk *desk)
 	paint(desk, PLAIN);
 }
 
+#define CIRCLE_FRAMES 2000
+
+/* The histogram of a mouse that has time: each of its frames has arrived before the next is sent. */
+static void show_stats(struct desk *desk)
+{
+	static char output[COMMAND_OUTPUT_MAX];
+	static const int dx[] = { 3, 2, 0, -2, -3, -2, 0, 2 }, dy[] = { 0, 2, 3, 2, 0, -2, -3, -2 };
+	unsigned arrived = 0;
+	struct seen seen;
+
+	print_part(
+		desk,
+		"The mouse moves in circles, and evswitch --stats says how long each frame took");
+	for (unsigned i = 0; i < CIRCLE_FRAMES; i++) {
+		puppet_move(&desk->mouse, dx[i % ARRAY_SIZE(dx)], dy[i % ARRAY_SIZE(dy)]);
+		arrived += observer_frame(&desk->host[1], &seen, WORLD_MS);
+	}
+	check(desk, arrived == CIRCLE_FRAMES, "WRONG: only %u of %u frames arrived", arrived,
+	      CIRCLE_FRAMES);
+	check(desk, command_run("--stats", output) == 0, "WRONG: --stats fails");
+	for (char *line, *rest = output; (line = strtok_r(rest, "\n", &rest));)
+		print_note(desk, PLAIN, line);
+}
+
 static void tell_story(void **state)
 {
 	struct desk *desk = *state;
@@ -663,6 +687,7 @@ static void tell_story(void **state)
 	print_head(desk);
 	for (unsigned i = 0; i < ARRAY_SIZE(story); i++)
 		take_step(desk, &story[i], i + 1);
+	show_stats(desk);
 	program_signal(&desk->program, SIGTERM);
 	code = program_wait(&desk->program);
 	print_part(desk, "The end");
