@@ -125,10 +125,27 @@ vt 8
 await_carol() { local until=$((SECONDS + long)); while ((SECONDS < until)); do [[ $(status) != *'carol is active'*'carol is active'* ]] || return 0; done; return 1; }
 check '--status names whoever is active now' await_carol
 check 'and nothing is grabbed' grabbed 0
-kill -TSTP "$pid"
-says 'stopped by job control'
-# Nobody could continue it here, so the kernel does not stop it, and it goes on at once (an orphaned process group).
-check 'stopped and continued, it answers' has "$(status)" 'carol is active at seat0'
+# Where nobody could continue it, in an orphaned process group, the kernel does not stop it, and it goes on at once.
+# Otherwise it may stop before what it says is written.
+stopped() {
+	local until=$((SECONDS + long))
+	kill -TSTP "$pid"
+	while ((SECONDS < until)); do
+		[[ $(</proc/"$pid"/stat) != *') T '* ]] || return 0
+		! await "$log" 'stopped by job control' 1 || return 0
+	done
+	return 1
+}
+continued() {
+	local until=$((SECONDS + long))
+	while ((SECONDS < until)); do
+		kill -CONT "$pid"
+		[[ $(as_user timeout 10 "$program" --status) != *'carol is active at seat0'* ]] || return 0
+	done
+	return 1
+}
+check 'it hears of job control' stopped
+check 'stopped and continued, it answers' continued
 check 'and grabs nothing that is another user'\''s' grabbed 0
 
 note 'our user'
