@@ -55,18 +55,6 @@ static int left_ms(long deadline)
 	return left > 0 ? (int)left : 0;
 }
 
-void wait_for_file(const char *path)
-{
-	long deadline = now_ms() + WORLD_MS;
-
-	/* Neither udev's directory nor its link need be there: there is nothing to watch. */
-	while (access(path, F_OK) < 0) {
-		if (now_ms() > deadline)
-			fail_msg("%s: there is none", path);
-		usleep(5000);
-	}
-}
-
 /* --- its files and its start ------------------------------------------------------------- */
 
 static int make_file(const struct qemu *qemu, const char *name, char *path, size_t size)

@@ -72,9 +72,6 @@ void qemu_event_text(const struct qemu_event *event, char *text, size_t size);
 void qemu_expect(struct qemu *qemu, const char *texts);
 void qemu_expect_nothing(struct qemu *qemu);
 
-/* Waits until there is this file, such as a link that udev makes. */
-void wait_for_file(const char *path);
-
 /* SIGSTOP, and waits until it stands still. SIGCONT ends it. */
 void qemu_freeze(struct qemu *qemu);
 

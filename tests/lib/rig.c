@@ -14,6 +14,7 @@
 #include "guest/channel.h"
 #include "now.h"
 #include "qemu.h"
+#include "world.h"
 #include "base/util.h"
 
 static void node_told(struct node *node)

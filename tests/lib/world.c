@@ -205,6 +205,12 @@ void puppet_key(struct puppet *puppet, unsigned code, int value)
 	puppet_play(puppet, &ev, 1);
 }
 
+void puppet_type(struct puppet *puppet, unsigned code)
+{
+	puppet_key(puppet, code, 1);
+	puppet_key(puppet, code, 0);
+}
+
 void puppet_move(struct puppet *puppet, int dx, int dy)
 {
 	struct input_event ev[] = { { .type = EV_REL, .code = REL_X, .value = dx },
@@ -282,6 +288,18 @@ static bool scan_nodes(const char *phys, char *devnode)
 	if (dir)
 		closedir(dir);
 	return found;
+}
+
+void wait_for_file(const char *path)
+{
+	long deadline = now_ms() + WORLD_MS;
+
+	/* Neither udev's directory nor its link need be there: there is nothing to watch. */
+	while (access(path, F_OK) < 0) {
+		if (now_ms() > deadline)
+			fail_msg("%s: there is none", path);
+		usleep(5000);
+	}
 }
 
 bool find_node(const char *phys, char *devnode, int timeout_ms)
@@ -364,6 +382,12 @@ void observer_expect(struct observer *observer, unsigned type, unsigned code, in
 		fail_msg("%s: %u events, the first %s:%d; expected %s:%d", observer->devnode,
 			 seen.n, libevdev_event_code_get_name(seen.ev[0].type, seen.ev[0].code),
 			 seen.ev[0].value, libevdev_event_code_get_name(type, code), value);
+}
+
+void observer_expect_typed(struct observer *observer, unsigned code)
+{
+	observer_expect(observer, EV_KEY, code, 1);
+	observer_expect(observer, EV_KEY, code, 0);
 }
 
 void observer_expect_nothing(struct observer *observer)

@@ -48,6 +48,8 @@ void puppet_plug_model(struct puppet *puppet, const struct libevdev *model, cons
 /* Plays n events and a SYN_REPORT, in one write. */
 void puppet_play(struct puppet *puppet, const struct input_event *events, unsigned n);
 void puppet_key(struct puppet *puppet, unsigned code, int value);
+/* Down and up. */
+void puppet_type(struct puppet *puppet, unsigned code);
 void puppet_move(struct puppet *puppet, int dx, int dy);
 /* The mask of LEDs that were written into the device since the last call, applied to *leds. */
 bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms);
@@ -69,6 +71,8 @@ struct seen {
 
 /* Waits for the node whose device has this phys and opens it. */
 void observer_open(struct observer *observer, const char *phys);
+/* Waits until there is this file, such as a link that udev makes. */
+void wait_for_file(const char *path);
 /* False where no such node comes within timeout_ms. The node's path goes to devnode (64 bytes). */
 bool find_node(const char *phys, char *devnode, int timeout_ms);
 void observer_grab(struct observer *observer);
@@ -76,6 +80,8 @@ void observer_grab(struct observer *observer);
 bool observer_frame(struct observer *observer, struct seen *seen, int timeout_ms);
 /* The next frame is one event of this type, code and value. */
 void observer_expect(struct observer *observer, unsigned type, unsigned code, int value);
+/* The next frames are this key's down and up. */
+void observer_expect_typed(struct observer *observer, unsigned code);
 void observer_expect_nothing(struct observer *observer);
 /* How many keys are down on the device now, by EVIOCGKEY. */
 unsigned observer_keys_down(const struct observer *observer);

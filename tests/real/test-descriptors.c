@@ -98,10 +98,8 @@ static void expect_rest(struct program *program, pid_t pid, const char *complain
 
 static void expect_typed(struct puppet *keyboard, struct observer *host, unsigned code)
 {
-	puppet_key(keyboard, code, 1);
-	puppet_key(keyboard, code, 0);
-	observer_expect(host, EV_KEY, code, 1);
-	observer_expect(host, EV_KEY, code, 0);
+	puppet_type(keyboard, code);
+	observer_expect_typed(host, code);
 }
 
 /* --- tests ----------------------------------------------------------------------------------------- */
@@ -240,15 +238,9 @@ static bool has_zombie(pid_t parent)
 
 #define RAN "/tmp/evswitch-hook-ran"
 
-static void await_file(const char *path)
+static void await_and_remove(const char *path)
 {
-	long deadline = now_ms() + WORLD_MS;
-
-	while (access(path, F_OK) < 0) {
-		if (now_ms() > deadline)
-			fail_msg("%s does not come", path);
-		usleep(1000);
-	}
+	wait_for_file(path);
 	unlink(path);
 }
 
@@ -263,7 +255,7 @@ static void test_a_hook(void **state)
 	launcher = program_launcher(&stage.program);
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
-	await_file(RAN);
+	await_and_remove(RAN);
 	keeper_await_holds(launcher, "anon_inode:[pidfd]", 1); /* of the keeper */
 	starve(launcher, 0);
 	stage_focus_host(&stage);
@@ -273,7 +265,7 @@ static void test_a_hook(void **state)
 	assert_false(has_zombie(launcher));
 	feed(launcher);
 	stage_focus_guest(&stage);
-	await_file(RAN);
+	await_and_remove(RAN);
 	stage_close(&stage);
 }
 
@@ -295,7 +287,7 @@ static void test_the_launcher(void **state)
 	command_expect("--reload", 0, "reloaded: focus: host");
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
-	await_file(RAN);
+	await_and_remove(RAN);
 	stage_close(&stage);
 }
 

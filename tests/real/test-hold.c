@@ -27,18 +27,6 @@
 #include "stage.h"
 #include "base/util.h"
 
-static void type(struct puppet *keyboard, unsigned code)
-{
-	puppet_key(keyboard, code, 1);
-	puppet_key(keyboard, code, 0);
-}
-
-static void expect_typed(struct observer *observer, unsigned code)
-{
-	observer_expect(observer, EV_KEY, code, 1);
-	observer_expect(observer, EV_KEY, code, 0);
-}
-
 /* No event tells of the end of a grab. */
 static void expect_free(const struct puppet *puppet)
 {
@@ -83,13 +71,13 @@ static void stop_and_continue(struct stage *stage, int signo)
 
 	/* Now the desktop has the keyboard itself, and can type "fg". */
 	observer_open(&desktop, "test/keyboard");
-	type(&stage->keyboard, KEY_F);
-	expect_typed(&desktop, KEY_F);
+	puppet_type(&stage->keyboard, KEY_F);
+	observer_expect_typed(&desktop, KEY_F);
 	program_signal(&stage->program, SIGCONT);
 	program_expect(&stage->program, "is grabbed");
 	program_expect(&stage->program, "is grabbed");
-	type(&stage->keyboard, KEY_G);
-	expect_typed(&stage->host_keyboard, KEY_G);
+	puppet_type(&stage->keyboard, KEY_G);
+	observer_expect_typed(&stage->host_keyboard, KEY_G);
 	observer_expect_nothing(&desktop);
 	observer_expect_nothing(&stage->guest_keyboard);
 	observer_close(&desktop);

@@ -42,31 +42,19 @@
 
 /* --- what tests are made of -------------------------------------------------------------- */
 
-static void type(struct puppet *keyboard, unsigned code)
-{
-	puppet_key(keyboard, code, 1);
-	puppet_key(keyboard, code, 0);
-}
-
-static void expect_typed(struct observer *observer, unsigned code)
-{
-	observer_expect(observer, EV_KEY, code, 1);
-	observer_expect(observer, EV_KEY, code, 0);
-}
-
 static void expect_typed_in_guest(struct stage *stage)
 {
-	type(&stage->keyboard, KEY_B);
-	expect_typed(&stage->guest_keyboard, KEY_B);
+	puppet_type(&stage->keyboard, KEY_B);
+	observer_expect_typed(&stage->guest_keyboard, KEY_B);
 	puppet_key(&stage->mouse, BTN_RIGHT, 1);
 	puppet_key(&stage->mouse, BTN_RIGHT, 0);
-	expect_typed(&stage->guest_pointer, BTN_RIGHT);
+	observer_expect_typed(&stage->guest_pointer, BTN_RIGHT);
 }
 
 static void expect_typed_on_host(struct stage *stage)
 {
-	type(&stage->keyboard, KEY_H);
-	expect_typed(&stage->host_keyboard, KEY_H);
+	puppet_type(&stage->keyboard, KEY_H);
+	observer_expect_typed(&stage->host_keyboard, KEY_H);
 }
 
 /* The guest has opened and grabbed the nodes, and has the focus. */
@@ -472,7 +460,7 @@ static void expect_guest_is_refused(struct stage *stage, const char *why)
 	stage_toggle(stage);
 	program_expect(&stage->program, "cannot switch to guest one");
 	program_expect(&stage->program, why);
-	expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
+	observer_expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
 	expect_typed_on_host(stage);
 }
 

@@ -58,10 +58,8 @@ static void expect_matched(struct stage *stage)
 	puppet_plug(&third, PUPPET_KEYBOARD, "test third", "test/third", 0xc003);
 	program_expect(&stage->program, "test third) is grabbed");
 	observer_open(&host, "evswitch/host/third");
-	puppet_key(&third, KEY_B, 1);
-	puppet_key(&third, KEY_B, 0);
-	observer_expect(&host, EV_KEY, KEY_B, 1);
-	observer_expect(&host, EV_KEY, KEY_B, 0);
+	puppet_type(&third, KEY_B);
+	observer_expect_typed(&host, KEY_B);
 	observer_close(&host);
 	puppet_unplug(&third);
 	program_expect(&stage->program, "is gone");
@@ -83,6 +81,23 @@ static unsigned long long used_ns(const struct stage *stage)
 	return ns;
 }
 
+static struct play *start(struct stage *stage)
+{
+	struct play *play = play_start();
+
+	stage_open(stage, CONF);
+	play_read(play, &stage->host_keyboard, &stage->host_mouse);
+	play_hands(play, stage);
+	return play;
+}
+
+static void finish(struct play *play, struct stage *stage)
+{
+	play_let(play, 5);
+	play_end(play, false);
+	stage_close(stage);
+}
+
 /* Devices of others. */
 static void test_foreign_devices(void **state)
 {
@@ -90,10 +105,7 @@ static void test_foreign_devices(void **state)
 	struct play *play;
 
 	(void)state;
-	play = play_start();
-	stage_open(&stage, CONF);
-	play_read(play, &stage.host_keyboard, &stage.host_mouse);
-	play_hands(play, &stage);
+	play = start(&stage);
 	for (unsigned round = 0; round < 2; round++) {
 		play_let(play, 5);
 		plug_storm(DEVICES, "test stranger");
@@ -101,9 +113,7 @@ static void test_foreign_devices(void **state)
 		unplug_storm(DEVICES);
 		expect_matched(&stage);
 	}
-	play_let(play, 5);
-	play_end(play, false);
-	stage_close(&stage);
+	finish(play, &stage);
 }
 
 /* As many as it takes, and more. The places of those that are gone are others' if there is no other. */
@@ -113,10 +123,7 @@ static void test_own_devices(void **state)
 	struct play *play;
 
 	(void)state;
-	play = play_start();
-	stage_open(&stage, CONF);
-	play_read(play, &stage.host_keyboard, &stage.host_mouse);
-	play_hands(play, &stage);
+	play = start(&stage);
 	play_let(play, 5);
 	plug_storm(DEVICES, "test storm");
 	for (unsigned i = 0; i < ROUTER_DEVICES - 2; i++)
@@ -125,9 +132,7 @@ static void test_own_devices(void **state)
 	for (unsigned i = 0; i < ROUTER_DEVICES - 2; i++)
 		program_expect(&stage.program, "is gone");
 	expect_matched(&stage);
-	play_let(play, 5);
-	play_end(play, false);
-	stage_close(&stage);
+	finish(play, &stage);
 }
 
 static unsigned long long cost(struct stage *stage, unsigned n)

@@ -28,10 +28,8 @@
 
 static void expect_typed(struct puppet *keyboard, struct observer *observer, unsigned code)
 {
-	puppet_key(keyboard, code, 1);
-	puppet_key(keyboard, code, 0);
-	observer_expect(observer, EV_KEY, code, 1);
-	observer_expect(observer, EV_KEY, code, 0);
+	puppet_type(keyboard, code);
+	observer_expect_typed(observer, code);
 }
 
 /* By the control socket, since the log does not say. */

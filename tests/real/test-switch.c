@@ -27,40 +27,28 @@
 #include "stage.h"
 #include "base/util.h"
 
-static void type(struct puppet *keyboard, unsigned code)
-{
-	puppet_key(keyboard, code, 1);
-	puppet_key(keyboard, code, 0);
-}
-
-static void expect_typed(struct observer *observer, unsigned code)
-{
-	observer_expect(observer, EV_KEY, code, 1);
-	observer_expect(observer, EV_KEY, code, 0);
-}
-
 static void test_toggle(void **state)
 {
 	struct stage stage;
 
 	(void)state;
 	stage_open(&stage, STAGE_CONF);
-	type(&stage.keyboard, KEY_A);
-	expect_typed(&stage.host_keyboard, KEY_A);
+	puppet_type(&stage.keyboard, KEY_A);
+	observer_expect_typed(&stage.host_keyboard, KEY_A);
 	stage_toggle(&stage);
 	program_expect(&stage.program, "cannot switch to guest one: no VM has taken "
 				       "its devices: start its VM");
 	program_expect(&stage.program, "; more from: evswitch --check\n");
-	expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
+	observer_expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
 	stage_guest_up(&stage);
 	stage_focus_guest(&stage);
-	type(&stage.keyboard, KEY_B);
-	expect_typed(&stage.guest_keyboard, KEY_B);
+	puppet_type(&stage.keyboard, KEY_B);
+	observer_expect_typed(&stage.guest_keyboard, KEY_B);
 	observer_expect_nothing(&stage.host_keyboard);
 	stage_toggle(&stage);
 	program_expect(&stage.program, "focus: host");
-	type(&stage.keyboard, KEY_C);
-	expect_typed(&stage.host_keyboard, KEY_C);
+	puppet_type(&stage.keyboard, KEY_C);
+	observer_expect_typed(&stage.host_keyboard, KEY_C);
 	stage_close(&stage);
 }
 
@@ -83,9 +71,9 @@ static void test_two_switches_at_once(void **state)
 	puppet_play(&stage.keyboard, twice, ARRAY_SIZE(twice));
 	program_expect(&stage.program, "focus: one");
 	program_expect(&stage.program, "focus: host");
-	expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
-	type(&stage.keyboard, KEY_C);
-	expect_typed(&stage.host_keyboard, KEY_C);
+	observer_expect_typed(&stage.host_keyboard, KEY_LEFTCTRL);
+	puppet_type(&stage.keyboard, KEY_C);
+	observer_expect_typed(&stage.host_keyboard, KEY_C);
 	observer_expect_nothing(&stage.guest_keyboard);
 	stage_close(&stage);
 }
@@ -153,7 +141,7 @@ static void chord(struct stage *stage, unsigned code)
 	puppet_key(&stage->keyboard, code, 1);
 	puppet_key(&stage->keyboard, code, 0);
 	puppet_key(&stage->keyboard, KEY_LEFTCTRL, 0);
-	expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
+	observer_expect_typed(&stage->host_keyboard, KEY_LEFTCTRL);
 }
 
 /* The pointers move alone; the guest that loses its last device is left, and can be entered anew. */
@@ -169,8 +157,8 @@ static void test_part(void **state)
 		program_expect(&stage.program, "pointers: one");
 		puppet_key(&stage.mouse, BTN_LEFT, 1);
 		observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 1);
-		type(&stage.keyboard, KEY_A);
-		expect_typed(&stage.host_keyboard, KEY_A);
+		puppet_type(&stage.keyboard, KEY_A);
+		observer_expect_typed(&stage.host_keyboard, KEY_A);
 		chord(&stage, KEY_F5);
 		program_expect(&stage.program, "pointers: host");
 		observer_expect(&stage.guest_pointer, EV_KEY, BTN_LEFT, 0);
@@ -181,8 +169,8 @@ static void test_part(void **state)
 	puppet_key(&stage.mouse, BTN_LEFT, 1);
 	program_expect(&stage.program, "guest one: it released its devices");
 	program_expect(&stage.program, "pointers: host");
-	type(&stage.keyboard, KEY_A);
-	expect_typed(&stage.host_keyboard, KEY_A);
+	puppet_type(&stage.keyboard, KEY_A);
+	observer_expect_typed(&stage.host_keyboard, KEY_A);
 	puppet_key(&stage.mouse, BTN_LEFT, 0);
 	stage_close(&stage);
 }
@@ -198,20 +186,21 @@ static void test_pinned_to_guest(void **state)
 
 	(void)state;
 	stage_open(&stage, PIN_CONF);
-	type(&stage.keyboard, KEY_A);
+	puppet_type(&stage.keyboard, KEY_A);
 	observer_expect_nothing(&stage.host_keyboard);
 	for (unsigned i = 0; i < 2; i++) {
 		stage_guest_up(&stage);
 		program_expect(&stage.program, "device keyboard: at guest one");
-		type(&stage.keyboard, KEY_B);
-		expect_typed(&stage.guest_keyboard, KEY_B);
+		puppet_type(&stage.keyboard, KEY_B);
+		observer_expect_typed(&stage.guest_keyboard, KEY_B);
 		puppet_key(&stage.mouse, BTN_LEFT, 1);
 		puppet_key(&stage.mouse, BTN_LEFT, 0);
-		expect_typed(&stage.host_mouse, BTN_LEFT);
+		observer_expect_typed(&stage.host_mouse, BTN_LEFT);
 		stage_guest_down(&stage);
-		type(&stage.keyboard, KEY_C); /* the first shows that nobody is there, and leaks */
+		puppet_type(&stage.keyboard,
+			    KEY_C); /* the first shows that nobody is there, and leaks */
 		program_expect(&stage.program, "it released its devices");
-		type(&stage.keyboard, KEY_D);
+		puppet_type(&stage.keyboard, KEY_D);
 		observer_expect_nothing(&stage.host_keyboard);
 	}
 	stage_close(&stage);
@@ -229,10 +218,10 @@ static void test_pointer_only(void **state)
 	observer_grab(&stage.guest_pointer);
 	observer_open(&second, "evswitch/one/keyboard");
 	stage_focus_guest(&stage);
-	type(&stage.keyboard, KEY_B);
+	puppet_type(&stage.keyboard, KEY_B);
 	puppet_key(&stage.mouse, BTN_LEFT, 1);
 	puppet_key(&stage.mouse, BTN_LEFT, 0);
-	expect_typed(&stage.guest_pointer, BTN_LEFT);
+	observer_expect_typed(&stage.guest_pointer, BTN_LEFT);
 	observer_expect_nothing(&second);
 	observer_expect_nothing(&stage.host_keyboard);
 	observer_close(&second);
@@ -298,8 +287,8 @@ static void test_guest_device_fails(void **state)
 	program_expect(&stage.program, "focus: host");
 	puppet_key(&stage.keyboard, KEY_A, 0);
 	stage_await_quiet(&stage);
-	type(&stage.keyboard, KEY_H);
-	expect_typed(&stage.host_keyboard, KEY_H);
+	puppet_type(&stage.keyboard, KEY_H);
+	observer_expect_typed(&stage.host_keyboard, KEY_H);
 	stage_close(&stage);
 }
 
@@ -402,7 +391,7 @@ static void test_absent_then_plugged(void **state)
 	observer_open(&stage.host_mouse, "evswitch/host/mouse");
 	puppet_key(&stage.mouse, BTN_LEFT, 1);
 	puppet_key(&stage.mouse, BTN_LEFT, 0);
-	expect_typed(&stage.host_mouse, BTN_LEFT);
+	observer_expect_typed(&stage.host_mouse, BTN_LEFT);
 	program_stop(&stage.program);
 	stage_unplug(&stage);
 }
@@ -422,7 +411,7 @@ static void test_clone_outlives_unplug(void **state)
 	program_expect(&stage.program, "test mouse) is grabbed");
 	puppet_key(&stage.mouse, BTN_RIGHT, 1);
 	puppet_key(&stage.mouse, BTN_RIGHT, 0);
-	expect_typed(&stage.host_mouse, BTN_RIGHT);
+	observer_expect_typed(&stage.host_mouse, BTN_RIGHT);
 	stage_close(&stage);
 }
 
@@ -448,7 +437,7 @@ static void test_replug_unseen(void **state)
 	program_expect(&stage.program, "test mouse) is grabbed");
 	puppet_key(&stage.mouse, BTN_LEFT, 1);
 	puppet_key(&stage.mouse, BTN_LEFT, 0);
-	expect_typed(&stage.host_mouse, BTN_LEFT);
+	observer_expect_typed(&stage.host_mouse, BTN_LEFT);
 	stage_close(&stage);
 }
 
@@ -542,7 +531,7 @@ static void test_several_nodes_match(void **state)
 	observer_open(&second, "evswitch/host/mouse.2");
 	puppet_key(&twin, BTN_LEFT, 1);
 	puppet_key(&twin, BTN_LEFT, 0);
-	expect_typed(&second, BTN_LEFT);
+	observer_expect_typed(&second, BTN_LEFT);
 	observer_expect_nothing(&stage.host_mouse);
 	observer_close(&second);
 	puppet_unplug(&twin);
@@ -679,8 +668,8 @@ static void test_locks_follow(void **state)
 	stage_open(&stage, LOCKS_CONF);
 	hide_leds(&stage.host_keyboard);
 	stage_guest_up(&stage); /* first, or the console sets the LED on the guest's node, too */
-	type(&stage.keyboard, KEY_CAPSLOCK);
-	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	puppet_type(&stage.keyboard, KEY_CAPSLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
 	await_led(&stage, LED_CAPSL, 1);
 	stage_focus_guest(&stage);
 	await_led(&stage, LED_CAPSL, 0);
@@ -690,8 +679,8 @@ static void test_locks_follow(void **state)
 	await_led(&stage, LED_NUML, 1);
 	stage_drain_guest(&stage);
 	stage_toggle(&stage);
-	expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
-	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
 	await_led(&stage, LED_CAPSL, 1); /* what the host had ... */
 	await_led(&stage, LED_CAPSL, 0); /* ... and what the taps made of it: Num alone */
 	stage_drain_guest(&stage);       /* the toggle's own Ctrl */
@@ -701,12 +690,12 @@ static void test_locks_follow(void **state)
 	await_led(&stage, LED_CAPSL, 1);
 	stage_drain_guest(&stage);
 	stage_toggle(&stage);
-	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
 	/* As it was: the console writes its LEDs into every keyboard that comes after this. */
-	type(&stage.keyboard, KEY_CAPSLOCK);
-	expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
-	type(&stage.keyboard, KEY_NUMLOCK);
-	expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
+	puppet_type(&stage.keyboard, KEY_CAPSLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_CAPSLOCK);
+	puppet_type(&stage.keyboard, KEY_NUMLOCK);
+	observer_expect_typed(&stage.host_keyboard, KEY_NUMLOCK);
 	await_led(&stage, LED_NUML, 0);
 	stage_close(&stage);
 }
