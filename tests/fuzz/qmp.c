@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "fuzz-attach.h"
 #include "fuzz-loop.h"
 #include "fuzz-qemu.h"
 #include "fuzz.h"
@@ -21,15 +22,10 @@ static struct scene {
 	struct attach attach;
 } scene;
 
-static void check_words(const char *words)
-{
-	FUZZ_CHECK(fuzz_is_printable(words, strlen(words)), "%s", words);
-}
-
 static void told(struct vm *vm, unsigned news)
 {
 	FUZZ_CHECK(vm->state < RUN_STATES, "state %d", (int)vm->state);
-	check_words(vm->why);
+	fuzz_check_words(vm->why);
 	if (news & (VM_STATE | VM_MONITOR))
 		attach_told(&scene.attach);
 }
@@ -42,13 +38,6 @@ static void event(struct vm *vm, const char *name, struct json_object *data)
 
 static const struct vm_ops ops = { .told = told, .event = event };
 
-static void done(struct attach *attach, int rc, const char *words)
-{
-	FUZZ_CHECK(!attach->doing && !rc == !words, "%d: %s", rc, words ? words : "");
-	if (words)
-		check_words(words);
-}
-
 static void act(struct fuzz *fuzz)
 {
 	const char *why;
@@ -56,10 +45,10 @@ static void act(struct fuzz *fuzz)
 
 	switch (what % 12) {
 	case 0:
-		attach_add(&scene.attach, done, &why);
+		attach_add(&scene.attach, fuzz_attach_done, &why);
 		break;
 	case 1:
-		attach_remove(&scene.attach, done, &why);
+		attach_remove(&scene.attach, fuzz_attach_done, &why);
 		break;
 	case 2:
 		attach_cancel(&scene.attach);

@@ -9,6 +9,7 @@
 
 #include "base/usock.h"
 #include "base/util.h"
+#include "fuzz-attach.h"
 #include "fuzz-loop.h"
 #include "fuzz.h"
 #include "guest/channel.h"
@@ -30,27 +31,15 @@ static struct scene {
 	struct attach attach;
 } scene;
 
-static void check_words(const char *words)
-{
-	FUZZ_CHECK(fuzz_is_printable(words, strlen(words)), "%s", words);
-}
-
 static void told(struct vm *vm, unsigned news)
 {
 	FUZZ_CHECK(vm->state < RUN_STATES, "state %d", (int)vm->state);
-	check_words(vm->why);
+	fuzz_check_words(vm->why);
 	if (news & VM_STATE)
 		attach_told(&scene.attach);
 }
 
 static const struct vm_ops ops = { .told = told };
-
-static void done(struct attach *attach, int rc, const char *words)
-{
-	FUZZ_CHECK(!attach->doing && !rc == !words, "%d: %s", rc, words ? words : "");
-	if (words)
-		check_words(words);
-}
 
 static void end(struct virsh *virsh)
 {
@@ -112,10 +101,10 @@ static void act(struct fuzz *fuzz)
 	take_starts();
 	switch (what % 16) {
 	case 0:
-		attach_add(&scene.attach, done, &why);
+		attach_add(&scene.attach, fuzz_attach_done, &why);
 		break;
 	case 1:
-		attach_remove(&scene.attach, done, &why);
+		attach_remove(&scene.attach, fuzz_attach_done, &why);
 		break;
 	case 2:
 		attach_cancel(&scene.attach);
