@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access-facts.h"
 #include "launch/launch.h"
 
 #define CONF "/home/me/.config/evswitch/evswitch.conf"
@@ -38,16 +39,7 @@ static int look_for_instance(uid_t *holder)
 
 static void furnish(struct check_machine *self)
 {
-	self->access = (struct access_facts){ .allowed = true,
-					      .group_may = true,
-					      .rules = true,
-					      .uid = 1000,
-					      .group = "input",
-					      .in_process = true,
-					      .in_database = true,
-					      .has_manager = true,
-					      .in_manager = true,
-					      .in_any = true };
+	self->access = access_of_member;
 	machine_file(self, "/dev/uinput", "%s", "");
 	machine_file(self, "/sys/module/uinput/initstate", "live\n");
 	machine_file(self, "/etc/modules-load.d/evswitch-uinput.conf", "# it\nuinput\n");

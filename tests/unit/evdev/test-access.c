@@ -13,19 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "evdev/access.h"
-
-/* A user who is in the group and logged in since: may open the node. */
-static const struct access_facts member = { .allowed = true,
-					    .group_may = true,
-					    .rules = true,
-					    .uid = 1000,
-					    .group = "input",
-					    .in_process = true,
-					    .in_database = true,
-					    .has_manager = true,
-					    .in_manager = true,
-					    .in_any = true };
+#include "access-facts.h"
 
 static void assert_cause(const struct access_facts *facts, enum access_cause cause,
 			 const char *says, const char *remedy)
@@ -52,7 +40,7 @@ static void rules(void **state)
 
 static void groups(void **state)
 {
-	struct access_facts facts = member;
+	struct access_facts facts = access_of_member;
 
 	(void)state;
 	assert_cause(&facts, ACCESS_OTHER, "something else", "");
@@ -72,7 +60,7 @@ static void groups(void **state)
 /* root may open everything, whatever its user manager. */
 static void root(void **state)
 {
-	struct access_facts facts = member;
+	struct access_facts facts = access_of_member;
 
 	(void)state;
 	facts.is_root = true;
