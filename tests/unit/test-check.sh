@@ -50,6 +50,16 @@ ok 'says so' says 'FAILED: check-of-check: 1 skipped without a reason'
 outcome 3 0 600 '3 passed, 0 failed'
 ok 'one that hangs: not 0' test "$status" != 0
 ok 'says so' says 'FAILED: check-of-check: not done after 2 s'
+# Its first run fails, its second does not, if that comes.
+printf '#!/bin/sh\nif mkdir %s; then echo "FAIL the shy one"; echo "2 passed, 1 failed"; exit 1; fi\necho "3 passed, 0 failed"\n' \
+	"$dir/ran" >"$dir/suite"
+run check-of-check
+ok 'one that passes at its second run: 0' test "$status" = 0
+ok 'says so' says '^UNSTEADY, passed when it ran again: check-of-check: FAIL the shy one'
+ok 'counts the second run' says '^3 passed, 0 failed, 0 skipped'
+rmdir "$dir/ran"
+AGAIN=0 run check-of-check
+ok 'where none may run again: not 0' test "$status" != 0
 run no-such-suite
 ok 'an unknown name: not 0' test "$status" != 0
 ok 'says so' says 'no suite is called no-such-suite'
