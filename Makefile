@@ -13,6 +13,8 @@ DOCDIR     ?= $(PREFIX)/share/doc/evswitch
 UDEVDIR    ?= /etc/udev/rules.d
 MODULESDIR ?= /etc/modules-load.d
 UNITDIR    ?= /etc/systemd/user
+SYSTEMDIR  ?= /etc/systemd/system
+USERSDIR   ?= /etc/sysusers.d
 
 # The next release, or that of a tarball; conf/packages has it, too.
 RELEASE := 0.1
@@ -185,15 +187,20 @@ install: all
 	install -D -m 644 conf/completions/evswitch.fish $(DESTDIR)$(FISHDIR)/evswitch.fish
 	install -D -m 644 conf/65-evswitch.rules $(DESTDIR)$(UDEVDIR)/65-evswitch.rules
 	install -D -m 644 conf/evswitch-uinput.conf $(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf
-	sed 's|@BINDIR@|$(BINDIR)|' systemd/user/evswitch.service | \
-		install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/evswitch.service
+	install -D -m 644 systemd/sysusers.d/evswitch.conf $(DESTDIR)$(USERSDIR)/evswitch.conf
+	for unit in user/evswitch user/evswitch-hooks system/evswitch; do \
+		to=$(UNITDIR); case $$unit in system/*) to=$(SYSTEMDIR);; esac; \
+		sed 's|@BINDIR@|$(BINDIR)|' systemd/$$unit.service | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$$to/$${unit##*/}.service || exit; done
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \
 		$(DESTDIR)$(MANDIR)/man5/evswitch.conf.5 $(DESTDIR)$(DOCDIR)/evswitch.conf \
 		$(DESTDIR)$(DOCDIR)/waybar.jsonc $(DESTDIR)$(DOCDIR)/i3status-rust.toml \
 		$(DESTDIR)$(UDEVDIR)/65-evswitch.rules \
-		$(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf $(DESTDIR)$(UNITDIR)/evswitch.service
+		$(DESTDIR)$(MODULESDIR)/evswitch-uinput.conf $(DESTDIR)$(UNITDIR)/evswitch.service \
+		$(DESTDIR)$(UNITDIR)/evswitch-hooks.service $(DESTDIR)$(SYSTEMDIR)/evswitch.service \
+		$(DESTDIR)$(USERSDIR)/evswitch.conf
 	rm -f $(DESTDIR)$(VARLINKDIR)/io.evswitch.varlink $(DESTDIR)$(BASHDIR)/evswitch \
 		$(DESTDIR)$(ZSHDIR)/_evswitch $(DESTDIR)$(FISHDIR)/evswitch.fish
 	-rmdir $(DESTDIR)$(DOCDIR)

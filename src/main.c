@@ -21,6 +21,7 @@
 #include "setup/setup-devices.h"
 #include "setup/setup.h"
 #include "guest/channel.h"
+#include "launch/hook-session.h"
 #include "base/usock.h"
 #include "control/commands.h"
 #include "options.h"
@@ -83,13 +84,29 @@ static int run_switcher(const struct arguments *arguments)
 	char path[PATH_MAX];
 	struct daemon_options daemon = { .try_s = arguments->try_s,
 					 .path = path,
-					 .version = EVSWITCH_VERSION };
+					 .version = EVSWITCH_VERSION,
+					 .is_system = arguments->is_system };
 	struct conf *conf = NULL;
 	int rc = load(arguments, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
 	return daemon_run(conf, &daemon);
+}
+
+/* Its guests are those of the system service, unless another file is named. */
+static int run_hooks(struct arguments arguments)
+{
+	struct conf *conf = NULL;
+	char path[PATH_MAX];
+	int rc;
+
+	arguments.conf = arguments.conf ?: CONF_SYSTEM_FILE;
+	rc = load(&arguments, path, &conf);
+
+	if (rc != EX_OK)
+		return rc;
+	return hook_session_run(conf, path);
 }
 
 static int print_guest(const struct arguments *arguments, const struct conf *conf)
@@ -184,9 +201,19 @@ static int run_command(const struct arguments *arguments)
 		return command_monitor(arguments->json);
 	case COMMAND_RELOAD:
 		return command_reload();
+	case COMMAND_HOOKS:
+		return run_hooks(*arguments);
 	default:
 		return run_switcher(arguments);
 	}
+}
+
+/* Whoever starts it: a user's environment does not lead the machine's evswitch elsewhere. */
+static void choose_system(struct arguments *arguments)
+{
+	unsetenv("XDG_RUNTIME_DIR");
+	if (!arguments->conf)
+		arguments->conf = CONF_SYSTEM_FILE;
 }
 
 int main(int argc, char **argv)
@@ -201,6 +228,8 @@ int main(int argc, char **argv)
 		rc = EX_USAGE;
 	} else {
 		log_set_level(arguments.level);
+		if (arguments.is_system)
+			choose_system(&arguments);
 		rc = run_command(&arguments);
 	}
 	log_stop();

@@ -17,6 +17,7 @@ enum {
 	WITH_JSON = 8,
 	WITH_DEVICE = 16,
 	WITH_WRITE = 32,
+	WITH_SYSTEM = 64,
 };
 
 struct rule {
@@ -25,26 +26,37 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-	[COMMAND_RUN] = { NULL, WITH_CONF | WITH_TRY },
+	[COMMAND_RUN] = { NULL, WITH_CONF | WITH_TRY | WITH_SYSTEM },
 	[COMMAND_PROBE] = { "probe", WITH_SECONDS | WITH_JSON | WITH_WRITE },
-	[COMMAND_PROBE_WRITE] = { "probe --write", WITH_SECONDS | WITH_CONF | WITH_WRITE },
+	[COMMAND_PROBE_WRITE] = { "probe --write",
+				  WITH_SECONDS | WITH_CONF | WITH_WRITE | WITH_SYSTEM },
 	[COMMAND_SETUP] = { "setup", WITH_CONF },
 	[COMMAND_CHECK] = { "check", WITH_CONF | WITH_JSON },
-	[COMMAND_XML] = { "xml", WITH_CONF },
-	[COMMAND_QEMU_ARGS] = { "qemu-args", WITH_CONF },
+	[COMMAND_XML] = { "xml", WITH_CONF | WITH_SYSTEM },
+	[COMMAND_QEMU_ARGS] = { "qemu-args", WITH_CONF | WITH_SYSTEM },
 	[COMMAND_SWITCH] = { "switch", WITH_DEVICE },
 	[COMMAND_STATUS] = { "status", WITH_JSON },
 	[COMMAND_STATS] = { "stats", WITH_JSON },
 	[COMMAND_MONITOR] = { "monitor", WITH_JSON },
 	[COMMAND_RELOAD] = { "reload", 0 },
+	[COMMAND_HOOKS] = { "hooks", WITH_CONF },
 	[COMMAND_HELP] = { "help", ~0U },
 	[COMMAND_VERSION] = { "version", ~0U },
 };
 
-static const char *const modifiers[] = { "config", "try", "seconds", "json", "device", "write" };
+static const char *const modifiers[] = { "config", "try",   "seconds", "json",
+					 "device", "write", "system" };
 
 /* Values of getopt_long: the letter of an option that has one, COMMAND + a command, or one of these. */
-enum { COMMAND = 256, OPTION_TRY = 512, OPTION_SECONDS, OPTION_JSON, OPTION_DEVICE, OPTION_WRITE };
+enum {
+	COMMAND = 256,
+	OPTION_TRY = 512,
+	OPTION_SECONDS,
+	OPTION_JSON,
+	OPTION_DEVICE,
+	OPTION_WRITE,
+	OPTION_SYSTEM
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -54,6 +66,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "device", required_argument, NULL, OPTION_DEVICE },
 	{ "write", no_argument, NULL, OPTION_WRITE },
+	{ "system", no_argument, NULL, OPTION_SYSTEM },
 	{ "probe", no_argument, NULL, COMMAND + COMMAND_PROBE },
 	{ "setup", optional_argument, NULL, COMMAND + COMMAND_SETUP },
 	{ "check", no_argument, NULL, COMMAND + COMMAND_CHECK },
@@ -64,19 +77,21 @@ static const struct option options[] = {
 	{ "stats", no_argument, NULL, COMMAND + COMMAND_STATS },
 	{ "monitor", no_argument, NULL, COMMAND + COMMAND_MONITOR },
 	{ "reload", no_argument, NULL, COMMAND + COMMAND_RELOAD },
+	{ "hooks", no_argument, NULL, COMMAND + COMMAND_HOOKS },
 	{ "help", no_argument, NULL, COMMAND + COMMAND_HELP },
 	{ "version", no_argument, NULL, COMMAND + COMMAND_VERSION },
 	{ 0 },
 };
 
 const char options_help[] =
-	"Usage: evswitch [-c FILE] [-v] [--try SECONDS]\n"
+	"Usage: evswitch [-c FILE] [-v] [--try SECONDS] [--system]\n"
 	"       evswitch [-c FILE] --setup [GUEST]\n"
 	"       evswitch --probe [--seconds N] [--json]\n"
 	"       evswitch [-c FILE] --probe --write [--seconds N]\n"
 	"       evswitch --status [--json] | --monitor [--json] | --stats [--json]\n"
 	"       evswitch --switch TARGET [--device NAME]\n"
 	"       evswitch --reload\n"
+	"       evswitch [-c FILE] --hooks\n"
 	"       evswitch [-c FILE] --check [--json]\n"
 	"       evswitch [-c FILE] --xml GUEST | --qemu-args GUEST\n"
 	"       evswitch --help | --version\n"
@@ -86,6 +101,9 @@ const char options_help[] =
 	"  -c, --config FILE   the configuration (default: ~/.config/evswitch/evswitch.conf,\n"
 	"                      else /etc/evswitch/evswitch.conf)\n"
 	"  -v, --verbose       log debug messages\n"
+	"      --system        serve this machine instead of one user: with the configuration and\n"
+	"                      the sockets of the system service; also with --xml, --qemu-args\n"
+	"                      and --probe --write\n"
 	"      --try SECONDS   release all devices and exit after SECONDS: for a first try\n"
 	"      --setup [GUEST] the guided way: finds your devices, writes the configuration, "
 	"gives\n"
@@ -100,6 +118,8 @@ const char options_help[] =
 	"      --stats         print what it has counted since it started, and its latency\n"
 	"      --monitor       print the state in one line, and again after each change\n"
 	"      --reload        take the changed configuration into use\n"
+	"      --hooks         run the hooks for the system service, which runs none; what the\n"
+	"                      user unit evswitch-hooks starts\n"
 	"      --check         find what is wrong with the configuration or the machine, and how\n"
 	"                      to fix it\n"
 	"      --json          with --probe, --check, --status, --stats and --monitor: print JSON\n"
@@ -166,6 +186,10 @@ static bool take_option(struct arguments *arguments, int option, unsigned *given
 		return true;
 	case OPTION_WRITE:
 		*given |= WITH_WRITE;
+		return true;
+	case OPTION_SYSTEM:
+		*given |= WITH_SYSTEM;
+		arguments->is_system = true;
 		return true;
 	case OPTION_TRY:
 		*given |= WITH_TRY;

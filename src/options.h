@@ -21,6 +21,7 @@ enum command {
 	COMMAND_STATS,
 	COMMAND_MONITOR,
 	COMMAND_RELOAD,
+	COMMAND_HOOKS,
 	COMMAND_HELP, /* this and those that follow are answered whatever else is given */
 	COMMAND_VERSION
 };
@@ -34,6 +35,7 @@ struct arguments {
 	unsigned try_s;   /* 0: not given; at most TRY_SECONDS_MAX */
 	unsigned seconds; /* 0: not given; at most PROBE_SECONDS_MAX */
 	bool json;
+	bool is_system; /* the machine's evswitch, not the user's */
 };
 
 /* What --help prints. */

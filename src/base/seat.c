@@ -18,12 +18,12 @@ static void seats_ready(struct watch *watch, uint32_t events)
 	seats->changed(seats);
 }
 
-int seats_init(struct seats *seats, struct loop *loop, seats_fn changed)
+int seats_init(struct seats *seats, struct loop *loop, bool is_system, seats_fn changed)
 {
 	int rc;
 
-	*seats = (struct seats){ .changed = changed };
-	if (geteuid() == 0)
+	*seats = (struct seats){ .changed = changed, .is_system = is_system };
+	if (geteuid() == 0 && !is_system)
 		return 0;
 	rc = sd_login_monitor_new("seat", &seats->monitor);
 	if (rc < 0)
@@ -41,9 +41,14 @@ void seats_fini(struct seats *seats)
 	seats->monitor = sd_login_monitor_unref(seats->monitor);
 }
 
+bool seats_have_active(const struct seats *seats, const char *seat, uid_t *user)
+{
+	return seats->monitor && sd_seat_get_active(seat, NULL, user) >= 0;
+}
+
 bool seats_have_other(const struct seats *seats, const char *seat, uid_t *user)
 {
-	return seats->monitor && sd_seat_get_active(seat, NULL, user) >= 0 && *user != geteuid();
+	return !seats->is_system && seats_have_active(seats, seat, user) && *user != geteuid();
 }
 
 void seat_user_name(uid_t user, char *name, size_t size)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "evdev/instance.h"
 #include "check/checks.h"
 
 #define INPUT "/dev/input/"
@@ -134,6 +135,11 @@ static void check_instance(const struct check_system *system, struct check_repor
 		return;
 	if (holder == system->uid)
 		check_fine(report, "evswitch is running");
+	else if (holder == INSTANCE_SYSTEM)
+		check_find(report, CHECK_OTHER_USER,
+			   "use it: evswitch --status; or stop it: sudo systemctl disable --now "
+			   "evswitch",
+			   "evswitch is running as the system service");
 	else
 		check_find(report, CHECK_OTHER_USER, "sudo pkill -x evswitch",
 			   "evswitch is running as the user with the number %u", (unsigned)holder);

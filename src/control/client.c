@@ -84,16 +84,30 @@ static bool is_absent(int rc)
 	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR;
 }
 
-int client_open(struct client *client)
+static int prepare(struct client *client)
 {
-	int rc;
-
 	*client = (struct client)CLIENT_INIT;
 	client->buffer = malloc(VARLINK_REPLY_MAX);
-	if (!client->buffer)
-		return -ENOMEM;
+	return client->buffer ? 0 : -ENOMEM;
+}
+
+int client_open_system(struct client *client)
+{
+	int rc = prepare(client);
+
+	if (rc == 0)
+		rc = try_path(client, OF_SYSTEM);
+	return is_absent(rc) ? -ENOENT : rc;
+}
+
+int client_open(struct client *client)
+{
+	int rc = prepare(client);
+
+	if (rc < 0)
+		return rc;
 	rc = try_own(client);
-	if (is_absent(rc))
+	if (is_absent(rc) || rc == -EACCES) /* the system service may not look into /run/user */
 		rc = try_path(client, OF_SYSTEM);
 	if (is_absent(rc) && geteuid() == 0)
 		rc = try_users(client);

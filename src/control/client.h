@@ -33,6 +33,8 @@ struct client {
  * -errno of connect() and of malloc(). client_close is safe in any case.
  */
 int client_open(struct client *client);
+/* The same for the system service, whoever runs one of their own. */
+int client_open_system(struct client *client);
 void client_close(struct client *client);
 
 /*

@@ -31,15 +31,17 @@ static int not_reached(const struct client *client, int rc)
 		log_error("several users run evswitch: run this command as one of them "
 			  "(sudo -u USER evswitch ...)");
 	else if (rc == -EACCES || rc == -EPERM)
-		log_error("evswitch is run by another user: run this command as that user, or as "
-			  "root");
+		log_error(
+			"evswitch is run by another user, or serves the user who is active at the "
+			"seat: run this command as that user, or as root");
 	else if (rc == -ETIMEDOUT)
 		log_error("evswitch does not answer on %s: it is stopped or hangs (systemctl "
 			  "--user restart evswitch)",
 			  client->path);
 	else if (rc == -ECONNRESET)
-		log_error("evswitch has closed the connection: it is ending, or of another "
-			  "version");
+		log_error(
+			"evswitch has closed the connection: it is ending, of another version, or "
+			"serves another user, who is active at the seat");
 	else
 		log_error("cannot reach evswitch: %s", strerror(-rc));
 	return rc == -EACCES || rc == -EPERM ? EX_NOPERM : EX_UNAVAILABLE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/peer-fd.h"
@@ -18,6 +19,7 @@ struct varlink_client {
 	struct varlink *varlink;
 	struct watch watch;
 	int fd;
+	uid_t user;
 	bool failed;    /* to be closed at the end of its callback */
 	bool wants;     /* the call has "more" */
 	bool oneway;    /* the call wants no reply */
@@ -392,7 +394,7 @@ static unsigned find_slot(struct varlink *varlink)
 }
 
 /* Takes over 'fd'. */
-static void add_client(struct varlink *varlink, int fd)
+static void add_client(struct varlink *varlink, int fd, uid_t user)
 {
 	struct varlink_client *client = calloc(1, sizeof(*client));
 	unsigned slot;
@@ -405,9 +407,16 @@ static void add_client(struct varlink *varlink, int fd)
 	}
 	client->varlink = varlink;
 	client->fd = fd;
+	client->user = user;
 	client->heard = ++varlink->n_calls;
 	slot = find_slot(varlink);
 	varlink->clients[slot] = client;
+}
+
+static bool is_admitted(const struct varlink *varlink, uid_t user)
+{
+	return user == 0 || user == geteuid() ||
+	       (user != VARLINK_NOBODY && user == varlink->admitted);
 }
 
 static void connected(struct listener *listener, int fd)
@@ -415,12 +424,14 @@ static void connected(struct listener *listener, int fd)
 	struct varlink *varlink = container_of(listener, struct varlink, listener);
 	uid_t uid = usock_peer(fd);
 
-	if (uid == 0 || uid == geteuid()) {
-		add_client(varlink, fd);
+	if (is_admitted(varlink, uid)) {
+		add_client(varlink, fd, uid);
 		return;
 	}
-	log_limited(&varlink->limit, LOG_LEVEL_WARN, "control: refused a client of user %u",
-		    (unsigned)uid);
+	/* Programs of a user who is not active at the seat ask again and again. */
+	log_limited(&varlink->limit,
+		    varlink->admitted == VARLINK_NOBODY ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+		    "control: refused a client of user %u", (unsigned)uid);
 	close_fd(&fd);
 }
 
@@ -429,9 +440,12 @@ int varlink_open(struct varlink *varlink, struct loop *loop, const char *path,
 {
 	int rc;
 
-	*varlink = (struct varlink){
-		.interface = interface, .version = version, .owner = owner, .loop = loop, .fd = -1
-	};
+	*varlink = (struct varlink){ .interface = interface,
+				     .version = version,
+				     .owner = owner,
+				     .loop = loop,
+				     .fd = -1,
+				     .admitted = VARLINK_NOBODY };
 	if (strlen(path) >= sizeof(varlink->path))
 		return -ENAMETOOLONG;
 	rc = usock_listen(path, SOCK_STREAM, 0600);
@@ -443,6 +457,18 @@ int varlink_open(struct varlink *varlink, struct loop *loop, const char *path,
 	if (rc < 0)
 		varlink_close(varlink);
 	return rc;
+}
+
+void varlink_admit(struct varlink *varlink, uid_t user)
+{
+	if (!varlink->path[0] || varlink->admitted == user)
+		return;
+	varlink->admitted = user;
+	/* Whoever connects is asked for: only the mode is for everybody. */
+	chmod(varlink->path, user == VARLINK_NOBODY ? 0600 : 0666);
+	for (unsigned i = 0; i < VARLINK_CLIENTS_MAX; i++)
+		if (varlink->clients[i] && !is_admitted(varlink, varlink->clients[i]->user))
+			close_client(varlink->clients[i]);
 }
 
 void varlink_close(struct varlink *varlink)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server of the Varlink protocol (https://varlink.org) on a unix socket: JSON objects, each ended
- * by a NUL. It admits our own user and root only. It answers org.varlink.service by itself, and
+ * by a NUL. It admits our own user, root, and one further user (varlink_admit). It answers org.varlink.service by itself, and
  * passes the calls of one further interface to its methods. Trusts nothing that a client sends:
  * messages, clients and the work of a turn are bounded, and a client that does not read is not
  * waited for. The owner embeds the server, which owns its socket and its clients.
@@ -19,6 +19,7 @@
 
 /* If one more connects, the client that has been silent for longest is closed, monitors last. */
 #define VARLINK_CLIENTS_MAX 40
+#define VARLINK_NOBODY      ((uid_t)-1)
 #define VARLINK_CALL_MAX    4096  /* bytes of a call, with the NUL */
 #define VARLINK_REPLY_MAX   65536 /* bytes of a reply, with the NUL */
 
@@ -53,6 +54,7 @@ struct varlink {
 	struct listener listener;
 	struct varlink_client *clients[VARLINK_CLIENTS_MAX]; /* NULL: unused */
 	uint64_t n_calls;                                    /* so far */
+	uid_t admitted; /* varlink_admit's, or VARLINK_NOBODY */
 	struct log_limit limit;
 	char path[USOCK_PATH_MAX];
 };
@@ -63,6 +65,11 @@ struct varlink {
  */
 int varlink_open(struct varlink *varlink, struct loop *loop, const char *path,
 		 const struct varlink_interface *interface, const char *version, void *owner);
+/*
+ * From now on this user may connect, too, in place of the last one, whose clients are closed.
+ * VARLINK_NOBODY: none. No effect if the server is not open.
+ */
+void varlink_admit(struct varlink *varlink, uid_t user);
 /* Closes all clients and removes the socket. */
 void varlink_close(struct varlink *varlink);
 

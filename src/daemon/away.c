@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lets devices go for a while, and takes them again: while another user is active at their seat, and
- * while evswitch is stopped by job control.
+ * while evswitch is stopped by job control. Where evswitch serves the machine, the user who is active
+ * at the seat controls it instead.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -104,12 +105,33 @@ static void tell_left(const struct input *input)
 		 input->source.conf->name, input->away);
 }
 
+/* The seat of the first device: one with several keyboards and users has an evswitch for each user. */
+static const char *seat_of(const struct daemon *daemon)
+{
+	for (unsigned i = 0; i < ROUTER_DEVICES; i++)
+		if (daemon->input[i].source.conf && daemon->input[i].source.seat[0])
+			return daemon->input[i].source.seat;
+	return SEAT_DEFAULT;
+}
+
+void away_admit(struct daemon *daemon)
+{
+	uid_t user;
+
+	if (!daemon->options->is_system)
+		return;
+	if (!seats_have_active(&daemon->seats, seat_of(daemon), &user))
+		user = VARLINK_NOBODY;
+	varlink_admit(&daemon->control, user);
+}
+
 static void seat_changed(struct seats *seats)
 {
 	struct daemon *daemon = container_of(seats, struct daemon, seats);
 	bool leaves[ROUTER_DEVICES], any = false;
 	uid_t user;
 
+	away_admit(daemon);
 	for (unsigned i = 0; i < ROUTER_DEVICES; i++) {
 		const struct input *input = &daemon->input[i];
 
@@ -133,6 +155,7 @@ void away_before_plug(struct input *input, const char *seat)
 	uid_t user;
 
 	text_print(source->seat, sizeof(source->seat), "%s", seat);
+	away_admit(input->daemon);
 	if (!is_others(input, &user)) {
 		source->suspended = NULL;
 		return;
@@ -154,5 +177,5 @@ void away_forget_lost(struct daemon *daemon)
 
 int away_init(struct daemon *daemon)
 {
-	return seats_init(&daemon->seats, &daemon->loop, seat_changed);
+	return seats_init(&daemon->seats, &daemon->loop, daemon->options->is_system, seat_changed);
 }

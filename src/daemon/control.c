@@ -198,6 +198,7 @@ void control_open(struct daemon *daemon)
 		log_warn("no control socket in %s: %s: --status, --switch and --monitor cannot "
 			 "reach this evswitch",
 			 dir, strerror(-rc));
+	away_admit(daemon);
 }
 
 void control_close(struct daemon *daemon)

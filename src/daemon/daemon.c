@@ -81,19 +81,24 @@ static void start_expired(struct timer *timer)
 
 static void say_who_runs(uid_t user)
 {
-	const struct passwd *entry = getpwuid(user);
+	const struct passwd *entry = user == INSTANCE_SYSTEM ? NULL : getpwuid(user);
 
-	log_error("another evswitch is running, as user %s: stop it first (systemctl --user stop "
-		  "evswitch; or %spkill -x evswitch)",
-		  entry ? log_str(entry->pw_name).text : "(unknown)",
-		  user == geteuid() ? "" : "sudo ");
+	if (user == INSTANCE_SYSTEM)
+		log_error("another evswitch is running, as the system service: stop it first (sudo "
+			  "systemctl stop evswitch), or use it (evswitch --status)");
+	else
+		log_error("another evswitch is running, as user %s: stop it first (systemctl "
+			  "--user stop "
+			  "evswitch; or %spkill -x evswitch)",
+			  entry ? log_str(entry->pw_name).text : "(unknown)",
+			  user == geteuid() ? "" : "sudo ");
 }
 
 /* Checks that no other evswitch runs, and that /dev/uinput can be used. */
 static int take_uinput(struct daemon *daemon)
 {
 	uid_t holder = 0;
-	int rc = daemon->lock = instance_lock(&holder);
+	int rc = daemon->lock = instance_lock(daemon->options->is_system, &holder);
 
 	if (rc >= 0)
 		return EX_OK;
@@ -179,10 +184,14 @@ static int open_loop(struct daemon *daemon)
 	return EX_OSERR;
 }
 
-/* First of all, so that they and the log thread inherit no descriptor opened later. */
+/*
+ * First of all, so that they and the log thread inherit no descriptor opened later. Hooks belong into the
+ * session of a user: the system service runs none.
+ */
 static int start_helpers(struct daemon *daemon)
 {
-	int rc = launcher_start(&daemon->launcher, daemon->conf);
+	bool is_system = daemon->options->is_system;
+	int rc = launcher_start(&daemon->launcher, is_system ? NULL : daemon->conf);
 
 	if (rc < 0) {
 		log_error("cannot start evs-launcher: %s", strerror(-rc));
@@ -194,6 +203,9 @@ static int start_helpers(struct daemon *daemon)
 		return EX_OSERR;
 	}
 	log_start();
+	if (is_system && hook_any(daemon->conf))
+		log_info("the system service runs no hooks; a user who wants them enables "
+			 "evswitch-hooks: systemctl --user enable --now evswitch-hooks");
 	return EX_OK;
 }
 

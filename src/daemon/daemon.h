@@ -2,12 +2,15 @@
 /* The switcher: owns and connects the event loop, the devices, the guests and the router. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "conf/conf.h"
 
 struct daemon_options {
 	unsigned try_s;      /* end after this many seconds; 0: never */
 	const char *path;    /* of the configuration, absolute */
 	const char *version; /* of this program */
+	bool is_system;      /* it serves the machine, not one user */
 };
 
 /*

@@ -105,6 +105,22 @@ static void tell_moved(struct daemon *daemon)
 	locks_after_switch(daemon, from, at[ROUTER_KEYBOARDS]);
 }
 
+/* For hooks; those of the system service are run by who follows its state. */
+static void tell_hooks(struct daemon *daemon, enum hook_event event, unsigned target,
+		       enum guest_cause cause, const char *reason)
+{
+	struct notice *notice = &daemon->notices[event];
+
+	launch_hook_event(&daemon->launcher, event, target, guest_cause_name(cause), reason);
+	notice->number++;
+	text_print(notice->guest, sizeof(notice->guest), "%s", forward_target_name(daemon, target));
+	text_print(notice->focus, sizeof(notice->focus), "%s",
+		   forward_target_name(daemon, daemon->router.focus));
+	text_print(notice->cause, sizeof(notice->cause), "%s", guest_cause_name(cause));
+	text_print(notice->reason, sizeof(notice->reason), "%s", reason);
+	daemon->changed = true;
+}
+
 /* Only now, since the search for the cause takes a while. */
 static void tell_refused(struct daemon *daemon, unsigned target, bool is_failure)
 {
@@ -121,19 +137,15 @@ static void tell_refused(struct daemon *daemon, unsigned target, bool is_failure
 		   forward_target_name(daemon, target), why.text, more);
 	daemon->changed = true;
 	if (is_failure)
-		launch_hook_event(&daemon->launcher, HOOK_REFUSED, target,
-				  guest_cause_name(why.cause), why.text);
+		tell_hooks(daemon, HOOK_REFUSED, target, why.cause, why.text);
 }
 
 static void tell_lost(struct daemon *daemon, unsigned target, const char *reason)
 {
 	struct guest_why why;
 
-	if (!daemon->conf->guests[target - 1].on_lost)
-		return;
 	guest_why_down(guest_of(daemon, target), &why);
-	launch_hook_event(&daemon->launcher, HOOK_LOST, target, guest_cause_name(why.cause),
-			  reason);
+	tell_hooks(daemon, HOOK_LOST, target, why.cause, reason);
 }
 
 /* What it calls may bring further news. */

@@ -62,6 +62,13 @@ struct news {
 	unsigned refused; /* bit n: target n could not take the focus */
 };
 
+/* The last time that a guest was lost or refused, as its hook hears of it. */
+struct notice {
+	unsigned number; /* counts them; 0: never */
+	char guest[CONF_NAME_MAX + 1], focus[CONF_NAME_MAX + 1];
+	char cause[HOOK_CAUSE_MAX], reason[HOOK_REASON_MAX];
+};
+
 enum reload_stage {
 	RELOAD_NONE,
 	RELOAD_WAITS, /* until all is prepared, and no key is down */
@@ -109,7 +116,8 @@ struct daemon {
 	struct timer tell_later; /* a change is not told yet, because of that limit */
 	char status[288];        /* last sent to systemd */
 	char refused[GUEST_WHY_MAX + CONF_NAME_MAX +
-		     48]; /* why the last switch was refused; "" if it succeeded */
+		     48];         /* why the last switch was refused; "" if it succeeded */
+	struct notice notices[2]; /* by enum hook_event */
 	struct timer ping, trial, start;
 	struct timer pins; /* runs while a device waits for the guest that it is pinned to */
 	bool tries_pins;   /* a guest that cannot be entered is no news */
@@ -196,6 +204,8 @@ void control_tell(struct daemon *daemon);
 
 /* --- away.c --- */
 
+/* Admits who is active at the seat to the control socket, where evswitch serves the machine. */
+void away_admit(struct daemon *daemon);
 /* 0 or -errno of seats_init. */
 int away_init(struct daemon *daemon);
 /* Releases all devices, and stops the process by this signal of job control until it is continued. */

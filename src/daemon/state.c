@@ -92,6 +92,21 @@ static struct json_object *guest_json(struct guest *guest)
 	return object;
 }
 
+static void add_notice(struct json_object *state, const char *key, const struct notice *notice)
+{
+	struct json_object *object;
+
+	if (notice->number == 0)
+		return;
+	object = json_object_new_object();
+	json_object_object_add(object, "number", json_object_new_int64(notice->number));
+	json_add_name(object, "guest", notice->guest);
+	json_add_name(object, "focus", notice->focus);
+	json_add_name(object, "cause", notice->cause);
+	add_words(object, "why", notice->reason);
+	json_object_object_add(state, key, object);
+}
+
 struct json_object *state_json(struct daemon *daemon)
 {
 	struct json_object *state = json_object_new_object();
@@ -109,6 +124,8 @@ struct json_object *state_json(struct daemon *daemon)
 		state, "ready",
 		json_object_new_boolean(router_takes(&daemon->router, daemon->router.focus)));
 	add_words(state, "refused", daemon->refused);
+	add_notice(state, "last_lost", &daemon->notices[HOOK_LOST]);
+	add_notice(state, "last_refused", &daemon->notices[HOOK_REFUSED]);
 	json_object_object_add(state, "config", config_json(daemon));
 	json_object_object_add(state, "devices", devices_json(daemon));
 	json_object_object_add(state, "guests", guests);

@@ -278,7 +278,7 @@ static void renumber_news(struct hook *hook, const struct conf *next)
 	hook->refused.focus = renumber(hook->conf, hook->refused.focus, next);
 }
 
-static bool any_command(const struct conf *conf)
+bool hook_any(const struct conf *conf)
 {
 	bool any = conf && conf->on_refused;
 
@@ -314,7 +314,7 @@ static bool adopt(struct hook *hook)
 	hook->conf = hook->own = next;
 	hook->next = NULL;
 	write_entered(hook);
-	if (hook->file < 0 && any_command(hook->conf)) {
+	if (hook->file < 0 && hook_any(hook->conf)) {
 		hook->ready = false;
 		timer_arm(&hook->retry, 1, 0);
 	}
@@ -465,7 +465,7 @@ static void while_expired(struct timer *timer)
 /* Only at the start does the file say what is due. */
 static void try_to_begin(struct hook *hook)
 {
-	bool is_needed = any_command(hook->conf);
+	bool is_needed = hook_any(hook->conf);
 	int rc = is_needed ? lock_file(hook) : 0;
 
 	if (rc == -EAGAIN) {

@@ -101,6 +101,9 @@ struct hook {
 	char path[USOCK_PATH_MAX];
 };
 
+/* Whether a hook is configured; NULL: no. */
+bool hook_any(const struct conf *conf);
+
 /* 0, or -errno of timer_init. Call hook_fini in any case. 'conf' must outlive the hook. */
 int hook_init(struct hook *hook, struct loop *loop, const struct conf *conf,
 	      const struct hook_ops *ops);

@@ -299,7 +299,7 @@ static int lock_as(uid_t user)
 		uid_t holder;
 
 		close(end[1]);
-		rc = seteuid(user) == 0 && instance_lock(&holder) >= 0;
+		rc = seteuid(user) == 0 && instance_lock(false, &holder) >= 0;
 		if (write(done[1], &rc, 1) == 1 && read(end[0], &rc, 1) < 0)
 			_exit(1);
 		_exit(0);
@@ -342,7 +342,7 @@ static void test_one_instance(void **state)
 	end_lock(user);
 	stage_start(&stage, STAGE_CONF);
 	assert_int_equal(seteuid(65534), 0);
-	assert_int_equal(instance_lock(&holder), -EBUSY);
+	assert_int_equal(instance_lock(false, &holder), -EBUSY);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(holder, 0);
 	assert_int_equal(chmod("/dev/uinput", 0660), 0);

@@ -13,6 +13,8 @@ long=240 # seconds that anything may take in an emulated machine, however busy t
 dir=$(mktemp -d)
 chmod 755 "$dir"
 trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/seat.sh
+. "$top/tests/lib/seat.sh"
 
 finish() {
 	if ((failed)); then
@@ -25,16 +27,6 @@ finish() {
 	exit $((failed > 0))
 }
 
-# --- lines that come: await FD REGEX [SECONDS], from where the last one was found
-line=
-await() {
-	local until=$((SECONDS + ${3:-$long}))
-	while ((SECONDS < until)) && IFS= read -r -t $((until - SECONDS)) line <&"$1"; do
-		printf '%s\n' "$line" >>"$dir/said"
-		[[ ! $line =~ $2 ]] || return 0
-	done
-	return 1
-}
 says() { await "$log" "$1" || { fail "evswitch says: $1"; finish; }; }
 
 # --- evswitch: as the user, or as root
@@ -48,27 +40,10 @@ begin() { # COMMAND...: as whom
 end() { kill "$pid"; check "$1" wait "$pid"; }
 status() { as_user "$program" --status; }
 
-# --- sessions at seat0. logind says in the journal who came; who is active, "loginctl" tells.
-exec {journal}< <(exec journalctl -q -f --no-tail -o cat -u systemd-logind)
-login() { # USER TTY
-	systemd-run -q --unit="login-$1" --uid="$1" -p PAMName=login -p "TTYPath=/dev/$2" -p StandardInput=tty-force \
-		-p StandardOutput=null sleep infinity
-	await "$journal" "New session .* of user $1" || { fail "a session of $1"; finish; }
-}
-logout() {
-	systemctl stop "login-$1"
-	await "$journal" 'Removed session' || { fail "$1 logs out"; finish; }
-}
-vt() { /run/vm/busybox chvt "$1"; }
-
 note 'a machine with a seat'
-useradd() { printf '%s:x:%d:%d::/:/bin/bash\n' "$1" "$2" "$2" >>/etc/passwd; printf '%s:*:19000:0:99999:7:::\n' "$1" >>/etc/shadow; }
 useradd bob 1501
 useradd carol 1502
-if ! loginctl show-seat seat0 -P CanTTY 2>/dev/null | grep -qx yes; then
-	skip 'sessions at a seat: logind has no virtual terminals here'
-	finish
-fi
+need_seat
 mkdir -p /etc/udev/rules.d
 cp "$top/conf/65-evswitch.rules" /etc/udev/rules.d/
 udevadm control --reload
