@@ -20,8 +20,8 @@ _evswitch() {
 	--device) words=$(_evswitch_sections device) ;;
 	--try | --seconds) return ;;
 	*)
-		words='--check --config --device --help --json --monitor --probe --qemu-args --reload --seconds
-			--setup --stats --status --switch --try --verbose --version --write --xml'
+		words='--check --config --device --help --hooks --json --monitor --probe --qemu-args --reload --seconds
+			--setup --stats --status --switch --system --try --verbose --version --write --xml'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -288,7 +288,7 @@ static void test_keeper_hangs(void **state)
 /* --- one at a time ------------------------------------------------------------------------- */
 
 /* The lock of another user, in a process that lives until 'end' is closed. */
-static int lock_as(uid_t user)
+static int lock_as(uid_t user, bool is_system)
 {
 	int end[2], done[2];
 	char rc = 0;
@@ -299,7 +299,7 @@ static int lock_as(uid_t user)
 		uid_t holder;
 
 		close(end[1]);
-		rc = seteuid(user) == 0 && instance_lock(false, &holder) >= 0;
+		rc = seteuid(user) == 0 && instance_lock(is_system, &holder) >= 0;
 		if (write(done[1], &rc, 1) == 1 && read(end[0], &rc, 1) < 0)
 			_exit(1);
 		_exit(0);
@@ -327,8 +327,8 @@ static void test_one_instance(void **state)
 
 	(void)state;
 	assert_int_equal(chmod("/dev/uinput", 0666), 0);
-	user = lock_as(65534);
-	other = lock_as(2000); /* who may have a seat of his own */
+	user = lock_as(65534, false);
+	other = lock_as(2000, false); /* who may have a seat of his own */
 	stage_plug(&stage);
 	program_start(&stage.program, STAGE_CONF);
 	stage_expect_end(&stage, 69);
@@ -340,9 +340,17 @@ static void test_one_instance(void **state)
 	stage_expect_end(&stage, 69);
 	assert_non_null(strstr(stage.program.log, "as user nobody"));
 	end_lock(user);
+	user = lock_as(65534, true);
+	program_start(&stage.program, STAGE_CONF);
+	stage_expect_end(&stage, 69);
+	assert_non_null(strstr(stage.program.log, "as the system service: stop it first (sudo "
+						  "systemctl stop evswitch)"));
+	end_lock(user);
 	stage_start(&stage, STAGE_CONF);
 	assert_int_equal(seteuid(65534), 0);
 	assert_int_equal(instance_lock(false, &holder), -EBUSY);
+	assert_int_equal(holder, 0);
+	assert_int_equal(instance_lock(true, &holder), -EBUSY);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(holder, 0);
 	assert_int_equal(chmod("/dev/uinput", 0660), 0);

@@ -38,7 +38,7 @@ sc() { as_user systemctl --user "$@"; }
 # Where a package may put or leave something. Deeper, over 9p, this would take a minute.
 traces() {
 	{
-		find /usr/bin /usr/lib/{systemd/user,udev/rules.d,modules-load.d} /usr/share /usr/share/{doc,varlink,man,zsh,fish} \
+		find /usr/bin /usr/lib/{systemd/{user,system},sysusers.d,udev/rules.d,modules-load.d} /usr/share /usr/share/{doc,varlink,man,zsh,fish} \
 			/usr/share/{bash-completion/completions,fish/vendor_completions.d,lintian/overrides} \
 			/usr/share/{man/man1,man/man5,zsh/vendor-completions} /var/lib /var/cache /var/log -maxdepth 1
 		find /etc/{systemd,udev,modules-load.d,default,init.d} /var/lib/systemd "/home/$user"

@@ -29,11 +29,14 @@ loginctl enable-linger
 makepkg -si
 modprobe uinput
 systemctl reload apparmor
+systemctl enable --now evswitch
 systemctl restart libvirtd
 systemctl restart user@X
 systemctl --user enable --now evswitch
+systemctl --user enable --now evswitch-hooks
 systemctl --user reload evswitch
 systemd-run --user --collect COMMAND
+systemd-sysusers evswitch.conf
 udevadm control --reload
 udevadm trigger /dev/uinput
 usermod -aG

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -119,6 +120,17 @@ static int client(void)
 	while ((fd = usock_connect(scene.path, SOCK_STREAM)) == -EAGAIN && now_ms() < deadline)
 		turn();
 	assert_true(fd >= 0);
+	return fd;
+}
+
+/* One of another user. */
+static int client_of(uid_t user)
+{
+	int fd;
+
+	assert_int_equal(seteuid(user), 0);
+	fd = usock_connect(scene.path, SOCK_STREAM);
+	assert_int_equal(seteuid(0), 0);
 	return fd;
 }
 
@@ -359,17 +371,49 @@ static void chance(void **state)
 	close(fd);
 }
 
+/* The server asks who connected only later, as here, when somebody else may be admitted. */
+static void one_more_user(void **state)
+{
+	int own, fd, late;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skip: other users: only root can be one\n");
+		skip();
+	}
+	assert_int_equal(chmod(scene.dir, 0755), 0);
+	own = client();
+	call_get(own);
+	expect_reply(own, 1, false);
+	assert_int_equal(client_of(65534), -EACCES);
+	varlink_admit(&scene.varlink, 65534);
+	fd = client_of(65534);
+	call_get(fd);
+	expect_reply(fd, 1, false);
+	varlink_admit(&scene.varlink, 65534); /* no change */
+	call_get(fd);
+	expect_reply(fd, 1, false);
+	late = client_of(65534);
+	varlink_admit(&scene.varlink, 1501);
+	expect_closed(fd);
+	expect_closed(late);
+	late = client_of(65534);
+	expect_closed(late);
+	varlink_admit(&scene.varlink, VARLINK_NOBODY);
+	assert_int_equal(client_of(1501), -EACCES);
+	call_get(own);
+	expect_reply(own, 1, false);
+	close(own);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(calls_in_any_pieces),
-		TEST(changes_are_merged),
-		TEST(large_replies_wait),
-		TEST(errors_and_parameters),
-		TEST(ends_what_is_no_call),
-		TEST(monitors_stay_longest),
-		TEST(chance),
+		TEST(calls_in_any_pieces),  TEST(changes_are_merged),
+		TEST(large_replies_wait),   TEST(errors_and_parameters),
+		TEST(ends_what_is_no_call), TEST(monitors_stay_longest),
+		TEST(one_more_user),        TEST(chance),
 	};
 
 	return cmocka_run_group_tests_name("varlink", tests, NULL, NULL);
