@@ -287,43 +287,51 @@ static void test_keeper_hangs(void **state)
 
 /* --- one at a time ------------------------------------------------------------------------- */
 
-/* The lock of another user, in a process that lives until 'end' is closed. */
-static int lock_as(uid_t user, bool is_system)
+/* A process that has the lock of another user until 'end' is closed. */
+struct holder {
+	pid_t pid;
+	int end;
+};
+
+static struct holder lock_as(uid_t user, bool is_system)
 {
-	int end[2], done[2];
-	char rc = 0;
+	struct holder holder;
+	int end[2], done[2], rc = 0;
 
 	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(done, O_CLOEXEC), 0);
-	if (fork() == 0) {
-		uid_t holder;
+	holder.pid = fork();
+	if (holder.pid == 0) {
+		uid_t other;
 
 		close(end[1]);
-		rc = seteuid(user) == 0 && instance_lock(is_system, &holder) >= 0;
-		if (write(done[1], &rc, 1) == 1 && read(end[0], &rc, 1) < 0)
+		rc = seteuid(user) < 0 ? -errno : instance_lock(is_system, &other);
+		if (write(done[1], &rc, sizeof(rc)) == sizeof(rc) && read(end[0], &rc, 1) < 0)
 			_exit(1);
 		_exit(0);
 	}
 	close(end[0]);
 	close(done[1]);
-	assert_int_equal(read(done[0], &rc, 1), 1);
+	assert_int_equal(read(done[0], &rc, sizeof(rc)), sizeof(rc));
 	close(done[0]);
-	assert_int_equal(rc, 1);
-	return end[1];
+	if (rc < 0)
+		fail_msg("user %u: %s", (unsigned)user, strerror(-rc));
+	holder.end = end[1];
+	return holder;
 }
 
-static void end_lock(int end)
+static void end_lock(struct holder holder)
 {
-	close(end);
-	assert_true(wait(NULL) > 0);
+	close(holder.end);
+	assert_int_equal(waitpid(holder.pid, NULL, 0), holder.pid);
 }
 
 /* Root beside a user: whoever comes second is told who was first. */
 static void test_one_instance(void **state)
 {
 	uid_t holder = 12345;
+	struct holder user, other;
 	struct stage stage;
-	int user, other;
 
 	(void)state;
 	assert_int_equal(chmod("/dev/uinput", 0666), 0);
