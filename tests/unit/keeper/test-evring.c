@@ -12,9 +12,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -276,14 +279,16 @@ static void test_wait_for_other(void **state)
 {
 	struct evring_pair pair;
 	int pipe_ends[2];
-	bool other;
+	bool other = true;
 
 	(void)state;
 	evring_pair_open(&pair);
 	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(evring_join(&pair.consumer, pipe_ends[0]), 0);
 	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 0);
+	assert_false(other);
 	for (int i = 0; i < 3; i++) {
+		other = true;
 		assert_int_equal(push(&pair.producer, 2, i), 0);
 		assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
 		assert_false(other);
@@ -295,11 +300,55 @@ static void test_wait_for_other(void **state)
 		assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
 		assert_true(other);
 	}
+	assert_int_equal(push(&pair.producer, 2, 3), 0);
+	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
+	assert_true(other);
 	/* The producer has the doorbell for longer than this consumer. */
 	evring_close(&pair.consumer);
 	assert_int_equal(evring_wait(&pair.producer, 0, &other), 0);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
+	evring_pair_close(&pair);
+}
+
+/* What cannot be waited for is refused, and the consumer goes on without it. */
+static void test_join_refuses(void **state)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct evring_pair pair;
+	bool other;
+
+	(void)state;
+	evring_pair_open(&pair);
+	assert_int_equal(evring_join(&pair.consumer, file), -EPERM);
+	assert_int_equal(pair.consumer.other_fd, -1);
+	assert_int_equal(push(&pair.producer, 2, 1), 0);
+	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
+	close(file);
+	evring_pair_close(&pair);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* The clock goes on ringing, so one signal comes while it waits. */
+static void test_signal_ends_the_wait(void **state)
+{
+	const struct itimerval often = { { 0, 5000 }, { 0, 5000 } }, never = { 0 };
+	const struct sigaction action = { .sa_handler = on_alarm };
+	struct evring_pair pair;
+	bool other = true;
+
+	(void)state;
+	evring_pair_open(&pair);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	assert_int_equal(evring_wait(&pair.consumer, -1, &other), 0);
+	setitimer(ITIMER_REAL, &never, NULL);
+	signal(SIGALRM, SIG_DFL);
+	assert_false(other);
 	evring_pair_close(&pair);
 }
 
@@ -489,6 +538,34 @@ static uint32_t rnd(void)
 	return (uint32_t)(random_state >> 16);
 }
 
+/* The producer has the doorbell, too, and lets it watch a crowd that is always ready. */
+static void test_crowded_doorbell(void **state)
+{
+	struct epoll_event ready = { .events = EPOLLIN };
+	struct evring_pair pair;
+	int pipe_ends[2], crowd[8];
+	bool other;
+
+	(void)state;
+	evring_pair_open(&pair);
+	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+	assert_int_equal(write(pipe_ends[1], "x", 1), 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(crowd); i++) {
+		crowd[i] = dup(pipe_ends[0]);
+		assert_int_equal(
+			epoll_ctl(pair.producer.doorbell_fd, EPOLL_CTL_ADD, crowd[i], &ready), 0);
+	}
+	assert_int_equal(push(&pair.producer, 2, 1), 0);
+	assert_int_equal(evring_wait(&pair.consumer, 0, &other), 1);
+	assert_false(other);
+	pop(&pair, 2, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(crowd); i++)
+		close(crowd[i]);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+	evring_pair_close(&pair);
+}
+
 /* Nonsense everywhere: whatever comes out is a whole frame, and there is an end to it. */
 static void test_random_memory(void **state)
 {
@@ -616,7 +693,25 @@ static void test_sealed(void **state)
 	evring_pair_open(&pair);
 	assert_int_equal(ftruncate(pair.producer.memory_fd, 4096), -1);
 	assert_int_equal(errno, EPERM);
+	/* Nor can a consumer add a seal that keeps the next one from writing. */
+	assert_int_equal(fcntl(pair.producer.memory_fd, F_GET_SEALS),
+			 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	evring_pair_close(&pair);
+}
+
+/* A doorbell that is none: an error, so that the consumer does not wait for ever. */
+static void test_no_doorbell(void **state)
+{
+	struct evring ring;
+	bool other = true;
+
+	(void)state;
+	assert_int_equal(evring_attach(&ring, make_memory(SIZE, F_SEAL_SHRINK | F_SEAL_GROW),
+				       eventfd(0, EFD_CLOEXEC)),
+			 0);
+	assert_int_equal(evring_wait(&ring, 0, &other), -EINVAL);
+	assert_false(other);
+	evring_close(&ring);
 }
 
 static unsigned count_mappings(void)
@@ -646,6 +741,85 @@ static void test_nothing_is_left(void **state)
 	}
 	assert_int_equal(count_fds(), before);
 	assert_int_equal(count_mappings(), 0);
+}
+
+/* Neither side needs to know whether its ring is open. */
+static void test_closed_ring(void **state)
+{
+	struct evring_pair pair;
+	uint32_t popped = 1;
+
+	(void)state;
+	evring_pair_open(&pair);
+	assert_int_equal(push(&pair.producer, 2, 1), 0);
+	evring_pair_close(&pair);
+	assert_null(pair.consumer.memory);
+	evring_release(&pair.producer);
+	assert_false(evring_waits(&pair.producer, &popped));
+	assert_int_equal(popped, 0);
+}
+
+static void limit_to(int resource, rlim_t value, struct rlimit *before)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(resource, before), 0);
+	limit = (struct rlimit){ value, before->rlim_max };
+	assert_int_equal(setrlimit(resource, &limit), 0);
+}
+
+/* With each number of descriptors below the three that it takes, and with no room for the memory. */
+static void test_create_fails_whole(void **state)
+{
+	unsigned before = count_fds();
+	struct rlimit limit;
+	struct evring ring;
+	int next = dup(0);
+
+	(void)state;
+	close(next);
+	for (int left = 0; left < 3; left++) {
+		limit_to(RLIMIT_NOFILE, (rlim_t)(next + left), &limit);
+		assert_int_equal(evring_create(&ring), -EMFILE);
+		setrlimit(RLIMIT_NOFILE, &limit);
+		assert_null(ring.memory);
+		assert_int_equal(count_fds(), before);
+		assert_int_equal(count_mappings(), 0);
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	limit_to(RLIMIT_FSIZE, SIZE - 1, &limit);
+	assert_int_equal(evring_create(&ring), -EFBIG);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(count_fds(), before);
+}
+
+/* A program whose standard input is closed: descriptor 0 is as good as another. */
+static void test_descriptor_0(void **state)
+{
+	int input = fcntl(0, F_DUPFD_CLOEXEC, 3), pipe_ends[2];
+	struct evring_pair pair;
+	bool other;
+
+	(void)state;
+	close(0);
+	evring_pair_open(&pair);
+	assert_int_equal(pair.producer.memory_fd, 0);
+	evring_pair_close(&pair);
+	assert_int_equal(fcntl(0, F_GETFD), -1);
+
+	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+	assert_int_equal(pipe_ends[0], 0);
+	assert_int_equal(write(pipe_ends[1], "x", 1), 1);
+	evring_pair_open(&pair);
+	assert_int_equal(evring_join(&pair.consumer, 0), 0);
+	assert_int_equal(evring_wait(&pair.producer, 0, &other), 1);
+	evring_close(&pair.consumer);
+	assert_int_equal(evring_wait(&pair.producer, 0, &other), 0);
+	evring_pair_close(&pair);
+	close(pipe_ends[1]);
+	assert_int_equal(dup2(input, 0), 0);
+	close(input);
 }
 
 /* --- two processes ----------------------------------------------------------------------- */
@@ -726,6 +900,8 @@ int main(void)
 		cmocka_unit_test(test_release_in_full_ring),
 		cmocka_unit_test(test_many_releases),
 		cmocka_unit_test(test_wait_for_other),
+		cmocka_unit_test(test_join_refuses),
+		cmocka_unit_test(test_signal_ends_the_wait),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_second_consumer),
 		cmocka_unit_test(test_long_frame),
@@ -735,12 +911,17 @@ int main(void)
 		cmocka_unit_test(test_popped_is_not_read_back),
 		cmocka_unit_test(test_hostile_consumer),
 		cmocka_unit_test(test_hostile_doorbell),
+		cmocka_unit_test(test_crowded_doorbell),
 		cmocka_unit_test(test_random_memory),
 		cmocka_unit_test(test_moving_lies),
 		cmocka_unit_test(test_attach_refuses),
 		cmocka_unit_test(test_attach_takes_good_memory),
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_no_doorbell),
 		cmocka_unit_test(test_nothing_is_left),
+		cmocka_unit_test(test_closed_ring),
+		cmocka_unit_test(test_create_fails_whole),
+		cmocka_unit_test(test_descriptor_0),
 		cmocka_unit_test(test_two_processes),
 	};
 
