@@ -154,6 +154,10 @@ check-long: all tests
 	tests/mutate core/ evdev/ keeper/keeper-message.c qemu/runstate.c vhost/vinput-config.c
 	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 20000 -- $(BUILD)/tests/real/test-faults
 
+# Which lines of src/ the native suites execute: a figure for each folder. Builds into build/coverage.
+coverage:
+	@tests/coverage
+
 check-nested: all tests
 	@tests/nested/run $(BUILD)
 
@@ -225,6 +229,6 @@ deb: dist
 clean:
 	rm -rf build $(BUILD)
 
-.PHONY: all tests syntax deps demo check fuzz fuzzers check-nested check-libvirt check-journey check-guest format install uninstall dist deb clean check-long
+.PHONY: all tests syntax deps demo check coverage fuzz fuzzers check-nested check-libvirt check-journey check-guest format install uninstall dist deb clean check-long
 .SECONDARY:
 -include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d) $(FUZZ_LIB:.o=.d) $(FUZZ_PROG:=.d)
