@@ -206,19 +206,24 @@ static int put_along(struct virtq *virtq, int head, const void *data, uint32_t n
 	return len < 0 || done < n ? violated(virtq) : 0;
 }
 
+/* The memory of a buffer of one direct descriptor, which every known driver uses; else NULL. */
+static void *whole_buffer(const struct virtq *virtq, int head, uint32_t n)
+{
+	struct desc desc = read_desc(virtq->desc, (unsigned)head);
+
+	return desc.flags == VRING_DESC_F_WRITE && desc.len >= n
+		       ? vmem_guest(virtq->mem, desc.addr, desc.len)
+		       : NULL;
+}
+
 int virtq_put(struct virtq *virtq, const void *data, uint32_t n)
 {
 	int head = next_head(virtq);
-	struct desc desc;
 	void *at;
 
 	if (head < 0)
 		return head;
-	/* Every known driver uses one direct descriptor. put_along handles everything else. */
-	desc = read_desc(virtq->desc, (unsigned)head);
-	at = desc.flags == VRING_DESC_F_WRITE && desc.len >= n
-		     ? vmem_guest(virtq->mem, desc.addr, desc.len)
-		     : NULL;
+	at = whole_buffer(virtq, head, n);
 	if (at)
 		memcpy(at, data, n);
 	else if (put_along(virtq, head, data, n) < 0)

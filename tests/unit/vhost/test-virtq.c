@@ -268,6 +268,21 @@ static void puts_across_descriptors(void **state)
 	assert_int_equal(t.used->ring[0].id, 5);
 }
 
+/* The last piece has room for more than is left, but not for all: nothing beyond the data is copied. */
+static void puts_no_more_than_it_has(void **state)
+{
+	const uint8_t data[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 0xee, 0xee, 0xee, 0xee };
+
+	(void)state;
+	memset(buffer(1), 0, 2 * 64);
+	set_desc(0, buffer(1), 4, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
+	set_desc(1, buffer(2), 7, VRING_DESC_F_WRITE, 0);
+	give(0);
+	assert_int_equal(virtq_put(&t.q, data, 8), 8);
+	assert_memory_equal(buffer(1), "\x01\x02\x03\x04\0", 5);
+	assert_memory_equal(buffer(2), "\x05\x06\x07\x08\0\0\0", 7);
+}
+
 /* A table of n descriptors, each of one byte, at any alignment. */
 static void set_indirect(unsigned n, unsigned shift, uint16_t flags)
 {
@@ -411,6 +426,27 @@ static void breaks_on_bad_indices(void **state)
 	breaks_on_put(0);
 }
 
+/* The first index that is none, with a good descriptor where that would stand. */
+static void breaks_on_the_descriptor_behind_the_last(void **state)
+{
+	(void)state;
+	set_desc(8, buffer(0), 8, VRING_DESC_F_WRITE, 0);
+	breaks_on_put(8);
+}
+
+/* Whoever asks for room is the first to see it. */
+static void has_no_room_in_an_impossible_ring(void **state)
+{
+	(void)state;
+	t.avail->idx = 9;
+	assert_int_equal(virtq_room(&t.q, 1), 0);
+	assert_true(t.q.broken);
+	init(8, false);
+	t.avail->idx = 9;
+	assert_false(virtq_wait(&t.q, 1));
+	assert_true(t.q.broken);
+}
+
 static void breaks_on_bad_descriptors(void **state)
 {
 	(void)state;
@@ -469,6 +505,21 @@ static void breaks_on_bad_indirect_tables(void **state)
 	set_indirect(2, 0, 0);
 	((struct vring_desc *)(t.ram + INDIRECT))[1].flags |= VRING_DESC_F_NEXT;
 	breaks_on_put(3); /* 2 follows, of 2 */
+}
+
+/* A table in a table: a good one, and the table itself, in which one could walk for ever. */
+static void breaks_on_a_table_in_a_table(void **state)
+{
+	struct vring_desc *outer = (void *)(t.ram + INDIRECT + 4096);
+
+	(void)state;
+	set_indirect(1, 0, 0);
+	*outer = t.desc[3];
+	set_desc(3, outer, 16, VRING_DESC_F_INDIRECT, 0);
+	breaks_on_put(3);
+	*outer = (struct vring_desc){ gpa(outer), 16, VRING_DESC_F_INDIRECT, 0 };
+	set_desc(3, outer, 16, VRING_DESC_F_INDIRECT, 0);
+	breaks_on_put(3);
 }
 
 static void breaks_on_bad_buffers_to_get(void **state)
@@ -733,6 +784,7 @@ int main(void)
 		virtq_test(publishes_batches),
 		virtq_test(fills_only_its_bytes),
 		virtq_test(puts_across_descriptors),
+		virtq_test(puts_no_more_than_it_has),
 		virtq_test(puts_into_indirect_tables),
 		virtq_test(gets_what_the_driver_wrote),
 		virtq_test(breaks_on_longer_chains_than_an_event_needs),
@@ -742,9 +794,12 @@ int main(void)
 		virtq_test(reads_each_field_once),
 #endif
 		virtq_test(breaks_on_bad_indices),
+		virtq_test(breaks_on_the_descriptor_behind_the_last),
+		virtq_test(has_no_room_in_an_impossible_ring),
 		virtq_test(breaks_on_bad_descriptors),
 		virtq_test(breaks_on_loops),
 		virtq_test(breaks_on_bad_indirect_tables),
+		virtq_test(breaks_on_a_table_in_a_table),
 		virtq_test(breaks_on_bad_buffers_to_get),
 		virtq_test(interrupts_as_flags_say),
 		virtq_test(interrupts_as_the_event_index_says),

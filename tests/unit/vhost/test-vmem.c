@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/peer-fd.h"
 #include "base/util.h"
 #include "vhost/vmem.h"
 
@@ -180,6 +181,55 @@ static void is_not_dumped(void **state)
 	}
 	fclose(maps);
 	assert_true(left_out);
+}
+
+/* How many mappings are left out of core dumps. */
+static unsigned left_out(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	char line[512];
+	unsigned n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		n += strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dd");
+	fclose(maps);
+	return n;
+}
+
+/* And nothing else of ours does: what lies behind it is dumped, wherever in its file it begins. */
+static void nothing_else_is_left_out(void **state)
+{
+	static const struct vmem_area area = { .size = 0x1000, .offset = 0x2000 };
+	const size_t size = 0x8000;
+	uint8_t *around = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned before = left_out();
+
+	(void)state;
+	assert_true(around != MAP_FAILED);
+	/* A hole of its size, right below what is ours: the kernel fills it. */
+	assert_int_equal(munmap(around + 0x3000, 0x1000), 0);
+	assert_int_equal(map(&area, 1), 0);
+	assert_int_equal(left_out(), before + 1);
+	vmem_unmap(&vmem);
+	munmap(around, size);
+}
+
+/* A guest's memory may be a file on a disk of this machine. */
+static void maps_a_file(void **state)
+{
+	static const struct vmem_area area = { .size = 0x1000, .offset = 0x2000 };
+	autoclose int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	(void)state;
+	if (fd < 0 || peer_fd_kind(fd) != PEER_FD_FILE) {
+		puts("skip: /var/tmp is on no local disk here");
+		skip();
+	}
+	assert_int_equal(ftruncate(fd, FILE_SIZE), 0);
+	write_byte(fd, 0x2000 + 0x123, 42);
+	assert_int_equal(vmem_map(&vmem, &area, &fd, 1), 0);
+	assert_int_equal(*(uint8_t *)vmem_guest(&vmem, 0x123, 1), 42);
 }
 
 /* Pages of 2 MiB are mapped whole, wherever the area in them begins. */
@@ -490,6 +540,8 @@ int main(void)
 		vmem_test(areas_may_touch_in_any_order),
 		vmem_test(empty_areas_and_extents),
 		vmem_test(is_not_dumped),
+		vmem_test(nothing_else_is_left_out),
+		vmem_test(maps_a_file),
 		vmem_test(huge_pages),
 		vmem_test(maps_at_odd_offsets),
 		vmem_test(shares_what_it_writes),
