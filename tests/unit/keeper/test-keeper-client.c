@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "half-daemon.h"
 #include "keepers.h"
 #include "lingering.h"
+#include "now.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "world.h"
@@ -109,13 +111,26 @@ static void expect_dropped(int connection)
 	keeper_await_holds(scene.daemon, "pipe:*", scene.pipes);
 }
 
-static void say(const struct keeper_message *message, size_t size, unsigned n_fds)
+static int pass(int connection, const struct keeper_message *message, size_t size, unsigned n_fds)
 {
 	const int fds[] = { scene.pipe[1], scene.pipe[1], scene.pipe[1],
 			    scene.pipe[0], scene.pipe[0], scene.pipe[0] };
-	int connection = keeper_accept(scene.listener);
 
-	assert_int_equal(usock_send(connection, message, size, fds, n_fds), 0);
+	return usock_send(connection, message, size, fds, n_fds);
+}
+
+static void say(const struct keeper_message *message, size_t size, unsigned n_fds)
+{
+	int connection = keeper_accept(scene.listener);
+	int rc = pass(connection, message, size, n_fds);
+
+	/* A daemon that waits for too long hangs up, and comes again. */
+	while (rc == -EPIPE || rc == -ECONNRESET) {
+		close(connection);
+		connection = keeper_accept(scene.listener);
+		rc = pass(connection, message, size, n_fds);
+	}
+	assert_int_equal(rc, 0);
 	expect_dropped(connection);
 }
 
@@ -260,15 +275,39 @@ static void test_empty_packet(void **state)
 		say(&message, 0, 6);
 }
 
-/* The guest's end, played by a keeper that says what it likes of it. */
-static int attach(void)
+/* The daemon gives this keeper the guest's end to drive. */
+static bool is_taken(int connection)
 {
 	struct keeper_message message = keeper_message(KEEPER_HELLO);
+	struct pollfd in = { .fd = connection, .events = POLLIN };
+	int fds[USOCK_FDS_MAX];
+	unsigned n_fds = 0;
+	ssize_t size;
+
+	if (usock_send(connection, &message, sizeof(message), NULL, 0) < 0 ||
+	    poll(&in, 1, WORLD_MS) != 1)
+		return false;
+	size = usock_receive(connection, &message, sizeof(message), fds, &n_fds);
+	while (n_fds)
+		close_fd(&fds[--n_fds]);
+	return size == sizeof(message) && message.type == KEEPER_OPEN;
+}
+
+/*
+ * The guest's end, played by a keeper that says what it likes of it. A daemon that waits for too long, as it does
+ * while the test gets no processor, hangs up and comes again.
+ */
+static int attach(void)
+{
+	long deadline = now_ms() + WORLD_MS;
 	int connection = keeper_accept(scene.listener);
 
-	assert_int_equal(usock_send(connection, &message, sizeof(message), NULL, 0), 0);
-	keeper_receive(connection, &message);
-	assert_int_equal(message.type, KEEPER_OPEN);
+	while (!is_taken(connection)) {
+		if (now_ms() > deadline)
+			fail_msg("the daemon takes no keeper");
+		close(connection);
+		connection = keeper_accept(scene.listener);
+	}
 	return connection;
 }
 
@@ -311,6 +350,123 @@ static void test_reason_is_made_printable(void **state)
 	close(connection);
 }
 
+/* What the user is told. */
+static bool is_why(const char *part)
+{
+	struct report report = ask(ORDER_ENTER);
+
+	assert_int_equal(report.error, -ENOTCONN);
+	return strstr(report.why, part);
+}
+
+/* The daemon tells the user this, before it waits in vain for the next keeper, or soon. */
+static void say_and_expect(const struct keeper_message *message, size_t size, unsigned n_fds,
+			   const char *why)
+{
+	long deadline = now_ms() + WORLD_MS;
+
+	do {
+		if (now_ms() > deadline)
+			fail_msg("not \"%s\", but: %s", why, ask(ORDER_ENTER).why);
+		say(message, size, n_fds);
+	} while (!is_why(why));
+}
+
+static void test_busy(void **state)
+{
+	struct keeper_message message = keeper_message(KEEPER_BUSY);
+
+	(void)state;
+	say_and_expect(&message, sizeof(message), 0, "another evswitch is running");
+	close(attach());
+}
+
+/* It is left alone for long, so that its guest keeps the devices. */
+static void test_other_version(void **state)
+{
+	struct keeper_message message = hello_of_nodes();
+
+	(void)state;
+	message.version++;
+	say_and_expect(&message, sizeof(message), 6, "another version");
+}
+
+static void test_shorter_message(void **state)
+{
+	struct keeper_message message = keeper_message(KEEPER_HELLO);
+
+	(void)state;
+	message.size -= 8;
+	say_and_expect(&message, sizeof(message) - 8, 0, "another version");
+}
+
+static void test_no_keeper(void **state)
+{
+	struct keeper_message message = keeper_message(KEEPER_HELLO);
+
+	(void)state;
+	message.magic++;
+	say_and_expect(&message, sizeof(message), 0, "is not a keeper");
+	close(attach());
+}
+
+/* It takes the connection, and says nothing for longer than a keeper may. */
+static void test_silent_keeper(void **state)
+{
+	(void)state;
+	expect_dropped(keeper_accept(scene.listener));
+	assert_true(is_why("does not answer"));
+	close(attach());
+}
+
+/* It has taken the guest's end, and says nothing of it. */
+static void test_silent_about_the_state(void **state)
+{
+	(void)state;
+	expect_dropped(attach());
+	assert_true(is_why("does not answer"));
+	close(attach());
+}
+
+/* Nobody takes connections at the socket. No second keeper is started beside one that may be busy. */
+static void test_keeper_that_accepts_nobody(void **state)
+{
+	int connection = keeper_accept(scene.listener);
+
+	(void)state;
+	keeper_crowd();
+	close(connection);
+	for (long deadline = now_ms() + WORLD_MS; !is_why("does not answer");)
+		assert_true(now_ms() < deadline);
+	assert_false(keeper_runs());
+	/* The crowd has gone, and leaves the daemon among those that still wait, or come. */
+	close(attach());
+}
+
+/* It has no room for what a keeper passes: nothing of that is kept, and it comes back. */
+static void test_no_room_for_descriptors(void **state)
+{
+	const struct keeper_message hello = hello_of_nodes();
+	long deadline = now_ms() + WORLD_MS;
+	struct rlimit few = { 0 }, before;
+	bool told;
+
+	(void)state;
+	assert_int_equal(prlimit(scene.daemon, RLIMIT_NOFILE, NULL, &before), 0);
+	few.rlim_max = before.rlim_max;
+	do {
+		int connection = keeper_accept(scene.listener);
+
+		assert_true(now_ms() < deadline);
+		prlimit(scene.daemon, RLIMIT_NOFILE, &few, NULL);
+		pass(connection, &hello, sizeof(hello), 6);
+		expect_dropped(connection);
+		told = is_why("out of descriptors");
+		prlimit(scene.daemon, RLIMIT_NOFILE, &before, NULL);
+	} while (!told);
+	close(attach());
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -327,6 +483,14 @@ int main(void)
 		TEST(test_second_hello),
 		TEST(test_state_without_an_end),
 		TEST(test_reason_is_made_printable),
+		TEST(test_busy),
+		TEST(test_other_version),
+		TEST(test_shorter_message),
+		TEST(test_no_keeper),
+		TEST(test_silent_keeper),
+		TEST(test_silent_about_the_state),
+		TEST(test_keeper_that_accepts_nobody),
+		TEST(test_no_room_for_descriptors),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
