@@ -387,7 +387,9 @@ static void every_setting(void **state)
 				       "locks = follow\n"
 				       "[guest linux]\n"
 				       "os = linux\n"
-				       "qmp = /run/user/1000/a b.qmp\n");
+				       "qmp = /run/user/1000/a b.qmp\n"
+				       "[guest bsd]\n"
+				       "os = other\n");
 	const struct conf_device *mouse = &conf->devices[0];
 	const struct conf_guest *win = &conf->guests[0];
 
@@ -423,6 +425,7 @@ static void every_setting(void **state)
 	assert_int_equal(conf->guests[1].os, CONF_OS_LINUX);
 	assert_string_equal(conf->guests[1].qmp, "/run/user/1000/a b.qmp");
 	assert_null(conf->guests[1].libvirt);
+	assert_int_equal(conf->guests[2].os, CONF_OS_OTHER);
 	conf_free(conf);
 }
 
@@ -617,6 +620,26 @@ static void long_lines(void **state)
 	conf_free(parse_good(text));
 	text[used + CONF_LINE_MAX] = '#';
 	assert_finds(text, used + CONF_LINE_MAX + 1, "bad:3: the line has 1001 bytes; 1000");
+}
+
+/* A setting's name of any length is unknown once, and what is behind it is not taken for another line. */
+static void long_names(void **state)
+{
+	static const size_t values[] = { 1, 150, 600 };
+	char text[2 * CONF_LINE_MAX];
+
+	(void)state;
+	for (size_t v = 0; v < ARRAY_SIZE(values); v++)
+		for (size_t size = 60; size < CONF_LINE_MAX - 601; size += size < 70 ? 1 : 37) {
+			size_t used = (size_t)snprintf(text, sizeof(text), DEVICE "path");
+
+			memset(text + used, 'h', size - 4);
+			used += size - 4;
+			strcpy(text + used, "= ");
+			memset(text + used + 2, 'x', values[v]);
+			assert_finds(text, used + 2 + values[v],
+				     "bad:3: unknown setting 'pathhhhh");
+		}
 }
 
 /* Findings come by line though the checks across sections run last, and the first 20 lines win. */
@@ -1080,6 +1103,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(bytes_that_are_no_text),
 		cmocka_unit_test(valid_utf8),
 		cmocka_unit_test(long_lines),
+		cmocka_unit_test(long_names),
 		cmocka_unit_test(sorted_and_bounded),
 		cmocka_unit_test(binary_file),
 		cmocka_unit_test(files_that_are_none),
