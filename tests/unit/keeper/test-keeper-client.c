@@ -448,7 +448,7 @@ static void test_no_room_for_descriptors(void **state)
 {
 	const struct keeper_message hello = hello_of_nodes();
 	long deadline = now_ms() + WORLD_MS;
-	struct rlimit few = { 0 }, before;
+	struct rlimit few = { .rlim_cur = 1 }, before;
 	bool told;
 
 	(void)state;

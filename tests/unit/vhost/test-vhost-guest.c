@@ -228,6 +228,21 @@ static void refill_without_a_kick(void **state)
 	stand_survived(stand);
 }
 
+/* One frame waits, and nothing that follows looks for room again. */
+static void refill_for_one_frame_without_a_kick(void **state)
+{
+	struct stand *stand = *state;
+	struct frontend *fe = &stand->fe;
+
+	begin_starved(stand, &old_guest);
+	fe->ring[EVENTQ].no_kick = true;
+	key(stand, KEY_F2, 1);
+	backend_sync(&stand->backend);
+	give_all(stand);
+	guest_expect(fe, EVENTS({ EV_KEY, KEY_F2, 1 }), false);
+	stand_survived(stand);
+}
+
 /* --- no buffers -------------------------------------------------------------------------- */
 
 static void storm_without_buffers(void **state)
@@ -698,7 +713,7 @@ static void disabled_ring_gets_nothing(void **state)
 	stand_survived(stand);
 }
 
-/* Connected, up, down. */
+/* Connected, up, a LED, down. What is as it was, is not told again. */
 static void changed_is_called_once_for_each_change(void **state)
 {
 	struct stand *stand = *state;
@@ -709,9 +724,16 @@ static void changed_is_called_once_for_each_change(void **state)
 	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 2);
 	stand_delivers(stand, DEVICE, fe);
 	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 2);
+	guest_status(fe, EV_LED, LED_CAPSL, 1);
+	stand_await_leds(stand, 1U << LED_CAPSL);
+	guest_status(fe, EV_LED, LED_CAPSL, 1);
+	guest_await_status(fe);
+	guest_kick_anyway(fe, EVENTQ);
+	backend_sync(&stand->backend);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 3);
 	frontend_stop(fe);
 	backend_await_up(&stand->backend, DEVICE, false);
-	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 3);
+	assert_int_equal(backend_state(&stand->backend, DEVICE).changes, changes + 4);
 	stand_survived(stand);
 }
 
@@ -1112,6 +1134,7 @@ int main(int argc, char **argv)
 		TEST(starved_wants_a_kick),
 		TEST(starved_wants_a_kick_with_event_idx),
 		TEST(refill_without_a_kick),
+		TEST(refill_for_one_frame_without_a_kick),
 		TEST(storm_without_buffers),
 		TEST(few_buffers_at_a_time),
 		TEST(frame_longer_than_the_ring),

@@ -22,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -442,6 +443,26 @@ static void refused_users_leak_nothing(struct stand *stand)
 	begin(stand);
 }
 
+/* Who connects meanwhile waits, nobody is asked again and again, and the next second lets him in. */
+static void out_of_descriptors_is_waited_for(struct stand *stand)
+{
+	struct rlimit few = { .rlim_cur = 1 }, before; /* poll() wants room for what it looks at */
+
+	stand_end(stand);
+	assert_int_equal(prlimit(stand->backend.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	few.rlim_max = before.rlim_max;
+	assert_int_equal(prlimit(stand->backend.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	frontend_init(&stand->fe, &victim);
+	frontend_connect(&stand->fe, stand->backend.path[DEVICE]);
+	backend_sync(&stand->backend);
+	backend_expect_idle(&stand->backend);
+	assert_false(backend_state(&stand->backend, DEVICE).connected);
+	stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+	assert_int_equal(prlimit(stand->backend.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	backend_await_connected(&stand->backend, DEVICE, true);
+	frontend_realize(&stand->fe);
+}
+
 static void second_connection_is_refused(struct stand *stand)
 {
 	struct frontend second;
@@ -800,6 +821,30 @@ static void stuck_memory_is_not_waited_for(struct stand *stand)
 
 	hand_over_stuck(stand, VHOST_USER_SET_MEM_TABLE, &stand->fe.memory, 8 + 2 * 32, counts,
 			ARRAY_SIZE(counts));
+}
+
+/* Each connection could leave as many again: nobody is let in before most of them have ended. */
+static void nobody_comes_while_many_are_stuck(struct stand *stand)
+{
+	int fds[VHOST_FDS_MAX];
+	struct stuck stuck;
+
+	if (!stuck_make(&stuck, STUCK_FILE))
+		skip();
+	for (unsigned i = 0; i < 200; i++)
+		fds[i] = stuck.fd;
+	frontend_message(&stand->fe, VHOST_USER_SET_MEM_TABLE, 0, &stand->fe.memory, 8 + 2 * 32,
+			 fds, 200);
+	backend_await_connected(&stand->backend, DEVICE, false);
+	frontend_close(&stand->fe);
+	frontend_connect(&stand->fe, stand->backend.path[DEVICE]);
+	backend_sync(&stand->backend);
+	backend_expect_idle(&stand->backend);
+	assert_false(backend_state(&stand->backend, DEVICE).connected);
+	stand_delivers(stand, NEIGHBOUR, &stand->neighbour);
+	stuck_end(&stuck);
+	backend_await_connected(&stand->backend, DEVICE, true);
+	frontend_realize(&stand->fe);
 }
 
 static void stuck_kick_call_and_err_are_not_waited_for(struct stand *stand)
@@ -2289,6 +2334,7 @@ static const struct hostile list[] = {
 	{ RAW, H(comes_and_goes) }, /* as CVE-2021-42075 of Barrier */
 	{ STARTED, H(refused_user_gets_nothing) },
 	{ RAW, H(refused_users_leak_nothing) },
+	{ RAW, H(out_of_descriptors_is_waited_for) },
 	{ STARTED, H(second_connection_is_refused) },
 	{ RAW, H(random_bytes) },
 	{ REALIZED, H(random_messages) },
@@ -2307,6 +2353,7 @@ static const struct hostile list[] = {
 	{ STARTED, H(call_of_any_kind) },
 	{ STARVED, H(err_of_any_kind) },
 	{ REALIZED, H(stuck_memory_is_not_waited_for) },
+	{ REALIZED, H(nobody_comes_while_many_are_stuck) },
 	{ STARTED, H(stuck_kick_call_and_err_are_not_waited_for) },
 	{ REALIZED, H(stuck_and_unexpected_is_not_waited_for) },
 	{ STARVED, H(stuck_err_is_not_waited_for) },
