@@ -308,6 +308,7 @@ static void test_wait_for_other(void **state)
 	assert_true(other);
 	/* The producer has the doorbell for longer than this consumer. */
 	evring_close(&pair.consumer);
+	assert_int_equal(pair.consumer.other_fd, -1);
 	assert_int_equal(evring_wait(&pair.producer, 0, &other), 0);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
