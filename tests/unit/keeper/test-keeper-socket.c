@@ -29,6 +29,7 @@
 #include "now.h"
 #include "launch/launch.h"
 #include "base/util.h"
+#include "vhost-guest.h"
 #include "world.h"
 
 /* Both ends of the pipe that its messages go through. */
@@ -461,6 +462,83 @@ static void test_frame_without_end(void **state)
 	evring_close(&ring);
 }
 
+/* A state in which the guest is up, awaited. */
+static struct keeper_state await_up(int connection)
+{
+	struct keeper_message message;
+
+	do
+		keeper_receive(connection, &message);
+	while (message.type != KEEPER_STATE || !message.state.up);
+	return message.state;
+}
+
+static void push(struct evring *ring, uint32_t generation, unsigned node,
+		 const struct input_event *ev)
+{
+	struct frame frame = { 0 };
+
+	frame_add(&frame, ev);
+	frame_close(&frame, ev);
+	assert_int_equal(evring_push(ring, generation, node, &frame), 0);
+}
+
+/* A daemon that is broken sends what would lead out of tables: nothing of that reaches the guest. */
+static void test_frames_that_no_device_makes(void **state)
+{
+	static const struct input_event bad[] = {
+		{ .type = EV_KEY, .code = KEY_CNT, .value = 1 },
+		{ .type = EV_KEY, .code = UINT16_MAX, .value = 1 },
+		{ .type = EV_KEY, .code = KEY_B, .value = 3 },
+		{ .type = EV_KEY, .code = KEY_B, .value = -1 },
+		{ .type = EV_REL, .code = REL_CNT, .value = 1 },
+		{ .type = EV_REL, .code = UINT16_MAX, .value = 1 },
+		{ .type = EV_ABS, .code = ABS_X, .value = 1 },
+		{ .type = EV_CNT, .code = KEY_B, .value = 1 },
+	};
+	const struct input_event other = { .type = EV_KEY, .code = KEY_C, .value = 1 };
+	const struct input_event good = { .type = EV_KEY, .code = KEY_A, .value = 1 };
+	struct vhost_guest guest = { 0 };
+	struct keeper_message message;
+	char place[USOCK_PATH_MAX];
+	struct evring ring;
+	int connection;
+	uint32_t generation;
+
+	(void)state;
+	assert_int_equal(usock_dir_name(place), 0);
+	assert_int_equal(evring_create(&ring), 0);
+	connect_daemon(&connection);
+	open_message(&message, "vhost-user", place);
+	assert_int_equal(usock_send(connection, &message, sizeof(message),
+				    (int[]){ ring.memory_fd, ring.doorbell_fd }, 2),
+			 0);
+	vhost_guest_up(&guest, scene.name);
+	generation = await_up(connection).generation;
+	for (unsigned node = 0; node < SHAPE_NODES; node++)
+		for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+			push(&ring, generation, node, &bad[i]);
+	push(&ring, generation, SHAPE_NODES, &other);
+	push(&ring, generation, 127, &other);
+	push(&ring, generation - 1, SHAPE_KEYBOARD, &other);
+	push(&ring, generation + 1, SHAPE_KEYBOARD, &other);
+	push(&ring, generation, SHAPE_KEYBOARD, &good);
+	guest_expect_key(&guest.fe[SHAPE_KEYBOARD], KEY_A, 1);
+	/* Of a key that is down, too. */
+	for (int value = -1; value <= 3; value += 4)
+		push(&ring, generation, SHAPE_KEYBOARD,
+		     &(struct input_event){ .type = EV_KEY, .code = KEY_A, .value = value });
+	push(&ring, generation, SHAPE_KEYBOARD, &other);
+	guest_expect_key(&guest.fe[SHAPE_KEYBOARD], KEY_C, 1);
+	for (unsigned node = 0; node < SHAPE_NODES; node++) {
+		guest_harvest(&guest.fe[node]);
+		assert_int_equal(guest.fe[node].guest.events, 0);
+	}
+	vhost_guest_down(&guest);
+	close(connection);
+	evring_close(&ring);
+}
+
 /* It ends as ever, though a read of the guard would wait, or a write to a device that is full. */
 static void test_blocking_descriptors(void **state)
 {
@@ -659,6 +737,7 @@ int main(int argc, char **argv)
 		TEST(test_nonsense),
 		TEST(test_broken_daemon_is_dropped),
 		TEST(test_frame_without_end),
+		TEST(test_frames_that_no_device_makes),
 		TEST(test_blocking_descriptors),
 		TEST(test_empty_packets),
 		TEST(test_asking_is_no_reason_to_stay),
