@@ -330,6 +330,49 @@ static void tapped_before_grab(void **state)
 	observer_close(&desktop);
 }
 
+static void tap_a_before(void)
+{
+	before_grab = NULL;
+	play(EV_KEY, KEY_A, 1);
+	play(EV_KEY, KEY_A, 0);
+}
+
+/* One at the last moment, too: nothing has to be released for it. */
+static void tapped_right_before_grab(void **state)
+{
+	struct observer desktop;
+
+	(void)state;
+	observer_open(&desktop, "test/wide");
+	before_grab = tap_a_before;
+	grab();
+	observer_expect(&desktop, EV_KEY, KEY_A, 1);
+	observer_expect(&desktop, EV_KEY, KEY_A, 0);
+	observer_expect_nothing(&desktop);
+	assert_true(keyset_empty(&bench.down));
+	observer_close(&desktop);
+}
+
+static void press_a_and_overrun(void)
+{
+	before_grab = NULL;
+	play(EV_KEY, KEY_A, 1);
+	overrun();
+}
+
+/*
+ * So much at the last moment that the press is lost for us, though the desktop may have heard it: the
+ * key is not ours. It is released for the desktop when it has been down for long.
+ */
+static void press_lost_before_grab(void **state)
+{
+	(void)state;
+	before_grab = press_a_and_overrun;
+	grab();
+	turn();
+	assert_true(keyset_empty(&bench.down));
+}
+
 /* Pressed when only we could hear it: ours, with its release. */
 static void pressed_after_grab(void **state)
 {
@@ -375,6 +418,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(switch_at_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pressed_before_grab, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tapped_before_grab, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tapped_right_before_grab, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(press_lost_before_grab, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pressed_after_grab, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tapped_after_grab, set_up, tear_down),
 	};
