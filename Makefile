@@ -151,7 +151,7 @@ fuzz:
 check-long: all tests
 	$(BUILD)/tests/unit/core/explore 3000000
 	$(BUILD)/tests/unit/core/walk 2000000 $$(seq 11 20)
-	tests/mutate core/ evdev/ keeper/keeper-message.c qemu/runstate.c vhost/vinput-config.c
+	tests/mutate core/ evdev/ conf/ keeper/ qemu/runstate.c vhost/vinput-config.c vhost/virtq.c vhost/vmem.c
 	tests/vm/run --udev --rules conf/65-evswitch.rules --timeout 20000 -- $(BUILD)/tests/real/test-faults
 
 # Which lines of src/ the native suites execute: a figure for each folder. Builds into build/coverage.
