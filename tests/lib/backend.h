@@ -15,7 +15,7 @@
 #include "vhost/vinput.h"
 
 /* How long any answer may take: far more than a sanitizer on a busy machine needs. */
-#define BACKEND_MS 10000
+#define BACKEND_MS 60000
 /* How long it is watched where nothing shall happen. */
 #define BACKEND_QUIET_MS 30
 

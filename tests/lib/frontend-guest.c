@@ -516,6 +516,15 @@ void guest_await_released(struct frontend *fe)
 	guest_forget(fe);
 }
 
+void guest_await_key(struct frontend *fe, uint16_t code, int value)
+{
+	guest_harvest(fe);
+	while (keyset_has(&fe->guest.down, code) != value || fe->guest.in_frame) {
+		guest_await_call(fe, "a key");
+		guest_harvest(fe);
+	}
+}
+
 void guest_await_rel(struct frontend *fe, uint16_t code, int64_t sum)
 {
 	guest_harvest(fe);

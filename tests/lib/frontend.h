@@ -181,8 +181,9 @@ void guest_mute(struct frontend *fe, unsigned ring, bool muted);
 uint64_t guest_calls(struct frontend *fe, unsigned ring);
 /* The next notification of the event ring; 'what' says in the message what was waited for. */
 void guest_await_call(struct frontend *fe, const char *what);
-/* Takes events until nothing is down, or until the motion sums up to this. */
+/* Takes events until nothing is down, until this key is as it says, or until the motion sums up to this. */
 void guest_await_released(struct frontend *fe);
+void guest_await_key(struct frontend *fe, uint16_t code, int value);
 void guest_await_rel(struct frontend *fe, uint16_t code, int64_t sum);
 /* The next event of the guest is this one, as a report of its own. */
 void guest_expect_key(struct frontend *fe, uint16_t code, int value);

@@ -121,13 +121,20 @@ static void expect_typed(struct scene *scene)
 	guest_expect_key(&scene->guest.fe[SHAPE_KEYBOARD], KEY_B, 0);
 }
 
-/* Everything that the keeper had when this is called has been delivered. */
-static void settle(struct scene *scene)
+/*
+ * Whatever the guest still gets from before, it has nothing down after it. Frames come in the order in which they were
+ * sent, so this key comes last; nothing else tells that the keeper has no older ones left.
+ */
+static void expect_released(struct scene *scene, enum shape_node node, uint16_t code)
 {
-	for (unsigned i = 0; i < SHAPE_NODES; i++)
-		do
-			frontend_sync(&scene->guest.fe[i]);
-		while (guest_harvest(&scene->guest.fe[i]));
+	struct frontend *fe = &scene->guest.fe[node];
+
+	for (int value = 1; value >= 0; value--) {
+		send_some(scene, EV_KEY, code, value, 1);
+		guest_await_key(fe, code, value);
+	}
+	assert_true(keyset_empty(&fe->guest.down));
+	guest_forget(fe);
 }
 
 static struct scene scene;
@@ -248,10 +255,10 @@ static void test_kill_at_random(void **state)
 	(void)state;
 	chance_seed();
 	vhost_guest_up(&scene.guest, scene.name);
+	enter(&scene);
 	for (unsigned i = 0, n = kills_wanted(KILLS); i < n; i++) {
 		long until = rand() % 20000;
 
-		enter(&scene);
 		order(&scene, (struct request){ .order = ORDER_PLAY });
 		for (long us = 0; us < until; us += 500) {
 			guest_harvest(&scene.guest.fe[SHAPE_KEYBOARD]);
@@ -260,12 +267,10 @@ static void test_kill_at_random(void **state)
 		}
 		end_daemon(&scene, SIGKILL);
 		start_daemon(&scene);
-		settle(&scene);
-		guest_await_released(&scene.guest.fe[SHAPE_KEYBOARD]);
-		guest_await_released(&scene.guest.fe[SHAPE_POINTER]);
+		enter(&scene);
+		expect_released(&scene, SHAPE_KEYBOARD, KEY_B);
+		expect_released(&scene, SHAPE_POINTER, BTN_RIGHT);
 	}
-	enter(&scene);
-	expect_typed(&scene);
 	assert_int_equal(keeper_find(0), scene.keeper);
 }
 
@@ -295,8 +300,6 @@ static void test_reset_drops_older_frames(void **state)
 	assert_int_equal(report.error, 0);
 	while (!is_ready_again(&scene))
 		;
-	settle(&scene);
-	assert_int_equal(scene.guest.fe[SHAPE_KEYBOARD].guest.events, 0);
 	expect_typed(&scene);
 	assert_int_equal(look(&scene).downs, 0);
 }
@@ -358,8 +361,6 @@ static void test_release_keeps_its_place(void **state)
 		     EVENTS({ EV_KEY, KEY_A, 1 }, SYN, { EV_KEY, KEY_A, 0 }, SYN,
 			    { EV_KEY, KEY_B, 1 }, SYN),
 		     false);
-	settle(&scene);
-	assert_int_equal(keyboard->guest.events, 0);
 	order(&scene, (struct request){ .order = ORDER_RELEASE });
 	guest_expect_key(keyboard, KEY_B, 0);
 }
@@ -669,6 +670,8 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], KEEPER_OPTION) == 0)
 		return keeper_run(argv[2], channel_endpoint);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	log_set_level(LOG_LEVEL_ERROR);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
