@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <linux/input.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@
 #include "qemu/qmp.h"
 #include "base/util.h"
 
-#define AWAIT_MS 20000
+#define AWAIT_MS 60000
 #define QUIET_MS 150
 
 static struct loop loop;
@@ -281,7 +282,8 @@ static void every_code_arrives(void **state)
 	expect_nothing();
 	assert_int_equal(qinput_stats(qinput).unknown, unknown);
 	assert_int_equal(qinput_stats(qinput).refused, 0);
-	assert_int_equal(qinput_stats(qinput).commands, known * 2);
+	/* Where QEMU's reply comes late, up to four events share a command. */
+	assert_in_range(qinput_stats(qinput).commands, known / 2, known * 2);
 	print_message("           %u codes arrived, %u were counted as unknown to QEMU %u\n", known,
 		      unknown, running);
 }
@@ -430,11 +432,13 @@ static void unknown_keys_are_said_once(void **state)
 {
 	char text[4096] = "";
 	int saved = dup(STDERR_FILENO), ends[2];
+	struct pollfd said = { .events = POLLIN };
 
 	(void)state;
 	log_set_level(LOG_LEVEL_WARN);
 	start();
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	said.fd = ends[0];
 	dup2(ends[1], STDERR_FILENO);
 	for (unsigned i = 0; i < 3; i++) {
 		key(KEY_MICMUTE, 1);
@@ -442,7 +446,8 @@ static void unknown_keys_are_said_once(void **state)
 		key(KEY_MICMUTE, 0);
 		key(BTN_TASK, 1);
 		key(BTN_TASK, 0);
-		for (long end = now_ms() + 150; now_ms() < end;)
+		AWAIT(poll(&said, 1, 0) == 1);
+		for (long end = now_ms() + QUIET_MS; now_ms() < end;)
 			assert_int_equal(loop_turn(&loop, 10), 0);
 	}
 	dup2(saved, STDERR_FILENO);
@@ -883,7 +888,8 @@ static void peer_take(struct json_object *message)
 		peer_reply(id, peer.refuses);
 }
 
-static void peer_read(void)
+/* False where there was nothing to read. */
+static bool peer_read(void)
 {
 	char text[65536];
 	ssize_t size = recv(peer.fd, text, sizeof(text), MSG_DONTWAIT);
@@ -904,6 +910,7 @@ static void peer_read(void)
 			peer_take(message);
 		json_object_put(message);
 	}
+	return size > 0;
 }
 
 /* Whether the channel has not read all that the peer said. */
@@ -914,14 +921,18 @@ static bool is_unread(void)
 	return ioctl(peer.fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
-/* Long enough for all that is on its way to arrive, on both sides. */
+/* Until all that is on its way has arrived, on both sides: then some turns change nothing any more. */
 static void talk(void)
 {
-	for (unsigned i = 0; i < 300; i++) {
-		peer_read();
+	long deadline = now_ms() + AWAIT_MS;
+
+	for (unsigned still = 0; still < 100; still++) {
+		if (peer_read() || is_unread())
+			still = 0;
+		if (now_ms() > deadline)
+			fail_msg("the channel does not read what it is told");
 		assert_int_equal(loop_turn(&loop, is_unread() ? 1 : 0), 0);
 	}
-	AWAIT(!is_unread());
 }
 
 static int setup_peer(void **state)
