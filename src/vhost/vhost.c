@@ -531,12 +531,12 @@ static void end(struct vhost *vhost, int rc)
 	vhost->ops->closed(vhost);
 }
 
-static void conn_ready(struct watch *watch, uint32_t events)
+/* Reads and handles what has come. 0 or -EAGAIN: the connection goes on. */
+static int serve(struct vhost *vhost, bool *completed)
 {
-	struct vhost *vhost = container_of(watch, struct vhost, watch);
 	int rc = 0;
 
-	(void)events;
+	*completed = false;
 	for (unsigned i = 0; i < MESSAGES_PER_RUN; i++) {
 		rc = receive_message(vhost);
 		if (rc < 0)
@@ -545,17 +545,39 @@ static void conn_ready(struct watch *watch, uint32_t events)
 		if (rc < 0)
 			break;
 		vhost->have = 0;
+		*completed = true;
 		set_deadline(vhost, false); /* each message has its own */
 	}
+	return rc;
+}
+
+static void go_on(struct vhost *vhost, int rc)
+{
 	if (rc == 0 || rc == -EAGAIN)
 		set_deadline(vhost, vhost->have > 0);
 	else
 		end(vhost, rc);
 }
 
+static void conn_ready(struct watch *watch, uint32_t events)
+{
+	struct vhost *vhost = container_of(watch, struct vhost, watch);
+	bool completed;
+
+	(void)events;
+	go_on(vhost, serve(vhost, &completed));
+}
+
+/* If this process did not run for a while, the rest of the message may have come in time. */
 static void deadline_passed(struct timer *timer)
 {
-	end(container_of(timer, struct vhost, deadline), -ETIMEDOUT);
+	struct vhost *vhost = container_of(timer, struct vhost, deadline);
+	bool completed;
+	int rc = serve(vhost, &completed);
+
+	if (!completed && (rc == 0 || rc == -EAGAIN))
+		rc = -ETIMEDOUT;
+	go_on(vhost, rc);
 }
 
 int vhost_open(struct vhost *vhost, struct loop *loop, int fd, const struct vhost_ops *ops,
