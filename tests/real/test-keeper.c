@@ -102,7 +102,7 @@ static void finish(struct stage *stage)
 	pid_t keeper = keeper_find(0);
 
 	stage_close(stage);
-	keeper_await_end(keeper, END_MS);
+	keeper_await_end(keeper, WORLD_MS);
 }
 
 /* --- the end of the daemon --------------------------------------------------------------- */

@@ -200,7 +200,7 @@ static void expect_few_lines(const char *what)
 	FILE *file;
 
 	end_daemon(&scene, 0);
-	keeper_await_end(scene.keeper, KEEPER_WAIT_MS - 1000);
+	keeper_await_end(scene.keeper, WORLD_MS);
 	file = fopen(log_path, "re");
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file))
@@ -568,7 +568,7 @@ static void test_stays_while_connected(void **state)
 	start_daemon(&scene);
 	end_daemon(&scene, 0);
 	vhost_guest_down(&scene.guest);
-	keeper_await_end(scene.keeper, KEEPER_WAIT_MS - 1000);
+	keeper_await_end(scene.keeper, WORLD_MS);
 	assert_false(keeper_runs());
 }
 
@@ -581,7 +581,7 @@ static void test_socket_in_use(void **state)
 
 	(void)state;
 	end_daemon(&scene, 0);
-	keeper_await_end(scene.keeper, KEEPER_WAIT_MS - 1000);
+	keeper_await_end(scene.keeper, WORLD_MS);
 	vhost_guest_path(scene.name, SHAPE_MEDIA, path);
 	other = usock_listen(path, SOCK_STREAM, 0600);
 	assert_true(other >= 0);
@@ -593,7 +593,7 @@ static void test_socket_in_use(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 	scene.keeper = keeper_find(0);
 	end_daemon(&scene, 0);
-	keeper_await_end(scene.keeper, KEEPER_WAIT_MS - 1000);
+	keeper_await_end(scene.keeper, WORLD_MS);
 	close(other);
 	start_daemon(&scene);
 	vhost_guest_up(&scene.guest, scene.name);
