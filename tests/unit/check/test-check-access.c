@@ -36,6 +36,21 @@ static void not_loaded_at_boot(void **state)
 	assert_not_found(machine, "EVS202");
 }
 
+/* It has a user of its own, who may open what this one may not. */
+static void system_service(void **state)
+{
+	(void)state;
+	machine->access.allowed = machine->access.group_may = machine->access.in_process = false;
+	machine_check(machine);
+	assert_int_equal(check_status(&machine->report), EX_NOPERM);
+	machine_file(machine, "/run/evswitch/control.sock", "a socket");
+	machine_check(machine);
+	assert_int_equal(check_status(&machine->report), EX_OK);
+	machine->system.uid = 0;
+	machine_check(machine);
+	assert_int_equal(check_status(&machine->report), EX_NOPERM);
+}
+
 static void rules(void **state)
 {
 	(void)state;
@@ -82,8 +97,9 @@ static void forbidden(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(no_uinput), TEST(not_loaded_at_boot), TEST(rules),
-					    TEST(groups), TEST(forbidden) };
+	const struct CMUnitTest tests[] = { TEST(no_uinput),      TEST(not_loaded_at_boot),
+					    TEST(system_service), TEST(rules),
+					    TEST(groups),         TEST(forbidden) };
 
 	return cmocka_run_group_tests_name("check-access", tests, NULL, NULL);
 }
