@@ -6,3 +6,7 @@ s/\trc = vhost_user_send_no_payload_fd\(vu_dev, VHOST_USER_SET_\w+_REQ_FD,/\tif 
 # Room for the registers of a processor with AMX: XSAVE's standard format takes 11,008 bytes of it, and the host's
 # kernel takes nothing but all of them back. Twice this stands on a kernel stack, hence CONFIG_KERNEL_STACK_ORDER.
 s/(HOST_FP_SIZE, )2696\)/\112288)/
+
+# Restarting, it serves the interrupts that came while it took everything down, and aborts if there is one of a
+# device. They are left alone instead, as those are that come later.
+s/\tun(block_signals\(\);\s*os_info)/\t\1/

@@ -159,11 +159,25 @@ bool machine_says(struct machine *machine, const char *words, char *rest, int ti
 	return true;
 }
 
+/* What a guest does that has not said what it should. */
+static const char *state_of(const struct machine *machine)
+{
+	static char text[64];
+	siginfo_t info = { 0 };
+
+	if (machine->watch.loop)
+		return "it runs";
+	/* The console ends a little before its process does. */
+	waitid(P_PID, (id_t)machine->pid, &info, WEXITED | WNOWAIT);
+	snprintf(text, sizeof(text), "it has ended, by %s %d",
+		 info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
+	return text;
+}
+
 void machine_await(struct machine *machine, const char *words)
 {
 	if (!machine_says(machine, words, NULL, MACHINE_MS))
-		fail_msg("the guest %s \"%s\"",
-			 machine->watch.loop ? "does not say" : "has ended and did not say", words);
+		fail_msg("the guest does not say \"%s\": %s", words, state_of(machine));
 }
 
 void machine_await_nodes(struct machine *machine)
@@ -173,7 +187,7 @@ void machine_await_nodes(struct machine *machine)
 
 		snprintf(words, sizeof(words), "up %s", nodes[i]);
 		if (!machine_says(machine, words, NULL, MACHINE_BOOT_MS))
-			fail_msg("the guest has no %s", nodes[i]);
+			fail_msg("the guest has no %s: %s", nodes[i], state_of(machine));
 	}
 }
 
