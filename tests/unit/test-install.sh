@@ -39,7 +39,10 @@ check 'install' "${make[@]}" install DESTDIR="$dir/root"
 check 'nothing is written into the build' diff "$dir/before" <(build_state)
 check 'what is there' holds \
 	'644 etc/modules-load.d/evswitch-uinput.conf' \
+	'644 etc/systemd/system/evswitch.service' \
+	'644 etc/systemd/user/evswitch-hooks.service' \
 	'644 etc/systemd/user/evswitch.service' \
+	'644 etc/sysusers.d/evswitch.conf' \
 	'644 etc/udev/rules.d/65-evswitch.rules' \
 	'755 usr/local/bin/evswitch' \
 	'644 usr/local/share/bash-completion/completions/evswitch' \
@@ -54,6 +57,7 @@ check 'what is there' holds \
 check 'the program is the one of this build' cmp "$build/evswitch" "$dir/root/usr/local/bin/evswitch"
 check 'it runs' "$dir/root/usr/local/bin/evswitch" --version
 check 'the unit starts it' grep -q '^ExecStart=/usr/local/bin/evswitch' "$dir/root/etc/systemd/user/evswitch.service"
+check 'the unit of the system, too' grep -qx 'ExecStart=/usr/local/bin/evswitch --system' "$dir/root/etc/systemd/system/evswitch.service"
 check 'no place is left open' has_no '@[A-Z]+@' /usr/local/share
 check 'evswitch(1)' man_page "$dir/root/usr/local/share/man/man1/evswitch.1"
 check 'evswitch.conf(5)' man_page "$dir/root/usr/local/share/man/man5/evswitch.conf.5"
@@ -64,7 +68,8 @@ check 'uninstall' "${make[@]}" uninstall DESTDIR="$dir/root"
 check 'no file is left' test -z "$(installed)"
 check 'nor the directory of the documents' test ! -e "$dir/root/usr/local/share/doc/evswitch"
 
-places=(DESTDIR="$dir/root" PREFIX=/opt/x UDEVDIR=/usr/lib/udev/rules.d MODULESDIR=/usr/lib/modules-load.d UNITDIR=/usr/lib/systemd/user)
+places=(DESTDIR="$dir/root" PREFIX=/opt/x UDEVDIR=/usr/lib/udev/rules.d MODULESDIR=/usr/lib/modules-load.d UNITDIR=/usr/lib/systemd/user
+	SYSTEMDIR=/usr/lib/systemd/system USERSDIR=/usr/lib/sysusers.d)
 check 'elsewhere' "${make[@]}" install "${places[@]}"
 check 'what is there' holds \
 	'755 opt/x/bin/evswitch' \
@@ -78,7 +83,10 @@ check 'what is there' holds \
 	'644 opt/x/share/varlink/io.evswitch.varlink' \
 	'644 opt/x/share/zsh/site-functions/_evswitch' \
 	'644 usr/lib/modules-load.d/evswitch-uinput.conf' \
+	'644 usr/lib/systemd/system/evswitch.service' \
+	'644 usr/lib/systemd/user/evswitch-hooks.service' \
 	'644 usr/lib/systemd/user/evswitch.service' \
+	'644 usr/lib/sysusers.d/evswitch.conf' \
 	'644 usr/lib/udev/rules.d/65-evswitch.rules'
 check 'the unit starts it' grep -q '^ExecStart=/opt/x/bin/evswitch' "$dir/root/usr/lib/systemd/user/evswitch.service"
 check 'uninstall' "${make[@]}" uninstall "${places[@]}"
