@@ -38,7 +38,7 @@
 #include "base/util.h"
 #include "vhost-guest.h"
 
-#define NODE_PERCENT  110
+#define NODE_PERCENT  113 /* as for a click in latency.c, which has a limit for each kind */
 #define VHOST_PERCENT 104 /* 3 % above what was measured, where the clock is the instructions */
 
 enum view { SOURCE, FLOOR, NODE, FLOOR_TWO, VHOST, INPUT_LINUX, INPUT_HOST, VIEWS };
