@@ -144,6 +144,8 @@ static void tell_lost(struct daemon *daemon, unsigned target, const char *reason
 {
 	struct guest_why why;
 
+	if (!daemon->options->is_system && !daemon->conf->guests[target - 1].on_lost)
+		return;
 	guest_why_down(guest_of(daemon, target), &why);
 	tell_hooks(daemon, HOOK_LOST, target, why.cause, reason);
 }
