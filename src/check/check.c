@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "check/checks.h"
 #include "conf/conf.h"
+#include "control/interface.h"
 #include "launch/launch.h"
 
 /*
@@ -22,7 +23,7 @@
 static bool is_served(const struct check_system *system)
 {
 	return system->uid != 0 &&
-	       access(check_path(system, "/run/evswitch/control.sock").text, W_OK) == 0;
+	       access(check_path(system, CONTROL_SYSTEM_SOCKET).text, W_OK) == 0;
 }
 
 static void check_each(const struct check_system *system, struct check_report *report)

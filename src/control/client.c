@@ -16,9 +16,8 @@
 #include "control/interface.h"
 #include "control/varlink.h"
 
-#define RETRY_MS  10
-#define OF_USERS  "/run/user/*/evswitch/" CONTROL_SOCKET
-#define OF_SYSTEM "/run/evswitch/" CONTROL_SOCKET
+#define RETRY_MS 10
+#define OF_USERS "/run/user/*/evswitch/" CONTROL_SOCKET
 
 static int try_path(struct client *client, const char *path)
 {
@@ -96,7 +95,7 @@ int client_open_system(struct client *client)
 	int rc = prepare(client);
 
 	if (rc == 0)
-		rc = try_path(client, OF_SYSTEM);
+		rc = try_path(client, CONTROL_SYSTEM_SOCKET);
 	return is_absent(rc) ? -ENOENT : rc;
 }
 
@@ -108,7 +107,7 @@ int client_open(struct client *client)
 		return rc;
 	rc = try_own(client);
 	if (is_absent(rc) || rc == -EACCES) /* the system service may not look into /run/user */
-		rc = try_path(client, OF_SYSTEM);
+		rc = try_path(client, CONTROL_SYSTEM_SOCKET);
 	if (is_absent(rc) && geteuid() == 0)
 		rc = try_users(client);
 	return is_absent(rc) ? -ENOENT : rc;

@@ -6,7 +6,9 @@
 
 #define CONTROL_INTERFACE "io.evswitch"
 #define CONTROL_SOCKET    "control.sock" /* in the directory of usock_dir */
-#define CONTROL_URL       "man:evswitch(1)"
+/* That of the system service. */
+#define CONTROL_SYSTEM_SOCKET "/run/evswitch/" CONTROL_SOCKET
+#define CONTROL_URL           "man:evswitch(1)"
 
 /* The contents of io.evswitch.varlink. */
 extern const char control_interface[];
