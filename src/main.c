@@ -58,18 +58,18 @@ static void print_first_steps(void)
 		path);
 }
 
-/* 'path' becomes the absolute path of the configuration: PATH_MAX bytes. EX_OK and *conf, or another exit code. */
-static int load(const struct arguments *arguments, char *path, struct conf **conf)
+/* 'given' NULL: the default. 'path' becomes the absolute path of the configuration: PATH_MAX bytes. EX_OK and *conf, or another exit code. */
+static int load(const char *given, char *path, struct conf **conf)
 {
 	int rc;
 
-	if (!arguments->conf)
+	if (!given)
 		conf_default_path(path, PATH_MAX);
-	else if (arguments->conf[0] == '/' || !getcwd(path, PATH_MAX))
-		snprintf(path, PATH_MAX, "%s", arguments->conf);
+	else if (given[0] == '/' || !getcwd(path, PATH_MAX))
+		snprintf(path, PATH_MAX, "%s", given);
 	else
-		snprintf(path + strlen(path), PATH_MAX - strlen(path), "/%s", arguments->conf);
-	if (!arguments->conf && access(path, F_OK) < 0 && errno == ENOENT) {
+		snprintf(path + strlen(path), PATH_MAX - strlen(path), "/%s", given);
+	if (!given && access(path, F_OK) < 0 && errno == ENOENT) {
 		print_first_steps();
 		return EX_NOINPUT;
 	}
@@ -87,7 +87,7 @@ static int run_switcher(const struct arguments *arguments)
 					 .version = EVSWITCH_VERSION,
 					 .is_system = arguments->is_system };
 	struct conf *conf = NULL;
-	int rc = load(arguments, path, &conf);
+	int rc = load(arguments->conf, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
@@ -95,14 +95,11 @@ static int run_switcher(const struct arguments *arguments)
 }
 
 /* Its guests are those of the system service, unless another file is named. */
-static int run_hooks(struct arguments arguments)
+static int run_hooks(const struct arguments *arguments)
 {
 	struct conf *conf = NULL;
 	char path[PATH_MAX];
-	int rc;
-
-	arguments.conf = arguments.conf ?: CONF_SYSTEM_FILE;
-	rc = load(&arguments, path, &conf);
+	int rc = load(arguments->conf ?: CONF_SYSTEM_FILE, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
@@ -153,7 +150,7 @@ static int run_print_guest(const struct arguments *arguments)
 {
 	struct conf *conf = NULL;
 	char path[PATH_MAX];
-	int rc = load(arguments, path, &conf);
+	int rc = load(arguments->conf, path, &conf);
 
 	if (rc != EX_OK)
 		return rc;
@@ -202,7 +199,7 @@ static int run_command(const struct arguments *arguments)
 	case COMMAND_RELOAD:
 		return command_reload();
 	case COMMAND_HOOKS:
-		return run_hooks(*arguments);
+		return run_hooks(arguments);
 	default:
 		return run_switcher(arguments);
 	}
