@@ -2,9 +2,9 @@
 /*
  * Who sits at the input devices: watches logind for the user whose session is active at a seat, and
  * says whether that is another user than ours. Root's evswitch and the system service belong to no
- * user's session, so nobody is another user to them. Where logind does not run, where the seat has no active session (before anybody has
- * logged in), and where logind does not know the seat, nobody is: there is no session whose input could
- * be taken. Owns its monitor.
+ * user's session, so nobody is another user to them. Where logind does not run, where the seat has no
+ * active session (before anybody has logged in), and where logind does not know the seat, nobody is:
+ * there is no session whose input could be taken. Owns its monitor.
  */
 #pragma once
 
