@@ -313,6 +313,16 @@ static void pressed_before_grab(void **state)
 	observer_close(&desktop);
 }
 
+/* The desktop gets both halves, and nothing is left to be released. */
+static void expect_tap_at(struct observer *desktop)
+{
+	observer_expect(desktop, EV_KEY, KEY_A, 1);
+	observer_expect(desktop, EV_KEY, KEY_A, 0);
+	observer_expect_nothing(desktop);
+	assert_true(keyset_empty(&bench.down));
+	observer_close(desktop);
+}
+
 /* A tap that ended before the grab is the desktop's, whole. */
 static void tapped_before_grab(void **state)
 {
@@ -323,11 +333,7 @@ static void tapped_before_grab(void **state)
 	play(EV_KEY, KEY_A, 1);
 	play(EV_KEY, KEY_A, 0);
 	grab();
-	observer_expect(&desktop, EV_KEY, KEY_A, 1);
-	observer_expect(&desktop, EV_KEY, KEY_A, 0);
-	observer_expect_nothing(&desktop);
-	assert_true(keyset_empty(&bench.down));
-	observer_close(&desktop);
+	expect_tap_at(&desktop);
 }
 
 static void tap_a_before(void)
@@ -346,11 +352,7 @@ static void tapped_right_before_grab(void **state)
 	observer_open(&desktop, "test/wide");
 	before_grab = tap_a_before;
 	grab();
-	observer_expect(&desktop, EV_KEY, KEY_A, 1);
-	observer_expect(&desktop, EV_KEY, KEY_A, 0);
-	observer_expect_nothing(&desktop);
-	assert_true(keyset_empty(&bench.down));
-	observer_close(&desktop);
+	expect_tap_at(&desktop);
 }
 
 static void press_a_and_overrun(void)
