@@ -15,6 +15,13 @@ await() {
 	return 1
 }
 
+# Until the command succeeds; what it needs comes from another process, which tells nobody.
+soon() {
+	local until=$((SECONDS + long))
+	while ((SECONDS < until)); do ! "$@" || return 0; done
+	return 1
+}
+
 # --- sessions at seat0. logind says in the journal who came; who is active, "loginctl" tells.
 exec {journal}< <(exec journalctl -q -f --no-tail -o cat -u systemd-logind)
 login() { # USER TTY

@@ -28,12 +28,6 @@ finish() {
 }
 says() { await "$service" "$1" || { fail "the service says: $1"; finish; }; }
 show() { systemctl show -P "$1" evswitch; }
-# Until the command succeeds; what it needs comes from another process, which tells nobody.
-soon() {
-	local until=$((SECONDS + long))
-	while ((SECONDS < until)); do ! "$@" || return 0; done
-	return 1
-}
 as() { setpriv --reuid "$1" --regid "$1" --clear-groups env -i PATH=/usr/bin:/bin "${@:2}"; }
 status_has() { [[ $(as "$1" evswitch --status 2>&1) == *"$2"* ]]; }
 answers() { status_has "$1" 'focus: '; }
