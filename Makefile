@@ -55,18 +55,30 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS)) -pthread
 V ?=
 Q := $(if $(V),,@)
 
-SRC  := $(wildcard src/*.c src/*/*.c)
+CLIPBOARD_SRC := $(wildcard src/clipboard/*.c)
+SRC  := $(filter-out $(CLIPBOARD_SRC),$(wildcard src/*.c src/*/*.c))
 OBJ  := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 
+# evswitch-clipboard is a program of its own, with libraries of its own. It is left out where these are missing;
+# CLIPBOARD=yes makes that an error, and CLIPBOARD= leaves it out anyway.
+CLIPBOARD_PKGS := json-c xcb xcb-xfixes
+CLIPBOARD      ?= $(shell pkg-config --exists $(CLIPBOARD_PKGS) spice-protocol && echo yes)
+CLIPBOARD_OBJ  := $(CLIPBOARD_SRC:src/%.c=$(BUILD)/obj/%.o)
+CLIPBOARD_CORE := $(filter-out $(BUILD)/obj/clipboard/main.o,$(CLIPBOARD_OBJ))
+# What it shares with evswitch.
+SHARED := $(filter $(BUILD)/obj/base/%,$(OBJ)) $(BUILD)/obj/control/client.o
+$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
+
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
-TEST_SRC  := $(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c)
+TEST_SRC  := $(filter-out tests/unit/clipboard/%,$(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c))
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+CLIPBOARD_TEST := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/clipboard/*.c))
 FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*.c))
 FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
-all: $(BUILD)/evswitch
+all: $(BUILD)/evswitch $(if $(CLIPBOARD),$(BUILD)/evswitch-clipboard)
 
 $(BUILD)/evswitch: $(OBJ)
 	@echo "  LD $@"
@@ -98,6 +110,18 @@ $(BUILD)/tests/unit/keeper/test-order: WITHOUT := $(BUILD)/obj/keeper/evring.o $
 # It has a table of channels of its own.
 $(BUILD)/tests/unit/guest/test-channel: WITHOUT := $(BUILD)/obj/guest/channel.o
 
+$(BUILD)/shared.a: $(SHARED)
+	@echo "  AR $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/evswitch-clipboard: $(CLIPBOARD_OBJ) $(BUILD)/shared.a
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(CLIPBOARD_PKGS)) -pthread
+
+$(CLIPBOARD_TEST): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CLIPBOARD_CORE) $(BUILD)/shared.a
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(CLIPBOARD_PKGS)) -pthread -lcmocka
+
 # The same program with another version of the keeper's protocol, as before or after an upgrade.
 OTHER := $(addprefix keeper/,keeper keeper-client keeper-message)
 $(BUILD)/other/%.o: CPPFLAGS += -DKEEPER_VERSION=99
@@ -125,7 +149,7 @@ $(FUZZ_PROG): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FUZZ_LIB) $(BUILD)/fuzz.a
 # With FUZZ=1.
 fuzzers: $(FUZZ_PROG)
 
-tests: $(BUILD)/evswitch $(BUILD)/tests/evswitch-other $(TEST_PROG)
+tests: all $(BUILD)/tests/evswitch-other $(TEST_PROG) $(if $(CLIPBOARD),$(CLIPBOARD_TEST))
 
 # What the compiler has to say of the tests' sources, without compiling and linking a hundred programs.
 syntax: $(patsubst %,syntax/%,$(wildcard tests/lib/*.c tests/fuzz/*.c tests/fuzz/lib/*.c) $(TEST_SRC))
@@ -231,4 +255,4 @@ clean:
 
 .PHONY: all tests syntax deps demo check coverage fuzz fuzzers check-nested check-libvirt check-journey check-guest format install uninstall dist deb clean check-long
 .SECONDARY:
--include $(OBJ:.o=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d) $(FUZZ_LIB:.o=.d) $(FUZZ_PROG:=.d)
+-include $(OBJ:.o=.d) $(CLIPBOARD_OBJ:.o=.d) $(CLIPBOARD_TEST:=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d) $(FUZZ_LIB:.o=.d) $(FUZZ_PROG:=.d)
