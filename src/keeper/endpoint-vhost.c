@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/admission.h"
 #include "base/log.h"
-#include "base/peer.h"
 #include "base/util.h"
 #include "vhost/vinput.h"
 
@@ -15,11 +15,7 @@ struct endpoint_vhost {
 	struct endpoint endpoint;
 	struct vinput *device[SHAPE_NODES];
 	char path[SHAPE_NODES][USOCK_PATH_MAX];
-	struct usock_trust trust;
-	pid_t refused;       /* the last refused peer that was logged */
-	bool refused_domain; /* a peer of another domain, and none was admitted since */
-	/* For messages about admitted peers: refused ones cannot exhaust this limit. */
-	struct log_limit admitted, refusals;
+	struct admission admission;
 };
 
 static struct endpoint_vhost *to_vhost(struct endpoint *endpoint)
@@ -27,68 +23,17 @@ static struct endpoint_vhost *to_vhost(struct endpoint *endpoint)
 	return container_of(endpoint, struct endpoint_vhost, endpoint);
 }
 
-static const char other_domain[] = "by its cgroup it is another VM than \"libvirt =\" names";
-
-/* Why the peer is refused, or NULL if it is admitted. */
-static const char *why_refused(const struct endpoint_vhost *vhost, const struct peer *peer)
-{
-	const char *domain = vhost->endpoint.domain;
-
-	if (!usock_trusts(&vhost->trust, peer->uid))
-		return "only QEMU's user, root and your own may";
-	if (!domain[0])
-		return NULL;
-	if (peer->ended)
-		return "it ended as soon as it had connected";
-	return peer_domain(peer->cgroup, domain) == PEER_IN_OTHER ? other_domain : NULL;
-}
-
-/* Session libvirt gives a domain no cgroup, so a process of our own user cannot be identified. */
-static const char *what_is_unknown(const struct endpoint_vhost *vhost, const struct peer *peer)
-{
-	if (!vhost->endpoint.domain[0] || peer->uid == geteuid() || peer->uid == 0 ||
-	    peer_domain(peer->cgroup, vhost->endpoint.domain) == PEER_IN_DOMAIN)
-		return "";
-	return "; its cgroup does not identify its VM: for that, set \"libvirt =\" to the domain's "
-	       "name, and run systemd-machined";
-}
-
-/* Reports only changes, so a peer that connects again and again causes no message. */
-static void note_domain(struct endpoint_vhost *vhost, bool refused)
-{
-	if (vhost->refused_domain == refused)
-		return;
-	vhost->refused_domain = refused;
-	if (refused)
-		vhost->endpoint.changed(&vhost->endpoint);
-}
-
-/*
- * A peer receives keystrokes, so only our own user, root and the system's QEMU are admitted; of the
- * latter only the configured domain, if there is one.
- */
+/* A peer receives keystrokes. Only a change is reported, so one that connects again and again causes none. */
 static bool admit(struct vinput *device, int fd)
 {
 	struct endpoint_vhost *vhost = vinput_owner(device);
-	const char *guest = vhost->endpoint.guest, *why;
-	struct peer peer;
+	bool before = vhost->admission.refused_domain;
+	bool admitted = admission_admits(&vhost->admission, fd, vhost->endpoint.guest,
+					 vhost->endpoint.domain);
 
-	if (peer_of(fd, &peer) < 0)
-		return false;
-	why = why_refused(vhost, &peer);
-	if (!why)
-		log_limited(&vhost->admitted, LOG_LEVEL_INFO,
-			    "guest %s: process %d (%s) of user %u has connected%s", guest,
-			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid,
-			    what_is_unknown(vhost, &peer));
-	else if (peer.pid != vhost->refused)
-		log_limited(&vhost->refusals, LOG_LEVEL_WARN,
-			    "guest %s: process %d (%s) of user %u may not connect: %s", guest,
-			    (int)peer.pid, log_str(peer.comm).text, (unsigned)peer.uid, why);
-	if (why)
-		vhost->refused = peer.pid;
-	note_domain(vhost, why == other_domain);
-	return !why;
+	if (vhost->admission.refused_domain != before)
+		vhost->endpoint.changed(&vhost->endpoint);
+	return admitted;
 }
 
 static void device_changed(struct vinput *device)
@@ -149,7 +94,7 @@ static int vhost_open(struct endpoint *endpoint, const char **why)
 	struct endpoint_vhost *vhost = to_vhost(endpoint);
 	int rc = 0;
 
-	usock_trust_init(&vhost->trust);
+	admission_init(&vhost->admission);
 	for (unsigned i = 0; i < SHAPE_NODES && rc == 0; i++) {
 		rc = open_device(vhost, i);
 		if (rc < 0)
@@ -197,7 +142,7 @@ static void vhost_state(struct endpoint *endpoint, struct keeper_state *state)
 	state->up = vinput_up(keyboard) || vinput_up(vhost->device[SHAPE_POINTER]);
 	state->leds = vinput_leds(keyboard);
 	state->leds_known = vinput_leds_known(keyboard);
-	state->other_domain = vhost->refused_domain && !vhost_in_use(endpoint);
+	state->other_domain = vhost->admission.refused_domain && !vhost_in_use(endpoint);
 	snprintf(state->why, sizeof(state->why), "%s", state->up ? "" : vinput_why(keyboard));
 }
 
