@@ -92,8 +92,8 @@ $(BUILD)/obj/%.o: src/%.c
 # It embeds the file.
 $(BUILD)/obj/control/interface.o: src/control/io.evswitch.varlink
 
-# The one object that differs from commit to commit.
-$(BUILD)/obj/main.o: CPPFLAGS += -DEVSWITCH_VERSION='"$(VERSION)"'
+# The objects that differ from commit to commit.
+$(BUILD)/obj/main.o $(BUILD)/obj/clipboard/main.o: CPPFLAGS += -DEVSWITCH_VERSION='"$(VERSION)"'
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)

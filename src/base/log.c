@@ -28,6 +28,7 @@
 #define QUEUE_SIZE    (256 * 4096) /* a page for each line */
 
 static enum log_level log_level = LOG_LEVEL_INFO;
+static const char *log_name = "evswitch";
 
 /* The queue is a pipe in packet mode (O_DIRECT), which preserves line boundaries. */
 static struct log_writer {
@@ -39,6 +40,11 @@ static struct log_writer {
 void log_set_level(enum log_level level)
 {
 	log_level = level;
+}
+
+void log_set_name(const char *name)
+{
+	log_name = name;
 }
 
 /*
@@ -204,7 +210,7 @@ write_message(enum log_level level, const char *note, const char *format, va_lis
 
 	if (is_journal())
 		used = snprintf(line, sizeof(line), "<%c>", priority[level]);
-	used += snprintf(line + used, sizeof(line) - (size_t)used, "evswitch: ");
+	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s: ", log_name);
 	used += (int)text_vprint(line + used, (size_t)(most - used) + 1, format, args);
 	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s", note);
 	line[used] = '\n';

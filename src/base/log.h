@@ -2,8 +2,8 @@
 /*
  * Logs messages to stderr, one line each. Between log_start and log_stop a thread writes them, so
  * no caller blocks on stderr: while it accepts nothing, up to 256 lines are queued and further ones
- * dropped. The log level and this thread are the only global state, apart from what signal handlers
- * need (sigbus.h, stall.h).
+ * dropped. The log level, the program's name and this thread are the only global state, apart from what
+ * signal handlers need (sigbus.h, stall.h).
  *
  * Not for the hot path. Pass names supplied by devices, guests or files through log_str first.
  * Never log keystrokes.
@@ -18,6 +18,8 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
+/* What messages begin with, "evswitch" at first. 'name' must outlive the process. */
+void log_set_name(const char *name);
 
 /* The longest that log_stop waits for queued lines to be written, in seconds. */
 #define LOG_STOP_S 1
@@ -34,7 +36,7 @@ void log_stop(void);
 
 #define LOG_PRINTF __attribute__((format(printf, 2, 3)))
 
-/* Writes "evswitch: " and the message. The journal gets a priority prefix (sd-daemon(3)). */
+/* Writes the program's name and the message, as "evswitch: MESSAGE". The journal gets a priority prefix (sd-daemon(3)). */
 LOG_PRINTF void log_at(enum log_level level, const char *format, ...);
 
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The clipboard of the host's desktop: what was copied there, and what is offered there in a guest's
- * name. There are two implementations, X11 and Wayland's data control; desktop_open chooses. Whatever
+ * name. Text has LF. There are two implementations, X11 and Wayland's data control; desktop_open chooses. Whatever
  * other programs on the desktop do, no call blocks, and no transfer is larger than CLIP_SIZE_MAX or
  * stalls for longer than CLIP_STALL_MS.
  *
@@ -14,14 +14,7 @@
 #include <stddef.h>
 
 #include "base/loop.h"
-
-/* Data of one type, in bytes; what is larger is not passed on. */
-#define CLIP_SIZE_MAX (16 * 1024 * 1024)
-/* A transfer ends when its other side has done nothing for this long. */
-#define CLIP_STALL_MS 5000
-
-/* Types of data. Text is UTF-8 with LF. A set of types has bit 1u << type. */
-enum clip_type { CLIP_TEXT, CLIP_PNG, CLIP_BMP, CLIP_TYPES };
+#include "clipboard/clip.h"
 
 struct desktop;
 struct desktop_client;
@@ -58,6 +51,8 @@ struct desktop_client {
  * it offers neither way (logged, with what to install or do), or another -errno.
  */
 struct desktop *desktop_open(struct loop *loop, struct desktop_client *client, int *error);
+/* "x11" or "wayland"; "none" for NULL. */
+const char *desktop_kind(const struct desktop *desktop);
 /* NULL is allowed. What was offered is gone from the clipboard. */
 void desktop_close(struct desktop *desktop);
 
