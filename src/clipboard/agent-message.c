@@ -28,8 +28,7 @@ static int begin_chunk(struct agent_reader *reader)
 
 	memcpy(&header, reader->chunk, sizeof(header));
 	reader->chunk_left = le32toh(header.size);
-	if (le32toh(header.port) != VDP_CLIENT_PORT || reader->chunk_left == 0 ||
-	    reader->chunk_left > VD_AGENT_MAX_DATA_SIZE)
+	if (le32toh(header.port) != VDP_CLIENT_PORT || reader->chunk_left == 0)
 		return -EPROTO;
 	return 0;
 }
