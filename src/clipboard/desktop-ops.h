@@ -8,6 +8,7 @@
 #include "clipboard/desktop.h"
 
 struct desktop_way {
+	const char *kind; /* as desktop_kind */
 	int (*fetch)(struct desktop *desktop, enum clip_type type);
 	int (*offer)(struct desktop *desktop, unsigned types);
 	void (*give)(struct desktop *desktop, enum clip_type type, const void *data, size_t size);

@@ -167,8 +167,7 @@ static int fork_program(struct program *program, const struct program_how *how, 
 static int watch_process(struct program *program, struct loop *loop)
 {
 	autoclose int fd = (int)syscall(SYS_pidfd_open, program->pid, 0);
-	int rc =
-		fd < 0 ? -errno : watch_start_peer(&program->end, loop, fd, EPOLLIN, process_ended);
+	int rc = fd < 0 ? -errno : watch_start(&program->end, loop, fd, EPOLLIN, process_ended);
 
 	if (rc == 0)
 		steal_fd(&fd);
@@ -181,7 +180,7 @@ static int watch_all(struct program *program, struct loop *loop, int *output)
 	int rc = watch_process(program, loop);
 
 	if (rc == 0)
-		rc = watch_start_peer(&program->output, loop, *output, EPOLLIN, output_ready);
+		rc = watch_start(&program->output, loop, *output, EPOLLIN, output_ready);
 	if (rc == 0)
 		steal_fd(output);
 	if (rc == 0 && program->stall_ms) {

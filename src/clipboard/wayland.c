@@ -525,9 +525,11 @@ static void close_desktop(struct desktop *desktop)
 	free(w);
 }
 
-static const struct desktop_way way = {
-	.fetch = fetch_type, .offer = offer_types, .give = give, .close = close_desktop
-};
+static const struct desktop_way way = { .kind = "wayland",
+					.fetch = fetch_type,
+					.offer = offer_types,
+					.give = give,
+					.close = close_desktop };
 
 /* Does wl-paste work here? In a loop of its own. */
 struct trial {

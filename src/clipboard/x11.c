@@ -420,7 +420,7 @@ static void close_desktop(struct desktop *desktop)
 }
 
 static const struct desktop_way way = {
-	.fetch = fetch, .offer = offer_types, .give = give, .close = close_desktop
+	.kind = "x11", .fetch = fetch, .offer = offer_types, .give = give, .close = close_desktop
 };
 
 /* --- opening: here the server is waited for ------------------------------------------------ */
@@ -540,8 +540,8 @@ static int start(struct x11 *x)
 	if (rc == 0)
 		rc = timer_init(&x->deadline, loop, stalled);
 	if (rc == 0)
-		rc = watch_start_peer(&x->watch, loop, xcb_get_file_descriptor(x->conn), EPOLLIN,
-				      readable);
+		rc = watch_start(&x->watch, loop, xcb_get_file_descriptor(x->conn), EPOLLIN,
+				 readable);
 	return rc;
 }
 
