@@ -68,12 +68,13 @@ CLIPBOARD_OBJ  := $(CLIPBOARD_SRC:src/%.c=$(BUILD)/obj/%.o)
 CLIPBOARD_CORE := $(filter-out $(BUILD)/obj/clipboard/main.o,$(CLIPBOARD_OBJ))
 # What it shares with evswitch.
 SHARED := $(filter $(BUILD)/obj/base/%,$(OBJ)) $(BUILD)/obj/control/client.o
-$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
+$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/clipboard/%.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
 TEST_SRC  := $(filter-out tests/unit/clipboard/%,$(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c))
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+CLIPBOARD_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/clipboard/*.c))
 CLIPBOARD_TEST := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/clipboard/*.c))
 FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*.c))
 FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
@@ -118,7 +119,7 @@ $(BUILD)/evswitch-clipboard: $(CLIPBOARD_OBJ) $(BUILD)/shared.a
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(CLIPBOARD_PKGS)) -pthread
 
-$(CLIPBOARD_TEST): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CLIPBOARD_CORE) $(BUILD)/shared.a
+$(CLIPBOARD_TEST): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(CLIPBOARD_LIB) $(CLIPBOARD_CORE) $(BUILD)/shared.a
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(CLIPBOARD_PKGS)) -pthread -lcmocka
 

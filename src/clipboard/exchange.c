@@ -51,7 +51,7 @@ static void offer_to_host(struct exchange *exchange, unsigned types)
 {
 	int rc;
 
-	if (!exchange->desktop || (types == 0 && exchange->guest_types == 0))
+	if (types == 0 && exchange->guest_types == 0)
 		return;
 	exchange->guest_types = 0;
 	rc = desktop_offer(exchange->desktop, types);
@@ -128,7 +128,7 @@ static void guest_pastes(struct agent *agent, enum clip_type type)
 	struct exchange *exchange = of_agent(agent);
 	const struct exchange_late *late = &exchange->late[type];
 
-	if (!(exchange->offered & 1u << type) || !exchange->desktop)
+	if (!(exchange->offered & 1u << type))
 		agent_give(agent, type, NULL, 0);
 	else if (late->data)
 		agent_give(agent, type, late->data, late->size);
@@ -138,13 +138,6 @@ static void guest_pastes(struct agent *agent, enum clip_type type)
 		exchange->fetching |= 1u << type;
 	else
 		agent_give(agent, type, NULL, 0);
-}
-
-static void give_to_host(struct exchange *exchange, enum clip_type type, const void *data,
-			 size_t size)
-{
-	if (exchange->desktop)
-		desktop_give(exchange->desktop, type, data, size);
 }
 
 /* What a program on the host pastes. */
@@ -157,7 +150,7 @@ static void guest_sent(struct agent *agent, enum clip_type type, const void *dat
 		text = convert_to_lf(data, &size);
 		data = text;
 	}
-	give_to_host(exchange, type, data, size);
+	desktop_give(exchange->desktop, type, data, size);
 }
 
 static const struct agent_ops agent_ops = { .changed = agent_changed,
@@ -224,41 +217,17 @@ static void host_pastes(struct desktop_client *client, enum clip_type type)
 						    : -ENOENT;
 
 	if (rc < 0 && rc != -EBUSY)
-		give_to_host(exchange, type, NULL, 0);
+		desktop_give(exchange->desktop, type, NULL, 0);
 }
 
 static void desktop_gone(struct desktop_client *client)
 {
-	struct exchange *exchange = of_client(client);
-
-	log_info("the desktop has ended");
-	timer_arm(&exchange->desktop_again, 1, 0);
+	of_client(client)->ended = true;
 }
 
 static const struct desktop_ops desktop_ops = {
 	.copied = host_copied, .fetched = host_sent, .wanted = host_pastes, .closed = desktop_gone
 };
-
-/* Closes a desktop that has ended, and opens another, once there is one. */
-static void open_desktop(struct timer *timer)
-{
-	struct exchange *exchange = container_of(timer, struct exchange, desktop_again);
-	int rc = 0;
-
-	desktop_close(exchange->desktop);
-	exchange->host_types = exchange->guest_types = exchange->fetching = 0;
-	drop_late(exchange);
-	offer_to_guest(exchange, false);
-	exchange->desktop = desktop_open(exchange->loop, &exchange->client, &rc);
-	if (exchange->desktop) {
-		exchange->no_desktop_told = false;
-		return;
-	}
-	if (!exchange->no_desktop_told && rc != -ENOTSUP)
-		log_warn("there is no desktop to copy from: %s: trying again", strerror(-rc));
-	exchange->no_desktop_told = true;
-	timer_arm(&exchange->desktop_again, EXCHANGE_DESKTOP_MS, 0);
-}
 
 int exchange_init(struct exchange *exchange, struct loop *loop, const char *guest)
 {
@@ -268,11 +237,10 @@ int exchange_init(struct exchange *exchange, struct loop *loop, const char *gues
 	rc = agent_init(&exchange->agent, loop, guest, &agent_ops);
 	if (rc == 0)
 		rc = timer_init(&exchange->grace, loop, grace_ended);
-	if (rc == 0)
-		rc = timer_init(&exchange->desktop_again, loop, open_desktop);
-	if (rc == 0)
-		timer_arm(&exchange->desktop_again, 1, 0);
-	return rc;
+	if (rc < 0)
+		return rc;
+	exchange->desktop = desktop_open(loop, &exchange->client, &rc);
+	return exchange->desktop ? 0 : rc;
 }
 
 void exchange_fini(struct exchange *exchange)
@@ -281,5 +249,4 @@ void exchange_fini(struct exchange *exchange)
 	drop_late(exchange);
 	agent_fini(&exchange->agent);
 	timer_fini(&exchange->grace);
-	timer_fini(&exchange->desktop_again);
 }

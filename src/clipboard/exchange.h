@@ -18,8 +18,6 @@
 #include "clipboard/desktop.h"
 
 #define EXCHANGE_GRACE_MS 1000
-/* How often it looks for a desktop while there is none. */
-#define EXCHANGE_DESKTOP_MS 5000
 
 struct exchange_rules {
 	bool to_guest, from_guest; /* the directions that are allowed */
@@ -29,15 +27,14 @@ struct exchange_rules {
 struct exchange {
 	struct agent agent;
 	struct desktop_client client;
-	struct desktop *desktop; /* NULL: none */
+	struct desktop *desktop;
+	bool ended; /* the desktop has: the owner calls exchange_fini, in a later turn */
 
 	/* Internal. */
 	struct loop *loop;
 	struct exchange_rules rules;
-	bool open;                  /* rules.open, and a while longer */
-	struct timer grace;         /* armed for that while */
-	struct timer desktop_again; /* (re)opens the desktop */
-	bool no_desktop_told;
+	bool open;             /* rules.open, and a while longer */
+	struct timer grace;    /* armed for that while */
 	unsigned host_types;   /* copied on the host, and not by us */
 	unsigned guest_types;  /* copied in the guest, and offered on the desktop */
 	bool host_is_newest;   /* what was copied last was copied on the host */
@@ -49,7 +46,10 @@ struct exchange {
 	} late[CLIP_TYPES];
 };
 
-/* Connects to the desktop; 'guest' is its name, for messages. 0 or -errno of timer_init. */
+/*
+ * Connects to the desktop; 'guest' is the guest's name, for messages. 0; -errno of desktop_open, which logs
+ * it; or of timer_init. exchange_fini is safe in any case.
+ */
 int exchange_init(struct exchange *exchange, struct loop *loop, const char *guest);
 void exchange_fini(struct exchange *exchange);
 

@@ -140,6 +140,8 @@ static struct json_object *status(struct local *local)
 	json_object_object_add(status, "guest", json_object_new_string(service->guest));
 	json_object_object_add(status, "evswitch",
 			       json_object_new_boolean(service->focus.connected));
+	json_object_object_add(status, "focus", json_object_new_boolean(service->focus.here));
+	json_object_object_add(status, "open", json_object_new_boolean(service->exchange.open));
 	json_object_object_add(status, "socket", json_object_new_string(service->path));
 	json_object_object_add(status, "connected",
 			       json_object_new_boolean(agent->state != AGENT_AWAY));
@@ -172,10 +174,6 @@ static int start(struct service *service)
 	if (rc == 0)
 		rc = signals_init(&service->signals, &service->loop, sigs, signalled);
 	if (rc == 0)
-		rc = exchange_init(&service->exchange, &service->loop, service->guest);
-	if (rc == 0)
-		rc = transfers_init(&service->transfers, &service->loop, &service->exchange.agent);
-	if (rc == 0)
 		rc = focus_init(&service->focus, &service->loop, service->guest, apply_focus);
 	return rc;
 }
@@ -185,11 +183,20 @@ static void stop(struct service *service)
 	local_fini(&service->local);
 	stop_listening(service);
 	focus_fini(&service->focus);
-	if (service->transfers.agent)
-		transfers_fini(&service->transfers);
+	transfers_fini(&service->transfers);
 	exchange_fini(&service->exchange);
 	signals_fini(&service->signals);
 	loop_fini(&service->loop);
+}
+
+/* Without a desktop there is nothing to share; desktop_open says why there is none. */
+static int open_desktop(struct service *service)
+{
+	int rc = exchange_init(&service->exchange, &service->loop, service->guest);
+
+	if (rc == 0)
+		rc = transfers_init(&service->transfers, &service->loop, &service->exchange.agent);
+	return rc == 0 ? EX_OK : rc == -ENOTCONN || rc == -ENOTSUP ? EX_UNAVAILABLE : EX_OSERR;
 }
 
 /* The socket of its own comes last: whoever sees it can be served. */
@@ -215,11 +222,17 @@ int service_run(const char *guest)
 	admission_init(&service.admission);
 	rc = start(&service);
 	if (rc == 0)
+		code = open_desktop(&service);
+	if (rc == 0 && code == EX_OK)
 		code = open_local(&service);
 	if (rc == 0 && code == EX_OK)
 		notify_send(&service.notify, "READY=1");
-	while (rc == 0 && code == EX_OK && !service.ends)
+	while (rc == 0 && code == EX_OK && !service.ends && !service.exchange.ended)
 		rc = loop_turn(&service.loop, -1);
+	if (service.exchange.ended) {
+		log_info("the desktop has ended");
+		code = EX_UNAVAILABLE;
+	}
 	if (rc < 0)
 		log_error("cannot go on: %s", strerror(-rc));
 	stop(&service);

@@ -295,6 +295,8 @@ int transfers_init(struct transfers *transfers, struct loop *loop, struct agent 
 
 void transfers_fini(struct transfers *transfers)
 {
+	if (!transfers->agent)
+		return;
 	transfers->agent->sender = NULL;
 	for (unsigned i = 0; i < TRANSFERS_MAX; i++) {
 		watch_close(&transfers->transfer[i].watch);

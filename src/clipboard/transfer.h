@@ -44,6 +44,7 @@ struct transfers {
 
 /* Sets agent->sender. 0 or -errno of timer_init. 'agent' must outlive it. */
 int transfers_init(struct transfers *transfers, struct loop *loop, struct agent *agent);
+/* Also safe on zeroed transfers. */
 void transfers_fini(struct transfers *transfers);
 
 /*
