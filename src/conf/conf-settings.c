@@ -348,6 +348,36 @@ static void set_locks(struct conf_builder *builder, const char *value)
 			    log_str(value).text);
 }
 
+static void set_clipboard(struct conf_builder *builder, const char *value)
+{
+	if (strcmp(value, "no") == 0)
+		builder->guest->clipboard = CONF_CLIPBOARD_NO;
+	else if (strcmp(value, "focus") == 0)
+		builder->guest->clipboard = CONF_CLIPBOARD_FOCUS;
+	else if (strcmp(value, "always") == 0)
+		builder->guest->clipboard = CONF_CLIPBOARD_ALWAYS;
+	else
+		conf_report(&builder->report, builder->line,
+			    "'%s' is no way to share the clipboard; 'clipboard' is one of: no, "
+			    "focus, always",
+			    log_str(value).text);
+}
+
+static void set_clipboard_direction(struct conf_builder *builder, const char *value)
+{
+	if (strcmp(value, "both") == 0)
+		builder->guest->clipboard_direction = CONF_CLIPBOARD_BOTH;
+	else if (strcmp(value, "to-guest") == 0)
+		builder->guest->clipboard_direction = CONF_CLIPBOARD_TO_GUEST;
+	else if (strcmp(value, "from-guest") == 0)
+		builder->guest->clipboard_direction = CONF_CLIPBOARD_FROM_GUEST;
+	else
+		conf_report(&builder->report, builder->line,
+			    "'%s' is no direction; 'clipboard-direction' is one of: both, "
+			    "to-guest, from-guest",
+			    log_str(value).text);
+}
+
 static void check_one_way(struct conf_builder *builder)
 {
 	if (builder->guest->libvirt && builder->guest->qmp)
@@ -437,6 +467,8 @@ static const struct setting settings[] = {
 	{ GUEST, "on-lost", set_on_lost },
 	{ GUEST, "while", set_while },
 	{ GUEST, "locks", set_locks },
+	{ GUEST, "clipboard", set_clipboard },
+	{ GUEST, "clipboard-direction", set_clipboard_direction },
 };
 _Static_assert(ARRAY_SIZE(settings) <= CONF_SETTINGS_MAX,
 	       "struct conf_builder has a line for each");

@@ -28,7 +28,7 @@
 
 /* Bytes in the path of the socket directory, so that a guest's longest socket still fits. */
 #define CONF_SOCKET_DIR_MAX                                                                        \
-	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-keyboard.sock") + 1)
+	(CONF_SOCKET_MAX - 1 - CONF_NAME_MAX - (int)sizeof("-clipboard.sock") + 1)
 
 /* Devices that a hotkey can move without the others: hotkey-keyboard, hotkey-pointer. */
 enum conf_part { CONF_KEYBOARDS, CONF_POINTERS, CONF_PARTS };
@@ -37,6 +37,20 @@ enum conf_part { CONF_KEYBOARDS, CONF_POINTERS, CONF_PARTS };
 #define CONF_FREE (CONF_GUESTS_MAX + 1)
 
 enum conf_os { CONF_OS_OTHER, CONF_OS_LINUX, CONF_OS_WINDOWS };
+
+/* When the host's clipboard is offered to the guest. Not given means focus. */
+enum conf_clipboard {
+	CONF_CLIPBOARD_UNSET,
+	CONF_CLIPBOARD_NO,
+	CONF_CLIPBOARD_FOCUS,
+	CONF_CLIPBOARD_ALWAYS
+};
+
+enum conf_clipboard_direction {
+	CONF_CLIPBOARD_BOTH,
+	CONF_CLIPBOARD_TO_GUEST,
+	CONF_CLIPBOARD_FROM_GUEST
+};
 
 /*
  * [device NAME]. At least one of path, match_name, has_id, phys and uniq is given; NULL = not
@@ -77,11 +91,19 @@ struct conf_guest {
 	enum conf_os os;
 	struct chord hotkey, hotkey_part[CONF_PARTS];
 	bool locks_follow; /* 'locks = follow' */
-	char *libvirt;     /* the domain's name or UUID, not special in shell or XML; NULL = none */
-	char *qmp;         /* absolute path of QEMU's monitor socket; NULL = none */
+	enum conf_clipboard clipboard;
+	enum conf_clipboard_direction clipboard_direction;
+	char *libvirt; /* the domain's name or UUID, not special in shell or XML; NULL = none */
+	char *qmp;     /* absolute path of QEMU's monitor socket; NULL = none */
 	/* Shell commands; NULL = none. run_while is 'while'. */
 	char *on_enter, *on_leave, *on_lost, *run_while;
 };
+
+/* True if the file asks for a clipboard: then its absence is worth a word. */
+static inline bool conf_guest_asks_clipboard(const struct conf_guest *guest)
+{
+	return guest->clipboard != CONF_CLIPBOARD_UNSET && guest->clipboard != CONF_CLIPBOARD_NO;
+}
 
 struct conf {
 	const struct conf_channel *const *channels; /* that it was parsed with */
@@ -127,7 +149,8 @@ void conf_free(struct conf *conf);
 
 /*
  * True if a guest of one configuration and a guest of another have the same devices and the same
- * VM: channel, system, domain, monitor and sockets. Their names, hotkeys and commands may differ.
+ * VM: channel, system, domain, monitor and sockets. Their names, hotkeys, commands and clipboards may
+ * differ.
  */
 bool conf_same_guest(const struct conf *a, const struct conf_guest *a_guest, const struct conf *b,
 		     const struct conf_guest *b_guest);

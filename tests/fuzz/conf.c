@@ -96,6 +96,8 @@ static void put_device(FILE *out, const struct conf *conf, const struct conf_dev
 static void put_guest(FILE *out, const struct conf_guest *guest)
 {
 	static const char *const systems[] = { "other", "linux", "windows" };
+	static const char *const clipboards[] = { NULL, "no", "focus", "always" };
+	static const char *const directions[] = { NULL, "to-guest", "from-guest" };
 
 	fprintf(out, "[guest %s]\nvia = %s\nos = %s\n%s", guest->name, guest->via->name,
 		systems[guest->os], guest->locks_follow ? "locks = follow\n" : "");
@@ -106,6 +108,8 @@ static void put_guest(FILE *out, const struct conf_guest *guest)
 	put(out, "on-leave", guest->on_leave);
 	put(out, "on-lost", guest->on_lost);
 	put(out, "while", guest->run_while);
+	put(out, "clipboard", clipboards[guest->clipboard]);
+	put(out, "clipboard-direction", directions[guest->clipboard_direction]);
 }
 
 static char *print(const struct conf *conf, size_t *size)

@@ -151,7 +151,7 @@ sed -i '/socket-dir/d' "$tmp/conf"
 export XDG_RUNTIME_DIR=/run/user/1000
 run 0 -c "$tmp/conf" --qemu-args a
 says out 'path=/run/user/1000/evswitch/a-keyboard.sock'
-XDG_RUNTIME_DIR=/run/$(printf '%046d' 0) # as long as it may be: 60 bytes with what comes below
+XDG_RUNTIME_DIR=/run/$(printf '%045d' 0) # as long as it may be: 59 bytes with what comes below
 run 0 -c "$tmp/conf" --qemu-args a
 says out "path=$XDG_RUNTIME_DIR/evswitch/a-keyboard.sock"
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR}0

@@ -349,6 +349,8 @@ static void defaults(void **state)
 	assert_null(conf->guests[0].on_enter);
 	assert_null(conf->guests[0].on_lost);
 	assert_false(conf->guests[0].locks_follow);
+	assert_int_equal(conf->guests[0].clipboard, CONF_CLIPBOARD_UNSET);
+	assert_int_equal(conf->guests[0].clipboard_direction, CONF_CLIPBOARD_BOTH);
 	assert_null(conf->guests[0].run_while);
 	assert_null(conf->on_refused);
 	assert_null(conf->guests[0].libvirt);
@@ -543,11 +545,36 @@ static void via_qmp(void **state)
 	mark_all(&found, "f");
 }
 
+static void clipboards(void **state)
+{
+	struct conf *conf = parse_good(DEVICE "[guest a]\nclipboard = no\n"
+					      "[guest b]\nclipboard = focus\n"
+					      "clipboard-direction = both\n"
+					      "[guest c]\nclipboard = always\n"
+					      "clipboard-direction = to-guest\n"
+					      "[guest d]\nclipboard-direction = from-guest\n");
+	const struct conf_guest *guests = conf->guests;
+
+	(void)state;
+	assert_int_equal(guests[0].clipboard, CONF_CLIPBOARD_NO);
+	assert_false(conf_guest_asks_clipboard(&guests[0]));
+	assert_int_equal(guests[1].clipboard, CONF_CLIPBOARD_FOCUS);
+	assert_int_equal(guests[1].clipboard_direction, CONF_CLIPBOARD_BOTH);
+	assert_true(conf_guest_asks_clipboard(&guests[1]));
+	assert_int_equal(guests[2].clipboard, CONF_CLIPBOARD_ALWAYS);
+	assert_int_equal(guests[2].clipboard_direction, CONF_CLIPBOARD_TO_GUEST);
+	assert_true(conf_guest_asks_clipboard(&guests[2]));
+	assert_int_equal(guests[3].clipboard, CONF_CLIPBOARD_UNSET);
+	assert_int_equal(guests[3].clipboard_direction, CONF_CLIPBOARD_FROM_GUEST);
+	assert_false(conf_guest_asks_clipboard(&guests[3]));
+	conf_free(conf);
+}
+
 /* Every socket of a guest with the longest name fits below the longest socket-dir. */
 static void socket_paths_fit(void **state)
 {
 	char path[CONF_SOCKET_MAX + 64];
-	int size = snprintf(path, sizeof(path), "%*s/%*s-keyboard.sock", CONF_SOCKET_DIR_MAX, "",
+	int size = snprintf(path, sizeof(path), "%*s/%*s-clipboard.sock", CONF_SOCKET_DIR_MAX, "",
 			    CONF_NAME_MAX, "");
 
 	(void)state;
@@ -981,7 +1008,8 @@ static void same_guest(void **state)
 			assert_int_equal(same_guests(texts[i], texts[k]), i == k);
 	/* What is none of its devices or VM may differ. */
 	assert_true(same_guests(texts[0], "[device a]\npath = /dev/a\n[guest two]\nlibvirt = win\n"
-					  "hotkey = f1\non-enter = true\nlocks = follow\n"));
+					  "hotkey = f1\non-enter = true\nlocks = follow\n"
+					  "clipboard = no\nclipboard-direction = to-guest\n"));
 }
 
 static void same_sockets(void **state)
@@ -1095,6 +1123,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_line_is_cut_by_comment),
 		cmocka_unit_test(other_channels),
 		cmocka_unit_test(via_qmp),
+		cmocka_unit_test(clipboards),
 		cmocka_unit_test(socket_paths_fit),
 		cmocka_unit_test(free_nothing),
 		cmocka_unit_test(good_corpus),
