@@ -10,6 +10,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/usock.h"
+#include "qemu/guest-xml.h"
 
 #define ABSENT_WHY "not plugged in, or the section does not match it: run evswitch --check"
 
@@ -77,7 +79,31 @@ static struct json_object *devices_json(const struct daemon *daemon)
 	return devices;
 }
 
-static struct json_object *guest_json(struct guest *guest)
+/* Nothing is added where no clipboard is wanted, nor where its socket's path would be too long. */
+static void add_clipboard(struct json_object *object, const struct conf *conf,
+			  const struct conf_guest *section)
+{
+	static const char *const directions[] = { "both", "to_guest", "from_guest" };
+	char dir[USOCK_PATH_MAX], path[GUEST_PATH_SIZE];
+	struct json_object *clipboard;
+
+	if (section->clipboard == CONF_CLIPBOARD_NO ||
+	    (!conf->socket_dir && (usock_dir_name(dir) < 0 || strlen(dir) > CONF_SOCKET_DIR_MAX)))
+		return;
+	guest_clipboard_path(section, conf->socket_dir ?: dir, path);
+	clipboard = json_object_new_object();
+	json_add_name(clipboard, "socket", path);
+	json_add_name(clipboard, "when",
+		      section->clipboard == CONF_CLIPBOARD_ALWAYS ? "always" : "focus");
+	json_add_name(clipboard, "direction", directions[section->clipboard_direction]);
+	if (section->libvirt)
+		json_add_name(clipboard, "domain", section->libvirt);
+	json_object_object_add(object, "clipboard", clipboard);
+}
+
+/* A guest that outlived a reload refers to the section that it was opened with; 'section' is in force. */
+static struct json_object *guest_json(const struct daemon *daemon, struct guest *guest,
+				      const struct conf_guest *section)
 {
 	struct json_object *object = json_object_new_object();
 	struct guest_why why;
@@ -89,6 +115,7 @@ static struct json_object *guest_json(struct guest *guest)
 	json_add_name(object, "cause", guest_cause_name(why.cause));
 	add_words(object, "why", why.text);
 	json_add_name(object, "vm", run_state_name(guest_vm(guest)));
+	add_clipboard(object, daemon->conf, section);
 	return object;
 }
 
@@ -114,7 +141,8 @@ struct json_object *state_json(struct daemon *daemon)
 	char line[STATE_LINE_MAX];
 
 	for (unsigned i = 0; i < daemon->conf->n_guests; i++)
-		json_object_array_add(guests, guest_json(&daemon->output[i]->guest));
+		json_object_array_add(guests, guest_json(daemon, &daemon->output[i]->guest,
+							 &daemon->conf->guests[i]));
 	state_line(daemon, line);
 	json_add_name(state, "version", daemon->options->version);
 	json_object_object_add(state, "pid", json_object_new_int(getpid()));

@@ -42,6 +42,12 @@ void guest_path(const struct conf_guest *guest, const struct qemu_channel *chann
 		snprintf(path, GUEST_PATH_SIZE, LINKS "/evswitch-%s-%s", guest->name, which);
 }
 
+void guest_clipboard_path(const struct conf_guest *guest, const char *socket_dir,
+			  char path[static GUEST_PATH_SIZE])
+{
+	snprintf(path, GUEST_PATH_SIZE, "%s/%s-clipboard.sock", socket_dir, guest->name);
+}
+
 /* --- text within XML ----------------------------------------------------------------------- */
 
 static void put_attribute(FILE *out, const char *text)

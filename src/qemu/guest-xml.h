@@ -30,6 +30,10 @@ void guest_id(const struct conf_guest *guest, enum shape_node node, char id[stat
 void guest_path(const struct conf_guest *guest, const struct qemu_channel *channel,
 		enum shape_node node, const char *socket_dir, char path[static GUEST_PATH_SIZE]);
 
+/* The path of the socket on which evswitch-clipboard listens for the guest's QEMU. */
+void guest_clipboard_path(const struct conf_guest *guest, const char *socket_dir,
+			  char path[static GUEST_PATH_SIZE]);
+
 /*
  * Writes a <domain> with the elements to add to the guest's own, each at its position, and comments
  * on the channel's limits. Errors show in ferror(out).

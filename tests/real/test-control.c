@@ -360,6 +360,81 @@ static void test_monitor(void **state)
 	command_expect("--status", EX_UNAVAILABLE, "evswitch is not running");
 }
 
+/* Waits for a state in which guest 'index' has this 'clipboard' as text; NULL: none. */
+static void await_clipboard(int fd, unsigned index, const char *expected)
+{
+	for (bool found = false; !found;) {
+		struct json_object *reply = receive(fd);
+		struct json_object *state = json_member(json_member(reply, "parameters"), "state");
+		struct json_object *guest = json_element(json_member(state, "guests"), index);
+		struct json_object *clipboard = json_member(guest, "clipboard");
+		const char *text =
+			json_object_to_json_string_ext(clipboard, JSON_C_TO_STRING_NOSLASHESCAPE);
+
+		assert_non_null(guest);
+		found = expected ? clipboard && strcmp(text, expected) == 0 : !clipboard;
+		if (!found)
+			printf("not yet: %s\n", text);
+		json_object_put(reply);
+	}
+}
+
+#define OTHER_DIR "[evswitch]\nsocket-dir = /run/other\n"
+#define CLIPBOARD(socket, when, direction)                                                         \
+	"{\"socket\":\"" socket "\",\"when\":\"" when "\",\"direction\":\"" direction "\""
+
+/* The guest keeps its devices over these reloads, and yet has the clipboard of the new file. */
+static void test_clipboard(void **state)
+{
+	struct stage stage;
+	int fd, other;
+
+	(void)state;
+	stage_open(&stage, OTHER_DIR STAGE_CONF "[guest two]\nclipboard = no\n");
+	stage_guest_up(&stage);
+	stage_focus_guest(&stage);
+	fd = connect_client();
+	send_call(fd, "{\"method\":\"io.evswitch.Monitor\",\"more\":true}");
+	await_clipboard(fd, 0, CLIPBOARD("/run/other/one-clipboard.sock", "focus", "both") "}");
+	program_configure(&stage.program, OTHER_DIR STAGE_CONF
+			  "clipboard = always\nclipboard-direction = from-guest\n"
+			  "[guest two]\nlibvirt = win\nclipboard-direction = to-guest\n");
+	command_expect("--reload", EX_OK, "reloaded: focus: one");
+	await_clipboard(fd, 0,
+			CLIPBOARD("/run/other/one-clipboard.sock", "always", "from_guest") "}");
+	other = connect_client();
+	send_call(other, "{\"method\":\"io.evswitch.Status\"}");
+	await_clipboard(other, 1,
+			CLIPBOARD("/run/other/two-clipboard.sock", "focus",
+				  "to_guest") ",\"domain\":\"win\"}");
+	close(other);
+	program_configure(&stage.program,
+			  OTHER_DIR STAGE_CONF "clipboard = no\n[guest two]\nlibvirt = win\n");
+	command_expect("--reload", EX_OK, "reloaded: focus: one");
+	await_clipboard(fd, 0, NULL);
+	close(fd);
+	stage_close(&stage);
+}
+
+/* Where no socket-dir is given, its socket is beside the control socket. */
+static void test_clipboard_by_default(void **state)
+{
+	struct stage stage;
+	char expected[512];
+	int fd;
+
+	(void)state;
+	stage_open(&stage, STAGE_CONF);
+	snprintf(expected, sizeof(expected),
+		 CLIPBOARD("%s/evswitch/one-clipboard.sock", "focus", "both") "}",
+		 getenv("XDG_RUNTIME_DIR") ?: "/run");
+	fd = connect_client();
+	send_call(fd, "{\"method\":\"io.evswitch.Status\"}");
+	await_clipboard(fd, 0, expected);
+	close(fd);
+	stage_close(&stage);
+}
+
 static void test_monitor_prints_lines(void **state)
 {
 	const char *program = getenv("EVSWITCH") ?: "build/evswitch";
@@ -557,6 +632,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_switch, world_reset),
 		cmocka_unit_test_teardown(test_switch_device, world_reset),
 		cmocka_unit_test_teardown(test_monitor, world_reset),
+		cmocka_unit_test_teardown(test_clipboard, world_reset),
+		cmocka_unit_test_teardown(test_clipboard_by_default, world_reset),
 		cmocka_unit_test_teardown(test_monitor_prints_lines, world_reset),
 		cmocka_unit_test_teardown(test_varlink, world_reset),
 		cmocka_unit_test_teardown(test_hostile_clients, world_reset),
