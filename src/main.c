@@ -106,6 +106,24 @@ static int run_hooks(const struct arguments *arguments)
 	return hook_session_run(conf, path);
 }
 
+/* What goes to the user and not into a file; in XML a comment could not have a command's "--". */
+static void print_notes(const struct conf_guest *guest, const struct qemu_channel *channel,
+			bool of_args)
+{
+	if (of_args && channel->note)
+		log_info("%s", channel->note);
+	if (!conf_guest_asks_clipboard(guest))
+		return;
+	if (of_args)
+		log_info(
+			"the clipboard needs an agent in the guest: on Windows that of "
+			"virtio-win's "
+			"installer or spice-guest-tools, on Linux spice-vdagent. With QEMU 9.2 and "
+			"later, write reconnect-ms=1000 in place of reconnect=1");
+	log_info("for the clipboard, also run: systemctl --user enable --now evswitch-clipboard@%s",
+		 guest->name);
+}
+
 static int print_guest(const struct arguments *arguments, const struct conf *conf)
 {
 	const struct conf_guest *guest = conf_find_guest(conf, arguments->name);
@@ -132,13 +150,11 @@ static int print_guest(const struct arguments *arguments, const struct conf *con
 		env.socket_dir = dir;
 	}
 	channel = &channel_of(guest->via)->qemu;
-	if (arguments->command == COMMAND_XML) {
+	if (arguments->command == COMMAND_XML)
 		guest_xml_domain(stdout, guest, channel, &env);
-	} else {
+	else
 		guest_args(stdout, guest, channel, &env);
-		if (channel->note)
-			log_info("%s", channel->note);
-	}
+	print_notes(guest, channel, arguments->command != COMMAND_XML);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		log_error("standard output: %s", strerror(errno));
 		return EX_IOERR;

@@ -26,6 +26,12 @@ static const char driver_needed[] =
 	"(OVMF before 202502), at BitLocker's prompt. Start with via = input-linux.\n"
 	"A domain with such a device can be neither migrated nor saved.";
 
+static const char clipboard_needed[] =
+	"The clipboard. If the domain has <channel type='spicevmc'>, put this in its place: it\n"
+	"has the same port. A viewer of SPICE then has no clipboard. Looking Glass needs\n"
+	"spicevmc, and has a clipboard of its own. The guest needs an agent: Windows has it from\n"
+	"virtio-win's installer or spice-guest-tools, Linux from spice-vdagent.";
+
 void guest_id(const struct conf_guest *guest, enum shape_node node, char id[static GUEST_ID_SIZE])
 {
 	snprintf(id, GUEST_ID_SIZE, "evswitch-%s-%s", guest->name, shape_node_name(node));
@@ -203,6 +209,25 @@ static void write_monitor(const struct writer *writer)
 	writer->put(writer->out, "-qmp", word);
 }
 
+/* QEMU connects, and tries again each second: evswitch-clipboard may start later, and restart. */
+static void write_clipboard(const struct writer *writer)
+{
+	char word[WORD_SIZE], path[GUEST_PATH_SIZE];
+	const char *name = writer->guest->name;
+
+	guest_clipboard_path(writer->guest, writer->socket_dir, path);
+	snprintf(word, sizeof(word), "virtio-serial-pci,id=evswitch-%s-serial", name);
+	writer->put(writer->out, "-device", word);
+	snprintf(word, sizeof(word), "socket,id=evswitch-%s-clipboard,path=%s,reconnect=1", name,
+		 option_value(path).text);
+	writer->put(writer->out, "-chardev", word);
+	snprintf(word, sizeof(word),
+		 "virtserialport,bus=evswitch-%s-serial.0,chardev=evswitch-%s-clipboard,"
+		 "name=" GUEST_CLIPBOARD_PORT,
+		 name, name);
+	writer->put(writer->out, "-device", word);
+}
+
 void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
 		const struct guest_env *env)
 {
@@ -212,6 +237,8 @@ void guest_args(FILE *out, const struct conf_guest *guest, const struct qemu_cha
 				       .channel = channel,
 				       .socket_dir = env->socket_dir };
 
+	if (conf_guest_asks_clipboard(guest))
+		write_clipboard(&writer);
 	write_nodes(&writer);
 	write_monitor(&writer);
 }
@@ -234,6 +261,18 @@ bool guest_xml_element(FILE *out, const struct conf_guest *guest,
 			fprintf(out, " %s", channel->attributes[i].text);
 	fputs("/></input>\n", out);
 	return true;
+}
+
+void guest_xml_clipboard(FILE *out, const struct conf_guest *guest, const char *socket_dir)
+{
+	char path[GUEST_PATH_SIZE];
+
+	guest_clipboard_path(guest, socket_dir, path);
+	fputs("<channel type='unix'><source mode='connect' path='", out);
+	put_attribute(out, path);
+	fputs("'><reconnect enabled='yes' timeout='1'/></source><target type='virtio' "
+	      "name='" GUEST_CLIPBOARD_PORT "'/></channel>\n",
+	      out);
 }
 
 static void write_limits(FILE *out, const struct qemu_channel *channel)
@@ -289,12 +328,17 @@ static void write_commandline(FILE *out, const struct conf_guest *guest,
 }
 
 static void write_devices(FILE *out, const struct conf_guest *guest,
-			  const struct qemu_channel *channel)
+			  const struct qemu_channel *channel, const struct guest_env *env)
 {
 	fputs("  <devices>\n", out);
-	for (enum shape_node node = 0; node < SHAPE_NODES; node++) {
+	for (enum shape_node node = 0; channel->element && node < SHAPE_NODES; node++) {
 		fputs("    ", out);
 		guest_xml_element(out, guest, channel, node);
+	}
+	if (conf_guest_asks_clipboard(guest)) {
+		put_comment(out, "    ", clipboard_needed);
+		fputs("    ", out);
+		guest_xml_clipboard(out, guest, env->socket_dir);
 	}
 	fputs("  </devices>\n", out);
 }
@@ -310,7 +354,7 @@ void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qe
 	if (by_arguments)
 		put_comment(out, "  ",
 			    "Copy the xmlns:qemu attribute to the domain's first line, too.");
-	if (channel->transport == QEMU_SOCKETS)
+	if (channel->transport == QEMU_SOCKETS || conf_guest_asks_clipboard(guest))
 		write_root_step(out, env);
 	if (channel->shares_memory)
 		fputs("  <memoryBacking>\n"
@@ -318,8 +362,8 @@ void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qe
 		      "    <access mode='shared'/>\n"
 		      "  </memoryBacking>\n",
 		      out);
-	if (channel->element)
-		write_devices(out, guest, channel);
+	if (channel->element || conf_guest_asks_clipboard(guest))
+		write_devices(out, guest, channel, env);
 	if (by_arguments) {
 		write_monitor_note(out, guest);
 		write_commandline(out, guest, channel, env);

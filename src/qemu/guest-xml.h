@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints what QEMU needs for a guest's channel, as libvirt XML or as arguments for its command
- * line. The text depends on the configuration alone: libvirt, QEMU and the kernel are not asked.
+ * Prints what QEMU needs for a guest's channel and its clipboard, as libvirt XML or as arguments for
+ * its command line. The text depends on the configuration alone: libvirt, QEMU and the kernel are not asked.
  */
 #pragma once
 
@@ -30,13 +30,16 @@ void guest_id(const struct conf_guest *guest, enum shape_node node, char id[stat
 void guest_path(const struct conf_guest *guest, const struct qemu_channel *channel,
 		enum shape_node node, const char *socket_dir, char path[static GUEST_PATH_SIZE]);
 
+/* Name of the virtio-serial port where the guest's agent for the clipboard talks. */
+#define GUEST_CLIPBOARD_PORT "com.redhat.spice.0"
+
 /* The path of the socket on which evswitch-clipboard listens for the guest's QEMU. */
 void guest_clipboard_path(const struct conf_guest *guest, const char *socket_dir,
 			  char path[static GUEST_PATH_SIZE]);
 
 /*
  * Writes a <domain> with the elements to add to the guest's own, each at its position, and comments
- * on the channel's limits. Errors show in ferror(out).
+ * on the channel's limits. The clipboard is among them if the file asks for it. Errors show in ferror(out).
  */
 void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qemu_channel *channel,
 		      const struct guest_env *env);
@@ -47,6 +50,9 @@ void guest_xml_domain(FILE *out, const struct conf_guest *guest, const struct qe
  */
 bool guest_xml_element(FILE *out, const struct conf_guest *guest,
 		       const struct qemu_channel *channel, enum shape_node node);
+
+/* Writes libvirt's element of the clipboard's channel, on a line. */
+void guest_xml_clipboard(FILE *out, const struct conf_guest *guest, const char *socket_dir);
 
 /*
  * Writes QEMU's arguments, one option with its value per line, quoted for a shell where necessary.

@@ -15,7 +15,7 @@
 #include "guest/channel.h"
 #include "qemu/guest-xml.h"
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 24
 #define DEPTH_MAX     8
 
 struct arguments {
@@ -106,11 +106,14 @@ void fuzz_one(struct fuzz *fuzz)
 	struct guest_env env = { dir, "me" };
 	struct arguments *xml = calloc(2, sizeof(*xml)), *lines = xml + 1;
 	autofree char *domain = NULL, *args = NULL;
+	uint8_t has = fuzz_u8(fuzz);
 	size_t size;
 	FILE *out;
 
-	if (fuzz_u8(fuzz) & 1)
+	if (has & 1)
 		guest.qmp = monitor;
+	if (has & 2)
+		guest.clipboard = CONF_CLIPBOARD_FOCUS;
 	if (draw_path(fuzz, monitor, sizeof(monitor)) && draw_path(fuzz, dir, sizeof(dir))) {
 		out = open_memstream(&domain, &size);
 		guest_xml_domain(out, &guest, &channel->qemu, &env);

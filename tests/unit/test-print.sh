@@ -32,6 +32,7 @@ cat >"$tmp/conf" <<-EOT
 	libvirt = other
 	[guest linux]
 	qmp = $tmp/monitor
+	clipboard = always
 EOT
 printf '[device keyboard]\nname = a\n[guest win10]\nvia = nothing\n' >"$tmp/wrong"
 
@@ -44,7 +45,14 @@ run 0 -c "$tmp/conf" --qemu-args win10
 says out '-object input-linux,id=evswitch-win10-pointer,evdev=/dev/input/by-id/evswitch-win10-pointer'
 silent err
 
+run 0 -c "$tmp/conf" --xml linux
+says out "<channel type='unix'><source mode='connect' path='"
+says err 'systemctl --user enable --now evswitch-clipboard@linux'
+if xmllint --noout "$tmp/out"; then pass; else fail 'no XML'; fi
+
 run 0 -c "$tmp/conf" --qemu-args linux
+says out '/linux-clipboard.sock,reconnect=1'
+says err 'write reconnect-ms=1000'
 says out '-device virtio-input-host-pci,id=evswitch-linux-media,evdev=/dev/input/by-id/evswitch-linux-media'
 says out "-qmp unix:$tmp/monitor,server=on,wait=off"
 

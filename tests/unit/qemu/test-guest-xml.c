@@ -119,6 +119,14 @@ static bool schema_takes(const char *addition)
 	return status == 0;
 }
 
+static void assert_schema_takes(const struct conf_guest *guest, const struct guest_env *where)
+{
+	autofree char *text = domain_of(guest, where);
+
+	if (!schema_takes(text))
+		fail_msg("the schema refuses:\n%s", text);
+}
+
 static void schema_takes_every_channel(void **state)
 {
 	static const char *const vias[] = { "input-linux", "virtio-input", "vhost-user", "qmp" };
@@ -129,10 +137,10 @@ static void schema_takes_every_channel(void **state)
 		for (size_t j = 0; j < ARRAY_SIZE(monitors); j++) {
 			struct conf_guest guest = make_guest(vias[i], monitors[j]);
 			struct guest_env odd = { j == 0 ? "/run/user/1--0/" : ODD_PATH, "a--b-" };
-			autofree char *text = domain_of(&guest, &odd);
 
-			if (!schema_takes(text))
-				fail_msg("the schema refuses:\n%s", text);
+			assert_schema_takes(&guest, &odd);
+			guest.clipboard = CONF_CLIPBOARD_FOCUS;
+			assert_schema_takes(&guest, &odd);
 		}
 	}
 }
@@ -156,6 +164,43 @@ static void root_step_only_where_needed(void **state)
 	assert_null(strstr(system_wide, "tmpfiles"));
 	assert_non_null(strstr(own, "'d /run/evswitch 0711 me root -'"));
 	assert_non_null(strstr(own, "path=/run/user/1000/evswitch/win-10_a.b---keyboard.sock"));
+}
+
+/* Its channel is there, and with it the hint on the directory, only where the file asks for it. */
+static void clipboard_only_where_asked(void **state)
+{
+	static const enum conf_clipboard asks[] = { CONF_CLIPBOARD_FOCUS, CONF_CLIPBOARD_ALWAYS };
+	static const enum conf_clipboard not [] = { CONF_CLIPBOARD_UNSET, CONF_CLIPBOARD_NO };
+	struct conf_guest guest = make_guest("virtio-input", NULL);
+	const struct guest_env user = { "/run/user/1000/evswitch", "me" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+		autofree char *domain = NULL, *args = NULL;
+
+		guest.clipboard = asks[i];
+		domain = domain_of(&guest, &user);
+		args = args_of(&guest, &user);
+		assert_non_null(strstr(
+			domain, "    <channel type='unix'><source mode='connect' "
+				"path='/run/user/1000/evswitch/win-10_a.b---clipboard.sock'>"
+				"<reconnect enabled='yes' timeout='1'/></source>"
+				"<target type='virtio' name='com.redhat.spice.0'/></channel>\n"
+				"  </devices>\n"));
+		assert_non_null(strstr(domain, "<channel type='spicevmc'>, put this in its place"));
+		assert_non_null(strstr(domain, "'d /run/evswitch 0711 me root -'"));
+		assert_non_null(strstr(args, "reconnect=1\n"));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(not ); i++) {
+		autofree char *domain = NULL, *args = NULL;
+
+		guest.clipboard = not [i];
+		domain = domain_of(&guest, &user);
+		args = args_of(&guest, &user);
+		assert_null(strstr(domain, "channel"));
+		assert_null(strstr(domain, "tmpfiles"));
+		assert_null(strstr(args, "serial"));
+	}
 }
 
 /* Runs the lines that have sudo, without it, and below 'dir' instead of /run and /etc. */
@@ -301,15 +346,45 @@ static int await_connection(int listener, const struct child *child)
 	return wait[0].revents ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 }
 
+/* Connects to the monitor once it is there; -1: it is not, nor will be. */
+static int await_monitor(const char *path, const struct child *child)
+{
+	struct sockaddr_un address = address_of(path);
+
+	for (int tries = 0; tries < WAIT_MS / 10; tries++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+			return fd;
+		close(fd);
+		if (waitpid(child->pid, NULL, WNOHANG) != 0)
+			break;
+		usleep(10000);
+	}
+	return -1;
+}
+
+static void expect_greeting(const char *path, struct child *child)
+{
+	int fd = await_monitor(path, child);
+	char text[4096] = "";
+
+	if (fd < 0) {
+		finish(child, SIGKILL, text, sizeof(text));
+		fail_msg("no monitor at %s: %s", path, text);
+	}
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "{\"QMP\""));
+	close(fd);
+}
+
 /* The monitor of a path that nobody would choose greets. */
 static void qemu_makes_the_monitor(void **state)
 {
-	char dir[] = "/tmp/evswitch-args-XXXXXX", path[96], text[4096] = "";
-	struct sockaddr_un address;
+	char dir[] = "/tmp/evswitch-args-XXXXXX", path[96], text[4096];
 	struct conf_guest guest;
 	autofree char *lines = NULL;
 	struct child child;
-	int fd = -1;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -317,23 +392,7 @@ static void qemu_makes_the_monitor(void **state)
 	guest = make_guest("qmp", path);
 	lines = args_of(&guest, &env);
 	child = start("q35", lines);
-	address = address_of(path);
-	for (int tries = 0; tries < WAIT_MS / 10; tries++) {
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-			break;
-		close_fd(&fd);
-		if (waitpid(child.pid, NULL, WNOHANG) != 0)
-			break;
-		usleep(10000);
-	}
-	if (fd < 0) {
-		finish(&child, SIGKILL, text, sizeof(text));
-		fail_msg("no monitor at %s: %s", path, text);
-	}
-	assert_true(read(fd, text, sizeof(text) - 1) > 0);
-	assert_non_null(strstr(text, "{\"QMP\""));
-	close(fd);
+	expect_greeting(path, &child);
 	finish(&child, SIGTERM, text, sizeof(text));
 	unlink(path);
 	assert_int_equal(rmdir(dir), 0);
@@ -372,6 +431,43 @@ static void qemu_connects_to_the_sockets(void **state)
 	finish(&child, SIGTERM, text, sizeof(text));
 	assert_null(strstr(text, "Invalid parameter"));
 	assert_null(strstr(text, "not a valid device"));
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/*
+ * QEMU starts though nobody listens for the clipboard, and connects once somebody does. The directory's
+ * name has what an option has to quote.
+ */
+static void qemu_connects_to_the_clipboard(void **state)
+{
+	char dir[] = "/tmp/evswitch-a,b'-XXXXXX", path[GUEST_PATH_SIZE], text[4096];
+	char monitor[64];
+	struct guest_env own = { dir, "me" };
+	struct conf_guest guest;
+	autofree char *lines = NULL;
+	struct child child;
+	int listener, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(monitor, sizeof(monitor), "%s/qmp", dir);
+	guest = make_guest("qmp", monitor);
+	guest.clipboard = CONF_CLIPBOARD_FOCUS;
+	lines = args_of(&guest, &own);
+	child = start("q35", lines);
+	expect_greeting(monitor, &child);
+	guest_clipboard_path(&guest, dir, path);
+	listener = listen_at(path);
+	fd = await_connection(listener, &child);
+	if (fd < 0) {
+		finish(&child, SIGKILL, text, sizeof(text));
+		fail_msg("no connection to %s: %s", path, text);
+	}
+	close(fd);
+	close(listener);
+	finish(&child, SIGTERM, text, sizeof(text));
+	unlink(path);
+	unlink(monitor);
 	assert_int_equal(rmdir(dir), 0);
 }
 
@@ -435,7 +531,9 @@ int main(void)
 		cmocka_unit_test(root_step_only_where_needed),
 		cmocka_unit_test(root_step_can_be_pasted),
 		cmocka_unit_test(elements_are_those_of_the_domain),
+		cmocka_unit_test(clipboard_only_where_asked),
 		cmocka_unit_test(qemu_makes_the_monitor),
+		cmocka_unit_test(qemu_connects_to_the_clipboard),
 		cmocka_unit_test(qemu_connects_to_the_sockets),
 		cmocka_unit_test(qemu_takes_the_addresses),
 	};
