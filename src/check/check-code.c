@@ -141,6 +141,23 @@ static const struct check_entry entries[CHECK_CODES] = {
 				  "evswitch does not need it, and every guest that breaks out can "
 				  "read what you type." },
 
+	[CHECK_NO_CHANNEL] = { "EVS422", WARNS, "The domain has no channel for the clipboard",
+			       "The guest's agent talks on a port that QEMU has to connect." },
+	[CHECK_OTHER_CHANNEL] = { "EVS423", WARNS, "Another channel has the clipboard's port",
+				  "The guest's agent talks on that port alone, and to one "
+				  "program." },
+	[CHECK_CHANNEL_ELSEWHERE] = { "EVS424", WARNS, "The clipboard's channel leads elsewhere",
+				      "evswitch-clipboard listens on a socket of its own." },
+	[CHECK_NO_CLIPBOARD] = { "EVS425", WARNS, "evswitch-clipboard is not running",
+				 "evswitch passes on input, and another program the clipboard." },
+	[CHECK_NOT_CONNECTED] = { "EVS426", WARNS, "The VM is not connected for the clipboard",
+				  "QEMU connects to the clipboard's socket, and tries again each "
+				  "second." },
+	[CHECK_NO_AGENT] = { "EVS427", WARNS, "The guest has no agent for the clipboard",
+			     "Only a program in the guest can read and set its clipboard." },
+	[CHECK_OLD_AGENT] = { "EVS428", WARNS, "The guest's agent is too old",
+			      "It sends each clipboard whole, or none, and not when asked." },
+
 	[CHECK_APPARMOR] = { "EVS501", WARNS, "AppArmor may keep QEMU from the sockets",
 			     "Its profile of QEMU allows only the files that libvirt knows of." },
 	[CHECK_SELINUX] = { "EVS502", WARNS, "SELinux may keep QEMU from the sockets",

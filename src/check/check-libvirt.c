@@ -180,7 +180,8 @@ static void check_domain(const struct libvirt_check *check, const struct check_d
 				   .text,
 			   "[guest %s]: domain %s does not share its memory", check->guest->name,
 			   check->guest->libvirt);
-	if (domain->has_spice_agent)
+	/* check_clipboards has more to say of it. */
+	if (domain->has_spice_agent && !conf_guest_asks_clipboard(check->guest))
 		check_find(check->report, CHECK_SPICE,
 			   edit(check, "and remove <channel type='spicevmc'>, unless you use its "
 				       "clipboard")

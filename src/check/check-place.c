@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "check/check-place.h"
 #include "check/checks.h"
 #include "guest/channel.h"
 #include "qemu/vm.h"
@@ -31,17 +32,17 @@ static bool is_group_of_qemu(gid_t gid)
 	return false;
 }
 
-/* The first directory on the way that QEMU's user cannot enter; false if there is none. */
-static bool find_closed(const struct place_check *check, struct check_path *closed)
+bool check_place_is_closed(const struct check_system *system, const char *dir,
+			   struct check_path *closed)
 {
 	size_t end = 0;
 	mode_t wanted;
 	struct stat st;
 
-	while (check->dir[end]) {
-		end += 1 + strcspn(check->dir + end + 1, "/");
-		snprintf(closed->text, sizeof(closed->text), "%.*s", (int)end, check->dir);
-		if (stat(check_path(check->system, closed->text).text, &st) < 0)
+	while (dir[end]) {
+		end += 1 + strcspn(dir + end + 1, "/");
+		snprintf(closed->text, sizeof(closed->text), "%.*s", (int)end, dir);
+		if (stat(check_path(system, closed->text).text, &st) < 0)
 			return false;
 		wanted = S_IXOTH | (is_group_of_qemu(st.st_gid) ? S_IXGRP : 0);
 		if (!(st.st_mode & wanted))
@@ -50,7 +51,7 @@ static bool find_closed(const struct place_check *check, struct check_path *clos
 	return false;
 }
 
-static struct check_text root_step(const struct check_system *system)
+struct check_text check_place_step(const struct check_system *system)
 {
 	return check_text("sudo install -d -m 0711 -o %s /run/evswitch; echo 'd /run/evswitch 0711 "
 			  "%s root -' | sudo tee /etc/tmpfiles.d/evswitch.conf; then write below "
@@ -79,19 +80,18 @@ static void check_dir(const struct place_check *check)
 				   .text,
 			   "[guest %s]: the sockets' directory %s can be changed by others",
 			   check->guest->name, log_str(check->dir).text);
-	else if (find_closed(check, &closed))
+	else if (check_place_is_closed(check->system, check->dir, &closed))
 		check_find(
-			check->report, CHECK_DIR_CLOSED, root_step(check->system).text,
+			check->report, CHECK_DIR_CLOSED, check_place_step(check->system).text,
 			"[guest %s]: QEMU's user cannot enter %s, on the way to the sockets in %s",
 			check->guest->name, log_str(closed.text).text, log_str(check->dir).text);
 	else if (!exists && !text_starts_with(check->dir, "/run/user/"))
-		check_find(check->report, CHECK_DIR_CLOSED, root_step(check->system).text,
+		check_find(check->report, CHECK_DIR_CLOSED, check_place_step(check->system).text,
 			   "[guest %s]: there is no directory %s for the sockets",
 			   check->guest->name, log_str(check->dir).text);
 }
 
-/* What libvirt's system connection starts runs as a user of its own. */
-static bool is_another_users(const struct conf_guest *guest)
+bool check_place_is_foreign(const struct conf_guest *guest)
 {
 	const char *argv[VM_VIRSH_WORDS];
 
@@ -128,7 +128,7 @@ void check_places(const struct check_system *system, struct check_report *report
 		if (check.guest->qmp)
 			check_monitor(&check);
 		if (channel_of(check.guest->via)->qemu.transport == QEMU_SOCKETS &&
-		    is_another_users(check.guest) && !check_has(report, CHECK_DIR_CLOSED))
+		    check_place_is_foreign(check.guest) && !check_has(report, CHECK_DIR_CLOSED))
 			check_dir(&check);
 	}
 }

@@ -39,6 +39,7 @@ static void check_each(const struct check_system *system, struct check_report *r
 		check_processes(system, report, nodes, conf);
 		check_places(system, report, conf);
 		check_libvirt(system, report, nodes, conf);
+		check_clipboards(system, report, conf);
 		check_machine(system, report, conf);
 	}
 	check_service(system, report);

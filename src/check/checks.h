@@ -36,6 +36,10 @@ void check_processes(const struct check_system *system, struct check_report *rep
 void check_places(const struct check_system *system, struct check_report *report,
 		  const struct conf *conf);
 
+/* The clipboards that guests ask for. */
+void check_clipboards(const struct check_system *system, struct check_report *report,
+		      const struct conf *conf);
+
 /* Changes of libvirt's and AppArmor's configuration that evswitch does not need. */
 void check_leftovers(const struct check_system *system, struct check_report *report);
 
