@@ -16,7 +16,7 @@
 /* --- virsh on one element ------------------------------------------------------------------- */
 
 /* A here-document, which needs no quotes. */
-static void show(const struct setup *setup, const char *what, const char *xml)
+void setup_show_change(const struct setup *setup, const char *what, const char *xml)
 {
 	size_t size;
 
@@ -40,7 +40,7 @@ static int file_of(const char *xml)
 	return steal_fd(&fd);
 }
 
-static bool change(const struct setup *setup, const char *what, const char *xml)
+bool setup_change(const struct setup *setup, const char *what, const char *xml)
 {
 	const char *const words[] = { what,     "--domain",   setup->domain.text,
 				      "--file", "/dev/stdin", "--config",
@@ -68,9 +68,9 @@ static bool remove_input(struct setup *setup, const struct setup_input *input)
 	if (!xml)
 		return false;
 	puts("To remove it:");
-	show(setup, "detach-device", xml);
+	setup_show_change(setup, "detach-device", xml);
 	if (!ask_yes(&setup->ask, false, "Remove it, from the next start of the VM on?") ||
-	    !change(setup, "detach-device", xml))
+	    !setup_change(setup, "detach-device", xml))
 		return false;
 	setup_done(setup,
 		   "removed from %s: %s; to undo it, attach what is shown above: %s "
@@ -161,7 +161,7 @@ static void attach_one(struct setup *setup, enum shape_node node)
 {
 	autofree char *xml = element(setup, node);
 
-	if (xml && change(setup, "attach-device", xml))
+	if (xml && setup_change(setup, "attach-device", xml))
 		setup_done(setup, "added to %s: %s; to undo it: %s edit %s", setup->domain.text,
 			   shape_node_name(node), setup_virsh().text, setup->domain.text);
 }
@@ -172,7 +172,7 @@ static void attach_all(struct setup *setup)
 		autofree char *xml = element(setup, node);
 
 		if (xml)
-			show(setup, "attach-device", xml);
+			setup_show_change(setup, "attach-device", xml);
 	}
 	if (!ask_yes(&setup->ask, false, "Add these three to domain %s, from its next start on?",
 		     setup->domain.text))
@@ -222,5 +222,7 @@ int setup_attach(struct setup *setup)
 		       setup->guest);
 	else if (!setup->ask.ended)
 		choose_way(setup);
+	if (setup->clipboard && !setup->ask.ended)
+		setup_clipboard_channel(setup);
 	return EX_OK;
 }

@@ -190,11 +190,13 @@ int setup_guest(struct setup *setup)
 		snprintf(setup->guest, sizeof(setup->guest), "%s", setup->old->name);
 		setup->via = setup->old->via;
 		setup->os = setup->old->os;
+		setup->clipboard = conf_guest_asks_clipboard(setup->old);
 		printf("The configuration has [guest %s] already; it stays as it is.\n",
 		       setup->guest);
 		return EX_OK;
 	}
 	choose_os(setup);
 	choose_via(setup);
+	setup_ask_clipboard(setup);
 	return EX_OK;
 }

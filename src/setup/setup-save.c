@@ -15,6 +15,8 @@ static void put_guest(FILE *out, const struct setup *setup)
 		setup_os_name(setup->os));
 	if (setup->domain.text[0])
 		fprintf(out, "libvirt = %s\n", setup->domain.text);
+	if (setup->clipboard)
+		fputs("clipboard = focus\n", out);
 }
 
 /* NULL for want of memory. */

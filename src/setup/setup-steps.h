@@ -41,6 +41,7 @@ struct setup {
 	const struct conf_channel *via;
 	enum conf_os os;
 	const struct conf_guest *old; /* it has a section already */
+	bool clipboard;               /* it is to have one with the host */
 
 	unsigned n_undo;
 	struct check_text undo[SETUP_UNDO_MAX]; /* what was done, and how to undo it */
@@ -62,6 +63,19 @@ __attribute__((format(printf, 1, 2))) void setup_command(const char *format, ...
 
 /* Notes what has been done, with the command that undoes it. */
 __attribute__((format(printf, 2, 3))) void setup_done(struct setup *setup, const char *format, ...);
+
+/*
+ * Whether the guest is to have a clipboard with the host; without evswitch-clipboard it is not asked. The
+ * channel's part of setup_attach, for a domain, and the service's of setup_service.
+ */
+void setup_ask_clipboard(struct setup *setup);
+void setup_clipboard_channel(struct setup *setup);
+void setup_clipboard_service(const struct setup *setup);
+
+/* Prints the command by which virsh changes the domain ("attach-device"), with the element. */
+void setup_show_change(const struct setup *setup, const char *what, const char *xml);
+/* Does it. False after printing why it failed. */
+bool setup_change(const struct setup *setup, const char *what, const char *xml);
 
 /* "virsh --connect URI" */
 struct check_text setup_virsh(void);

@@ -82,9 +82,15 @@ static int look_and_offer(struct setup *setup)
 
 int setup_service(struct setup *setup)
 {
-	if (setup->file.is_default)
-		return look_and_offer(setup);
-	puts("The service reads ~/.config/evswitch/evswitch.conf, so this one is not for it.");
-	setup_command("evswitch%s", setup_conf_option(setup).text);
-	return EX_OK;
+	int status = EX_OK;
+
+	if (setup->file.is_default) {
+		status = look_and_offer(setup);
+	} else {
+		puts("The service reads ~/.config/evswitch/evswitch.conf, so this one is not for "
+		     "it.");
+		setup_command("evswitch%s", setup_conf_option(setup).text);
+	}
+	setup_clipboard_service(setup);
+	return status;
 }

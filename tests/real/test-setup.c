@@ -275,6 +275,133 @@ static void test_permanently(void **state)
 	assert_says(commands(), "evswitch-two-words-media' repeat='on'");
 }
 
+/* What a run with evswitch-clipboard does about the domain's channel is up to 'turn'. */
+static void play_clipboard(const char *xml, void (*turn)(void))
+{
+	put("bin/evswitch-clipboard", "#!/bin/sh\n", 0755);
+	put("xml", xml, 0644);
+	start("one");
+	use_devices();
+	answer("Take these devices?", "y\n");
+	answer("Join the two clipboards?", "\n");
+	answer("Write this?", "y\n");
+	answer("Which way?", "\n");
+	turn();
+	answer("Try it now?", "n\n");
+	answer("Start evswitch now", "n\n");
+	program_expect(&setup, "systemctl --user enable --now evswitch-clipboard@one");
+	end(EX_OK);
+	assert_written("[guest one]\nvia = virtio-input\nos = linux\nlibvirt = one\n"
+		       "clipboard = focus\n");
+}
+
+#define DOMAIN(devices)                                                                            \
+	"<domain type='kvm'>\n<libosinfo:os "                                                      \
+	"id='http://debian.org/debian/12'/>\n<devices>\n" devices "</devices>\n</domain>\n"
+#define SPICE                                                                                      \
+	"<channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>\n"
+
+/* Sets a socket-dir that QEMU's user can enter, in a file that has no more than this. */
+static void open_socket_dir(char path[static 128])
+{
+	char text[256];
+
+	assert_int_equal(chmod(dir, 0711), 0);
+	snprintf(path, 128, "%s/sockets", dir);
+	assert_int_equal(mkdir(path, 0711), 0);
+	snprintf(text, sizeof(text), "%s/home/.config/evswitch", dir);
+	assert_int_equal(mkdir(text, 0755), 0);
+	snprintf(text, sizeof(text), "[evswitch]\nsocket-dir = %s\n", path);
+	put("home/.config/evswitch/evswitch.conf", text, 0644);
+}
+
+static void accept_channel(void)
+{
+	program_expect(&setup, "attach-device one /dev/stdin --config <<'END'");
+	answer("Add this to domain one", "y\n");
+}
+
+static void test_clipboard(void **state)
+{
+	char sockets[128], expected[512];
+
+	(void)state;
+	open_socket_dir(sockets);
+	play_clipboard(DOMAIN(""), accept_channel);
+	snprintf(expected, sizeof(expected),
+		 "attach-device --domain one --file /dev/stdin --config\n<channel "
+		 "type='unix'><source "
+		 "mode='connect' path='%s/one-clipboard.sock'>",
+		 sockets);
+	assert_says(commands(), expected);
+}
+
+static void see_what_to_replace(void)
+{
+	program_expect(&setup, "has <channel type='spicevmc'> with the same port");
+	program_expect(&setup, "/one-clipboard.sock'>");
+	program_expect(&setup, "edit one");
+}
+
+static void test_clipboard_of_spice(void **state)
+{
+	char sockets[128];
+
+	(void)state;
+	open_socket_dir(sockets);
+	play_clipboard(DOMAIN(SPICE), see_what_to_replace);
+	assert_null(strstr(commands(), "attach-device"));
+}
+
+static void see_no_way(void)
+{
+	program_expect(&setup, "where QEMU's user can enter, which ");
+	program_expect(&setup, "socket-dir = /run/evswitch");
+	program_expect(&setup, "evswitch --xml one");
+}
+
+/* The default directory of the sockets is the user's alone, and libvirt's QEMU another user's. */
+static void test_clipboard_out_of_reach(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(getenv("XDG_RUNTIME_DIR"), 0700), 0);
+	play_clipboard(DOMAIN(""), see_no_way);
+	assert_null(strstr(commands(), "attach-device"));
+}
+
+/* Whoever declines gets no such line; one that is there already counts as a yes. */
+static void test_clipboard_later(void **state)
+{
+	FILE *file;
+
+	(void)state;
+	put("bin/evswitch-clipboard", "#!/bin/sh\n", 0755);
+	put("xml", DOMAIN(""), 0644);
+	start("one");
+	use_devices();
+	answer("Take these devices?", "y\n");
+	answer("Join the two clipboards?", "n\n");
+	answer("Write this?", "y\n");
+	answer("Which way?", "\n");
+	answer("Try it now?", "\x03");
+	end(EX_UNAVAILABLE);
+	assert_null(strstr(get(conf), "clipboard"));
+	file = fopen(conf, "ae");
+	assert_non_null(file);
+	fputs("clipboard = always\n", file);
+	assert_int_equal(fclose(file), 0);
+	start("one");
+	use_devices();
+	answer("Go on with these?", "\n");
+	program_expect(&setup, "has [guest one] already");
+	answer("Which way?", "\n");
+	program_expect(&setup, "The clipboard needs a channel");
+	answer("Try it now?", "n\n");
+	answer("Start evswitch now", "n\n");
+	program_expect(&setup, "evswitch-clipboard@one");
+	end(EX_OK);
+}
+
 static void test_without_libvirt(void **state)
 {
 	char path[128];
@@ -385,9 +512,17 @@ static void test_no_access(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_whole),           TEST(test_again),      TEST(test_permanently),
-		TEST(test_without_libvirt), TEST(test_broken_off), TEST(test_refusals),
+		TEST(test_whole),
+		TEST(test_again),
+		TEST(test_permanently),
+		TEST(test_without_libvirt),
+		TEST(test_broken_off),
+		TEST(test_refusals),
 		TEST(test_no_access),
+		TEST(test_clipboard),
+		TEST(test_clipboard_later),
+		TEST(test_clipboard_of_spice),
+		TEST(test_clipboard_out_of_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
