@@ -66,5 +66,8 @@ void fuzz_one(struct fuzz *fuzz)
 	FUZZ_CHECK(check.n_free_ports <= check.n_ports && check.n_ports <= CHECK_PORTS_MAX &&
 			   check.n_others <= CHECK_OTHERS_MAX && check.nodes < 1u << SHAPE_NODES,
 		   "%u of %u ports", check.n_free_ports, check.n_ports);
+	FUZZ_CHECK(strlen(check.agent.type) < sizeof(check.agent.type) &&
+			   strlen(check.agent.path) < CHECK_DOMAIN_PATH,
+		   "%s", check.agent.path);
 	check_name(xml);
 }
