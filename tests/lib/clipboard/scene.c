@@ -51,13 +51,7 @@ pid_t scene_program(void)
 	return scene.program;
 }
 
-const char *scene_display(void)
-{
-	return scene.display;
-}
-
-/* Ends with the test program, whatever becomes of that. */
-static pid_t spawn(const char *const *argv, int err)
+pid_t scene_spawn(const char *const *argv, const char *display, const char *messages)
 {
 	pid_t pid = fork();
 
@@ -65,13 +59,15 @@ static pid_t spawn(const char *const *argv, int err)
 	if (pid > 0)
 		return pid;
 	setpgid(0, 0);
-	if (err >= 0)
-		dup2(err, STDERR_FILENO);
+	if (display)
+		setenv("DISPLAY", display, 1);
+	if (messages && !freopen(messages, "w", stderr))
+		_exit(126);
 	execvp(argv[0], (char *const *)argv);
 	_exit(127);
 }
 
-static void end(pid_t *pid)
+void scene_end(pid_t *pid)
 {
 	if (*pid > 0) {
 		kill(*pid, SIGCONT);
@@ -190,37 +186,44 @@ int scene_run(const char *format, ...)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* Whether a command succeeds within SCENE_WAIT_MS: what it asks for tells nobody when it comes. */
-static bool succeeds(const char *command)
+void scene_expect(const char *format, ...)
 {
-	for (int waited = 0; waited < SCENE_WAIT_MS; waited += 20) {
-		if (scene_run("%s", command) == 0)
-			return true;
+	char command[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	for (int waited = 0; scene_run("%s", command) != 0; waited += 20) {
+		if (waited >= SCENE_WAIT_MS)
+			fail_msg("%s", command);
 		poll(NULL, 0, 20);
 	}
-	return false;
 }
 
 void scene_copy_nothing(void)
 {
-	end(&scene.copier);
+	scene_end(&scene.copier);
 	scene_expect_target("");
 }
 
-/* The clipboard is xclip's until another program takes it. xclip says when it has it. */
+/* xclip says when it has the clipboard, which is then its until another program takes it. */
+pid_t scene_spawn_copier(const char *display, const char *target, const char *path)
+{
+	const char *said = scene_file("xclip");
+	pid_t pid = scene_spawn((const char *const[]){ "xclip", "-quiet", "-selection", "clipboard",
+						       "-t", target, "-i", path, NULL },
+				display, said);
+
+	scene_expect("grep -q Waiting %s", said);
+	unlink(said);
+	return pid;
+}
+
 void scene_copy_file(const char *target, const char *path)
 {
-	char said[256];
-	int ends[2];
-
-	end(&scene.copier);
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	scene.copier = spawn((const char *const[]){ "xclip", "-quiet", "-selection", "clipboard",
-						    "-t", target, "-i", path, NULL },
-			     ends[1]);
-	close(ends[1]);
-	assert_true(read(ends[0], said, sizeof(said)) > 0);
-	close(ends[0]);
+	scene_end(&scene.copier);
+	scene.copier = scene_spawn_copier(NULL, target, path);
 }
 
 void scene_copy(const char *text)
@@ -258,26 +261,17 @@ void scene_expect_paste(const char *text)
 
 void scene_expect_target(const char *target)
 {
-	char command[256];
-
 	if (target[0])
-		snprintf(command, sizeof(command),
-			 "xclip -selection clipboard -o -t TARGETS 2>/dev/null | grep -qx %s",
-			 target);
+		scene_expect("xclip -selection clipboard -o -t TARGETS 2>/dev/null | grep -qx %s",
+			     target);
 	else
-		snprintf(command, sizeof(command),
-			 "! xclip -selection clipboard -o -t TARGETS >/dev/null 2>&1");
-	assert_true(succeeds(command));
+		scene_expect("! xclip -selection clipboard -o -t TARGETS >/dev/null 2>&1");
 }
 
 void scene_expect_status(const char *key, const char *value)
 {
-	char command[512];
-
-	snprintf(command, sizeof(command),
-		 "%s --status " SCENE_GUEST " --json 2>/dev/null | grep -q '\"%s\": %s,\\?$'",
-		 getenv("SCENE_PROGRAM"), key, value);
-	assert_true(succeeds(command));
+	scene_expect("%s --status " SCENE_GUEST " --json 2>/dev/null | grep -q '\"%s\": %s,\\?$'",
+		     getenv("SCENE_PROGRAM"), key, value);
 }
 
 int scene_connect(void)
@@ -297,25 +291,25 @@ int scene_connect(void)
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static void start_x_server(void)
+pid_t scene_spawn_x_server(char display[static 16])
 {
-	char number[16] = "";
-	char fd_text[16];
+	char number[12] = "", fd[16];
 	int ends[2];
 	ssize_t got;
+	pid_t pid;
 
 	assert_int_equal(pipe2(ends, 0), 0);
-	snprintf(fd_text, sizeof(fd_text), "%d", ends[1]);
-	scene.server = spawn((const char *const[]){ "Xvfb", "-displayfd", fd_text, "-nolisten",
-						    "tcp", "-noreset", NULL },
-			     -1);
+	snprintf(fd, sizeof(fd), "%d", ends[1]);
+	pid = scene_spawn((const char *const[]){ "Xvfb", "-displayfd", fd, "-nolisten", "tcp",
+						 "-noreset", NULL },
+			  NULL, scene_file("Xvfb"));
 	close(ends[1]);
 	got = read(ends[0], number, sizeof(number) - 1);
 	close(ends[0]);
 	assert_true(got > 0);
 	number[strcspn(number, "\n")] = '\0';
-	snprintf(scene.display, sizeof(scene.display), ":%s", number);
-	setenv("DISPLAY", scene.display, 1);
+	snprintf(display, 16, ":%s", number);
+	return pid;
 }
 
 void scene_start(const char *program)
@@ -333,18 +327,20 @@ void scene_start(const char *program)
 	setenv("XDG_RUNTIME_DIR", scene.dir, 1);
 	setenv("SCENE_PROGRAM", program, 1);
 	unsetenv("WAYLAND_DISPLAY");
-	start_x_server();
+	scene.server = scene_spawn_x_server(scene.display);
+	setenv("DISPLAY", scene.display, 1);
 	start_evswitch();
-	scene.program = spawn((const char *const[]){ program, SCENE_GUEST, NULL }, -1);
+	scene.program =
+		scene_spawn((const char *const[]){ program, SCENE_GUEST, NULL }, NULL, NULL);
 	scene_expect_status("desktop", "\"x11\"");
 	scene_focus(SCENE_GUEST);
 }
 
 void scene_stop(void)
 {
-	end(&scene.copier);
-	end(&scene.program);
+	scene_end(&scene.copier);
+	scene_end(&scene.program);
 	scene_end_evswitch();
-	end(&scene.server);
+	scene_end(&scene.server);
 	scene_run("rm -r %s", scene.dir);
 }

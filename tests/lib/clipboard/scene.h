@@ -28,10 +28,23 @@ const char *scene_file(const char *name);
 /* A connection to the guest's socket, as QEMU's. */
 int scene_connect(void);
 pid_t scene_program(void);
-const char *scene_display(void);
+
+/*
+ * Starts a program with this DISPLAY (NULL: the host's) and its messages in a file (NULL: as the test's); ends it, if *pid is
+ * not 0, and waits until it has.
+ */
+pid_t scene_spawn(const char *const *argv, const char *display, const char *messages);
+void scene_end(pid_t *pid);
+/* Starts another X server, and says which. */
+pid_t scene_spawn_x_server(char display[static 16]);
+/* Starts a program that copies a file as this target, and waits until it has. */
+pid_t scene_spawn_copier(const char *display, const char *target, const char *path);
 
 /* Runs a command in sh with the host's DISPLAY; returns its exit status. */
 __attribute__((format(printf, 1, 2))) int scene_run(const char *format, ...);
+
+/* Runs it again and again until it succeeds: what it asks for tells nobody when it comes. */
+__attribute__((format(printf, 1, 2))) void scene_expect(const char *format, ...);
 
 /* Copies a file on the host, as this target; or a text; or the host's clipboard is empty from now on. */
 void scene_copy_file(const char *target, const char *path);

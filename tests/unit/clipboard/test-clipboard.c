@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -340,6 +341,213 @@ static void test_agent_restarts(void **state)
 	expect_windows_grab(TEXT);
 }
 
+/* --- a guest that lies --------------------------------------------------------------------- */
+
+/* The program still serves a guest afterwards: the teardown sees it go on. */
+static void expect_service(void)
+{
+	guest_fini(&guest);
+	scene_expect_status("connected", "false");
+	begin(GUEST_WINDOWS);
+	scene_copy("still there");
+	expect_windows_grab(TEXT);
+}
+
+/* CVE-2026-41476: a list of types that says it is longer than its message. There, types are counted by the size. */
+static void test_hostile_grab_sizes(void **state)
+{
+	uint32_t types[1000];
+
+	(void)state;
+	begin(GUEST_LINUX);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		types[i] = (uint32_t)i + 100;
+	types[0] = types[1] = 0;
+	for (size_t size = 0; size < 16; size++)
+		guest_say(&guest, VD_AGENT_CLIPBOARD_GRAB, types, size);
+	guest_say(&guest, VD_AGENT_CLIPBOARD_GRAB, types, sizeof(types));
+	guest_expect_nothing(&guest);
+	expect_service();
+}
+
+/* Messages that are too short for their fields. */
+static void test_hostile_short_messages(void **state)
+{
+	const char zeros[16] = "";
+
+	(void)state;
+	begin(GUEST_LINUX);
+	for (uint32_t type = 0; type < VD_AGENT_END_MESSAGE + 2; type++)
+		for (size_t size = 0; size < sizeof(zeros); size++)
+			if (type != VD_AGENT_ANNOUNCE_CAPABILITIES &&
+			    type != VD_AGENT_CLIPBOARD_REQUEST)
+				guest_say(&guest, type, zeros, size);
+	guest_expect_nothing(&guest);
+	expect_service();
+}
+
+/* CVE-2026-65976: a byte is announced, and 16 MiB come. */
+static void test_hostile_more_than_announced(void **state)
+{
+	static uint8_t data[16 * 1024 * 1024];
+	VDIChunkHeader chunk = { .port = VDP_CLIENT_PORT, .size = sizeof(data) };
+	VDAgentMessage message = { .protocol = VD_AGENT_PROTOCOL,
+				   .type = VD_AGENT_CLIPBOARD,
+				   .size = 1 };
+
+	(void)state;
+	begin(GUEST_LINUX);
+	memcpy(data, &message, sizeof(message));
+	guest_send(&guest, &chunk, sizeof(chunk));
+	guest_send(&guest, data, sizeof(data));
+	guest_expect_end(&guest);
+	expect_service();
+}
+
+/* 4 GiB are announced and some come: nothing is allocated for the rest, and what is too large is skipped. */
+static void test_hostile_size_that_never_comes(void **state)
+{
+	static uint8_t data[32 * 1024 * 1024];
+	char command[256];
+	VDAgentMessage message = { .protocol = VD_AGENT_PROTOCOL,
+				   .type = VD_AGENT_CLIPBOARD,
+				   .size = sizeof(data) - sizeof(message) };
+	VDIChunkHeader chunk = { .port = VDP_CLIENT_PORT, .size = sizeof(data) };
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	memcpy(data, &message, sizeof(message));
+	guest_send(&guest, &chunk, sizeof(chunk));
+	guest_send(&guest, data, sizeof(data));
+	guest_expect_nothing(&guest);
+	message.size = UINT32_MAX;
+	chunk.size = UINT32_MAX;
+	guest_send(&guest, &chunk, sizeof(chunk));
+	guest_send(&guest, &message, sizeof(message));
+	guest_send(&guest, data, sizeof(data));
+	/* 16 MiB are one clipboard's limit; the peak is in KiB. */
+	snprintf(command, sizeof(command),
+		 "test $(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/%d/status) -lt 65536",
+		 (int)scene_program());
+	assert_int_equal(scene_run("%s", command), 0);
+	expect_service();
+}
+
+/* CVE-2023-6683: requests before anything was announced. */
+static void test_hostile_before_announcing(void **state)
+{
+	(void)state;
+	scene_copy_nothing();
+	guest_init(&guest, scene_connect(), GUEST_WINDOWS);
+	for (int i = 0; i < 100; i++) {
+		guest_say_words(&guest, VD_AGENT_CLIPBOARD_REQUEST, TEXT);
+		guest_say_words(&guest, VD_AGENT_CLIPBOARD_GRAB, TEXT);
+		guest_say_words(&guest, VD_AGENT_CLIPBOARD, TEXT, 0x41414141);
+		guest_say_words(&guest, VD_AGENT_FILE_XFER_STATUS, 1, 0);
+		guest_say_words(&guest, VD_AGENT_CLIPBOARD_RELEASE, 0);
+	}
+	guest_announce(&guest);
+	guest_expect_nothing(&guest);
+	expect_service();
+}
+
+/* Every request is answered, however many come at once. */
+static void test_hostile_thousand_requests(void **state)
+{
+	unsigned data = 0, none = 0;
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	scene_copy("wanted");
+	expect_windows_grab(TEXT);
+	for (int i = 0; i < 1000; i++)
+		guest_say_words(&guest, VD_AGENT_CLIPBOARD_REQUEST, TEXT);
+	for (int i = 0; i < 1000; i++) {
+		guest_expect(&guest, VD_AGENT_CLIPBOARD);
+		if (guest_word(&guest) == TEXT)
+			data++;
+		else
+			none++;
+	}
+	assert_true(data > 0);
+	assert_int_equal(data + none, 1000);
+	expect_service();
+}
+
+/* It asks for much and reads nothing: that costs the connection, not memory. */
+static void test_hostile_does_not_read(void **state)
+{
+	uint32_t call[16] = { 0 };
+	VDIChunkHeader chunk = { .port = VDP_CLIENT_PORT, .size = sizeof(VDAgentMessage) + 4 };
+	VDAgentMessage message = { .protocol = VD_AGENT_PROTOCOL,
+				   .type = VD_AGENT_CLIPBOARD_REQUEST,
+				   .size = 4 };
+	size_t size = sizeof(chunk) + sizeof(message) + 4;
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	memcpy(call, &chunk, sizeof(chunk));
+	memcpy((char *)call + sizeof(chunk), &message, sizeof(message));
+	for (;;) {
+		ssize_t sent = send(guest.fd, call, size, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			break;
+	}
+	guest_fini(&guest);
+	begin(GUEST_WINDOWS);
+}
+
+/* The bytes of a conversation, one by one. */
+static void test_bytes_one_by_one(void **state)
+{
+	uint8_t bytes[sizeof(VDIChunkHeader) + sizeof(VDAgentMessage) + 4];
+	VDIChunkHeader chunk = { .port = VDP_CLIENT_PORT, .size = sizeof(bytes) - sizeof(chunk) };
+	VDAgentMessage message = { .protocol = VD_AGENT_PROTOCOL,
+				   .type = VD_AGENT_CLIPBOARD_GRAB,
+				   .size = 4 };
+	const uint32_t type = PNG;
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	memcpy(bytes, &chunk, sizeof(chunk));
+	memcpy(bytes + sizeof(chunk), &message, sizeof(message));
+	memcpy(bytes + sizeof(chunk) + sizeof(message), &type, sizeof(type));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		guest_send(&guest, bytes + i, 1);
+	scene_expect_target("image/png");
+}
+
+/* Not messages at all. */
+static void test_hostile_garbage(void **state)
+{
+	static const char *const garbage[] = { "GET / HTTP/1.1\r\n\r\n", "\1\0\0\0",
+					       "\3\0\0\0\1\0\0\0x" };
+	static const size_t sizes[] = { 18, 8, 9 };
+	char zeros[64] = "";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
+		begin(GUEST_LINUX);
+		guest_send(&guest, i == 1 ? zeros : garbage[i], sizes[i]);
+		guest_expect_end(&guest);
+		guest_fini(&guest);
+		scene_expect_status("connected", "false");
+	}
+	begin(GUEST_LINUX);
+	expect_service();
+}
+
+/* Announcements without end: each is answered, and nothing grows. */
+static void test_hostile_announcements(void **state)
+{
+	(void)state;
+	begin(GUEST_LINUX);
+	for (int i = 0; i < 200; i++)
+		guest_announce(&guest);
+	expect_service();
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +567,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_evswitch_ends, finish),
 		cmocka_unit_test_teardown(test_guest_ends, finish),
 		cmocka_unit_test_teardown(test_agent_restarts, finish),
+		cmocka_unit_test_teardown(test_hostile_grab_sizes, finish),
+		cmocka_unit_test_teardown(test_hostile_short_messages, finish),
+		cmocka_unit_test_teardown(test_hostile_more_than_announced, finish),
+		cmocka_unit_test_teardown(test_hostile_size_that_never_comes, finish),
+		cmocka_unit_test_teardown(test_hostile_before_announcing, finish),
+		cmocka_unit_test_teardown(test_hostile_thousand_requests, finish),
+		cmocka_unit_test_teardown(test_hostile_does_not_read, finish),
+		cmocka_unit_test_teardown(test_bytes_one_by_one, finish),
+		cmocka_unit_test_teardown(test_hostile_garbage, finish),
+		cmocka_unit_test_teardown(test_hostile_announcements, finish),
 	};
 	int failed;
 
