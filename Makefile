@@ -68,7 +68,7 @@ CLIPBOARD_OBJ  := $(CLIPBOARD_SRC:src/%.c=$(BUILD)/obj/%.o)
 CLIPBOARD_CORE := $(filter-out $(BUILD)/obj/clipboard/main.o,$(CLIPBOARD_OBJ))
 # What it shares with evswitch.
 SHARED := $(filter $(BUILD)/obj/base/%,$(OBJ)) $(BUILD)/obj/control/client.o
-$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/clipboard/%.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
+$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/clipboard/%.o $(BUILD)/tests/fuzz/clipboard.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
@@ -137,7 +137,7 @@ $(BUILD)/tests/evswitch-other: $(filter-out $(OTHER:%=$(BUILD)/obj/%.o),$(OBJ)) 
 	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Only the modules that a target calls, so that libFuzzer counts the edges of these. Its loop replaces ours.
-$(BUILD)/fuzz.a: $(CORE) $(TEST_LIB)
+$(BUILD)/fuzz.a: $(CORE) $(TEST_LIB) $(CLIPBOARD_CORE)
 	@echo "  AR $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 

@@ -87,7 +87,7 @@ static int take_data(struct agent_reader *reader, const uint8_t *bytes, size_t s
 {
 	int rc = 0;
 
-	if (!reader->skips) {
+	if (!reader->skips && size > 0) {
 		rc = make_room(reader, size);
 		if (rc == 0)
 			memcpy(reader->data + reader->data_used, bytes, size);

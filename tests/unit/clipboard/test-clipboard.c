@@ -408,7 +408,7 @@ static void test_hostile_more_than_announced(void **state)
 static void test_hostile_size_that_never_comes(void **state)
 {
 	static uint8_t data[32 * 1024 * 1024];
-	char command[256];
+	__attribute__((unused)) char command[256];
 	VDAgentMessage message = { .protocol = VD_AGENT_PROTOCOL,
 				   .type = VD_AGENT_CLIPBOARD,
 				   .size = sizeof(data) - sizeof(message) };
@@ -425,11 +425,13 @@ static void test_hostile_size_that_never_comes(void **state)
 	guest_send(&guest, &chunk, sizeof(chunk));
 	guest_send(&guest, &message, sizeof(message));
 	guest_send(&guest, data, sizeof(data));
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
 	/* 16 MiB are one clipboard's limit; the peak is in KiB. */
 	snprintf(command, sizeof(command),
 		 "test $(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/%d/status) -lt 65536",
 		 (int)scene_program());
 	assert_int_equal(scene_run("%s", command), 0);
+#endif
 	expect_service();
 }
 
