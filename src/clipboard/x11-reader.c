@@ -155,8 +155,9 @@ static void take_piece(struct x11_reader *reader, struct x11_read *read,
 {
 	size_t size = (size_t)xcb_get_property_value_length(reply);
 
-	if (reply->type == XCB_NONE && read->incr && read->offset == 0) {
-		/* There was no value: a client wrote and deleted it. */
+	if (reply->type == XCB_NONE && read->offset == 0) {
+		/* Nothing was there: the announcement was of an earlier read, or the value was deleted. */
+		read->answered = read->incr || read->again;
 		if (read->again)
 			request_piece(reader, read);
 		return;
@@ -181,22 +182,31 @@ static void take_piece(struct x11_reader *reader, struct x11_read *read,
 
 /* --- what arrives -------------------------------------------------------------------------- */
 
+static void begin_pieces(struct x11_reader *reader, struct x11_read *read)
+{
+	if (read->answered) {
+		read->again = true;
+		return;
+	}
+	read->answered = true;
+	progress(reader, read);
+	request_piece(reader, read);
+}
+
+/* Another property or time: it is for an earlier read. */
 void x11_reader_selection(struct x11_reader *reader, const xcb_selection_notify_event_t *event)
 {
 	for (unsigned id = 0; id < X11_READS; id++) {
 		struct x11_read *read = &reader->reads[id];
 
-		if (!read->active || read->answered)
+		if (!read->active || (event->time != read->time && event->time != XCB_CURRENT_TIME))
 			continue;
 		if (event->property == read->property) {
-			read->answered = true;
-			progress(reader, read);
-			request_piece(reader, read);
+			begin_pieces(reader, read);
 			return;
 		}
-		/* Another time: a refusal of an earlier read. */
 		if (event->property == XCB_NONE && event->target == read->target &&
-		    (event->time == read->time || event->time == XCB_CURRENT_TIME)) {
+		    !read->answered) {
 			fail(reader, read);
 			return;
 		}

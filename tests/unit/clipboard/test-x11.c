@@ -506,6 +506,36 @@ static void test_kinds_of_text(void **state)
 	expect_text_of("UTF8_STRING", "UTF8_STRING", "", 0, "");
 }
 
+/* By each of its names, as programs ported from elsewhere have it. */
+static void test_bitmaps(void **state)
+{
+	static const char *const names[] = { "image/bmp", "image/x-bmp", "image/x-MS-bmp" };
+	struct reply replies[2];
+	xcb_atom_t targets[2];
+
+	(void)state;
+	open_with(CLIP_STALL_MS);
+	for (unsigned i = 0; i < 3; i++) {
+		other_has(replies, targets,
+			  (struct reply){ names[i], WHOLE, names[i], 8, "BM\0\r\n", 5, 0, 0 });
+		assert_int_equal(here.types, 1u << CLIP_BMP);
+		fetch_now(CLIP_BMP);
+		expect_data(CLIP_BMP, "BM\0\r\n", 5);
+	}
+	offer_now(1u << CLIP_BMP);
+	for (unsigned i = 0; i < 3; i++) {
+		autofree xcb_get_property_reply_t *reply = NULL;
+
+		other_asks(other.window, names[i], "ANSWER", XCB_CURRENT_TIME);
+		WAIT(here.n_wanted[CLIP_BMP] == i + 1);
+		give(CLIP_BMP, "BM", 2);
+		WAIT(other.n_notified == i + 1);
+		reply = other_reads(other.window, "ANSWER", true);
+		assert_int_equal(reply->type, atom(names[i]));
+		assert_int_equal(xcb_get_property_value_length(reply), 2);
+	}
+}
+
 /* --- secrets ------------------------------------------------------------------------------- */
 
 static unsigned types_with_hint(struct reply hint)
@@ -691,6 +721,32 @@ static void test_late_answer(void **state)
 	expect_data(CLIP_TEXT, "new", 3);
 }
 
+/* What says that there is an answer, and what refuses, for a request that was given up. */
+static void test_false_announcement(void **state)
+{
+	struct reply replies[2];
+	xcb_atom_t targets[2];
+
+	(void)state;
+	open_with(CLIP_STALL_MS);
+	other_has(replies, targets, (struct reply){ .target = "UTF8_STRING", .how = SILENT });
+	assert_int_equal(fetch(CLIP_TEXT), 0);
+	WAIT(other.n_requests == 2);
+	other.request.time--;
+	other_notify(&other.request, XCB_NONE);
+	other.request.time++;
+	other_notify(&other.request, other.request.property);
+	other_notify(&other.request, other.request.property);
+	atom("TARGETS"); /* the server has done that */
+	for (unsigned i = 0; i < 10; i++)
+		turn();
+	assert_int_equal(here.n_fetched[CLIP_TEXT], 0);
+	put(&other.request, "UTF8_STRING", 8, "true", 4);
+	other_notify(&other.request, other.request.property);
+	WAIT(here.n_fetched[CLIP_TEXT] == 1);
+	expect_data(CLIP_TEXT, "true", 4);
+}
+
 /* Each value of a transfer has the type of the first. */
 static void test_type_changes(void **state)
 {
@@ -708,6 +764,61 @@ static void test_type_changes(void **state)
 	other.sends.data = "abcdefgh";
 	WAIT(here.n_fetched[CLIP_TEXT] == 1);
 	assert_null(here.data[CLIP_TEXT]);
+}
+
+/* A client that keeps the server to itself. */
+static void test_server_grabbed(void **state)
+{
+	struct reply replies[2];
+	xcb_atom_t targets[2];
+
+	(void)state;
+	open_with(CLIP_STALL_MS);
+	other_has(replies, targets,
+		  (struct reply){ "UTF8_STRING", WHOLE, "UTF8_STRING", 8, "text", 4, 0, 0 });
+	alarm(WAIT_MS / 1000); /* ends this program if a call waits for the server */
+	xcb_grab_server(other.conn);
+	atom("TARGETS"); /* the server has done that */
+	assert_int_equal(fetch(CLIP_TEXT), 0);
+	for (unsigned i = 0; i < 10; i++)
+		turn();
+	assert_int_equal(here.n_fetched[CLIP_TEXT], 0);
+	assert_int_equal(other.n_requests, 1);
+	xcb_ungrab_server(other.conn);
+	xcb_flush(other.conn);
+	WAIT(here.n_fetched[CLIP_TEXT] == 1);
+	expect_data(CLIP_TEXT, "text", 4);
+	xcb_grab_server(other.conn);
+	atom("TARGETS");
+	offer(TEXT);
+	for (unsigned i = 0; i < 10; i++)
+		turn();
+	assert_int_equal(clipboard_owner(), other.window);
+	xcb_ungrab_server(other.conn);
+	WAIT(clipboard_owner() != other.window);
+	alarm(0);
+}
+
+/* Each is told of, and what comes last counts. */
+static void test_many_owners(void **state)
+{
+	struct reply replies[2];
+	xcb_atom_t targets[2];
+
+	(void)state;
+	open_with(CLIP_STALL_MS);
+	for (unsigned i = 0; i < 1000; i++) {
+		xcb_set_selection_owner(other.conn, i % 2 ? XCB_NONE : other.window,
+					atom("CLIPBOARD"), XCB_CURRENT_TIME);
+	}
+	targets[0] = atom("TARGETS");
+	targets[1] = atom("image/png");
+	replies[0] = (struct reply){ "TARGETS", WHOLE, "ATOM", 32, targets, 8, 0, 0 };
+	replies[1] = (struct reply){ "image/png", WHOLE, "image/png", 8, "last", 4, 0, 0 };
+	other_owns(replies, 2);
+	WAIT(here.types == PNG);
+	fetch_now(CLIP_PNG);
+	expect_data(CLIP_PNG, "last", 4);
 }
 
 /* --- what is offered ----------------------------------------------------------------------- */
@@ -1098,6 +1209,7 @@ int main(void)
 		TEST(test_owner_vanishes),
 		TEST(test_other_selections),
 		TEST(test_kinds_of_text),
+		TEST(test_bitmaps),
 		TEST(test_secrets),
 		TEST(test_owner_changes_during_fetch),
 		TEST(test_targets),
@@ -1106,7 +1218,10 @@ int main(void)
 		TEST(test_too_large_at_once),
 		TEST(test_stalls),
 		TEST(test_late_answer),
+		TEST(test_false_announcement),
 		TEST(test_type_changes),
+		TEST(test_server_grabbed),
+		TEST(test_many_owners),
 		TEST(test_offer),
 		TEST(test_wanted_once),
 		TEST(test_offer_targets),
