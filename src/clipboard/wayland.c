@@ -432,9 +432,11 @@ static int offer_types(struct desktop *desktop, unsigned types)
 		withdraw(w);
 		return 0;
 	}
-	w->asked = types & 1u << CLIP_TEXT  ? CLIP_TEXT
-		   : types & 1u << CLIP_PNG ? CLIP_PNG
-					    : CLIP_BMP;
+	w->asked = CLIP_BMP;
+	if (types & 1u << CLIP_TEXT)
+		w->asked = CLIP_TEXT;
+	else if (types & 1u << CLIP_PNG)
+		w->asked = CLIP_PNG;
 	w->asks = true;
 	timer_arm(&w->ask_soon, 1, 0);
 	return 0;

@@ -71,7 +71,7 @@ static void finish(struct x11_reader *reader, struct x11_read *read)
 	free(data.bytes);
 }
 
-static void fail(struct x11_reader *reader, struct x11_read *read)
+static void fail(struct x11_reader *reader, const struct x11_read *read)
 {
 	unsigned id = (unsigned)(read - reader->reads);
 

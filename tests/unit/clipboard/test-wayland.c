@@ -566,6 +566,95 @@ static void test_many_changes(void **state)
 	assert_true(here.n_copied < 500);
 }
 
+/* A wl-copy that no signal for a session's programs ends, nor a copy of another. */
+#define LASTING_COPY                                                                               \
+	"#!/bin/sh\n"                                                                              \
+	"[ $1 = --clear ] && { echo clear >>$TEST_DIR/said; read line <$TEST_DIR/gate; exit; }\n"  \
+	"kill -TERM $$; kill -HUP $$; kill -INT $$\n"                                              \
+	"echo copy >>$TEST_DIR/said; exec sleep 1000\n"
+
+static void begin_lasting_copy(int *gate)
+{
+	char path[80];
+
+	write_script("bin/wl-copy", LASTING_COPY);
+	desk_write("said", "", 0);
+	desk_path(path, "gate");
+	if (access(path, F_OK) < 0)
+		assert_int_equal(mkfifo(path, 0600), 0);
+	*gate = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(*gate >= 0);
+}
+
+static bool was_said(const char *text)
+{
+	char path[80], said[64] = "";
+	FILE *file;
+
+	desk_path(path, "said");
+	file = fopen(path, "re");
+	assert_non_null(file);
+	said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+	fclose(file);
+	return strcmp(said, text) == 0;
+}
+
+static void end_lasting_copy(int gate)
+{
+	assert_int_equal(write(gate, "\n", 1), 1);
+	desktop_close(steal_ptr(&here.desktop));
+	close(gate);
+}
+
+/* What is there while we offer something is ours, unless it is certain that it differs. */
+static void test_compare(void **state)
+{
+	int gate;
+
+	(void)state;
+	begin_lasting_copy(&gate);
+	open_with(CLIP_STALL_MS);
+	offer_text("guest", 5);
+	WAIT(was_said("copy\n"));
+	/* Only a part of it, at first. */
+	write_script("paste", "echo >>$TEST_DIR/said; printf gu\n"
+			      "echo 'echo >>$TEST_DIR/said; printf guest' >$TEST_DIR/paste\n");
+	say_changed();
+	WAIT(was_said("copy\n\n\n"));
+	write_script("list", "echo image/png\n");
+	say_changed();
+	WAIT(here.types == PNG);
+	assert_int_equal(here.n_copied, 2);
+	/* Another text. */
+	write_script("paste", "printf other\n");
+	write_script("list", "echo text/plain\n");
+	say_changed();
+	WAIT(here.types == TEXT);
+	assert_int_equal(here.n_copied, 3);
+	end_lasting_copy(gate);
+}
+
+/* What is offered anew is not cleared with the old. */
+static void test_clear_before_copy(void **state)
+{
+	int gate;
+
+	(void)state;
+	begin_lasting_copy(&gate);
+	open_with(CLIP_STALL_MS);
+	offer_text("one", 3);
+	WAIT(was_said("copy\n"));
+	offer(0);
+	WAIT(was_said("copy\nclear\n"));
+	offer_text("two", 3);
+	for (unsigned i = 0; i < 10; i++)
+		turn();
+	assert_true(was_said("copy\nclear\n"));
+	assert_int_equal(write(gate, "\n", 1), 1);
+	WAIT(was_said("copy\nclear\ncopy\n"));
+	end_lasting_copy(gate);
+}
+
 static void test_copy_fails(void **state)
 {
 	(void)state;
@@ -657,6 +746,8 @@ int main(void)
 		WITH_SCRIPT(test_stalls),
 		WITH_SCRIPT(test_secret_meanwhile),
 		WITH_SCRIPT(test_many_changes),
+		WITH_SCRIPT(test_compare),
+		WITH_SCRIPT(test_clear_before_copy),
 		WITH_SCRIPT(test_copy_fails),
 		WITH_SCRIPT(test_watch_ends),
 		WITH_SCRIPT(test_no_data_control),

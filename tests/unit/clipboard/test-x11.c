@@ -655,6 +655,7 @@ static void test_too_large(void **state)
 	/* It says so. */
 	expect_none((struct reply){ "UTF8_STRING", INCR, "UTF8_STRING", 8, text, 17 * MIB, 17 * MIB,
 				    0 });
+	assert_true(other.sent < 4 * MIB);
 	/* It says one byte. The sender is let go on to its end. */
 	expect_none((struct reply){ "UTF8_STRING", INCR, "UTF8_STRING", 8, text, 17 * MIB, 1, 0 });
 	WAIT(other.done);
@@ -938,6 +939,10 @@ static void test_withdraw(void **state)
 	/* Who waits is told. */
 	WAIT(other.n_refused == 1);
 	WAIT(clipboard_owner() == XCB_NONE);
+	/* That question is void, so there is another one. */
+	offer_now(TEXT);
+	other_asks(other.window, "UTF8_STRING", "ANSWER", XCB_CURRENT_TIME);
+	WAIT(here.n_wanted[CLIP_TEXT] == 2);
 	/* What others copy is not taken off. */
 	xclip_copy("", "host", 4);
 	WAIT(here.types == TEXT);
