@@ -25,7 +25,7 @@
 #include "clipboard/x11.h"
 #include "desk-owner.h"
 
-#define SHORT_MS 200
+#define SHORT_MS 500
 
 /* The server of 'here', which lives for all tests. */
 static pid_t server;
@@ -424,6 +424,7 @@ static void test_text_from_before(void **state)
 {
 	(void)state;
 	xclip_copy("", "before", 6);
+	WAIT(clipboard_owner() != XCB_NONE);
 	open_with(CLIP_STALL_MS);
 	assert_int_equal(here.types, TEXT);
 	fetch_now(CLIP_TEXT);
@@ -607,7 +608,7 @@ static void test_targets(void **state)
 	autofree xcb_atom_t *targets = calloc(many, sizeof(*targets));
 
 	(void)state;
-	open_with(SHORT_MS);
+	open_with(CLIP_STALL_MS);
 	for (size_t i = 0; i < many; i++)
 		targets[i] = XCB_ATOM_WM_TRANSIENT_FOR;
 	targets[3999] = atom("UTF8_STRING");
