@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The agent in a guest (spice-vdagent, or Windows' vdagent), as its peer by the protocol of
- * spice-protocol's <spice/vd_agent.h>: who has the clipboard, its data, and files for the guest. The connection
+ * spice-1/spice/vd_agent.h of spice-protocol: who has the clipboard, its data, and files for the guest. The connection
  * comes from QEMU, which keeps it whether or not an agent runs.
  *
  * The guest is not trusted: nothing that arrives costs more than one message of its size limit, makes
