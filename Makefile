@@ -9,6 +9,9 @@ VARLINKDIR ?= $(PREFIX)/share/varlink
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
+APPDIR     ?= $(PREFIX)/share/applications
+KIODIR     ?= $(PREFIX)/share/kio/servicemenus
+MENUDIR    ?= $(PREFIX)/share/evswitch-clipboard
 DOCDIR     ?= $(PREFIX)/share/doc/evswitch
 UDEVDIR    ?= /etc/udev/rules.d
 MODULESDIR ?= /etc/modules-load.d
@@ -80,6 +83,7 @@ FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*
 FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
 all: $(BUILD)/evswitch $(if $(CLIPBOARD),$(BUILD)/evswitch-clipboard)
+	$(if $(CLIPBOARD)$(filter-out file,$(origin CLIPBOARD)),,@echo "  evswitch-clipboard is left out: it needs the development files of xcb, xcb-xfixes and spice-protocol")
 
 $(BUILD)/evswitch: $(OBJ)
 	@echo "  LD $@"
@@ -204,7 +208,8 @@ check-libvirt: all tests
 format:
 	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] tests/fuzz/lib/*.[ch])
 
-install: all
+# evswitch-clipboard is installed by itself, too: packages have it apart.
+install: all $(if $(CLIPBOARD),install-clipboard)
 	install -D -m 755 $(BUILD)/evswitch $(DESTDIR)$(BINDIR)/evswitch
 	install -D -m 644 src/control/io.evswitch.varlink $(DESTDIR)$(VARLINKDIR)/io.evswitch.varlink
 	install -D -m 644 src/evswitch.1 $(DESTDIR)$(MANDIR)/man1/evswitch.1
@@ -222,6 +227,20 @@ install: all
 		sed 's|@BINDIR@|$(BINDIR)|' systemd/$$unit.service | \
 		install -D -m 644 /dev/stdin $(DESTDIR)$$to/$${unit##*/}.service || exit; done
 
+install-clipboard: all
+	install -D -m 755 $(BUILD)/evswitch-clipboard $(DESTDIR)$(BINDIR)/evswitch-clipboard
+	install -D -m 644 src/clipboard/evswitch-clipboard.1 $(DESTDIR)$(MANDIR)/man1/evswitch-clipboard.1
+	install -D -m 644 conf/completions/evswitch-clipboard.bash $(DESTDIR)$(BASHDIR)/evswitch-clipboard
+	install -D -m 644 conf/completions/_evswitch-clipboard $(DESTDIR)$(ZSHDIR)/_evswitch-clipboard
+	install -D -m 644 conf/completions/evswitch-clipboard.fish $(DESTDIR)$(FISHDIR)/evswitch-clipboard.fish
+	install -D -m 755 conf/menus/send $(DESTDIR)$(MENUDIR)/send
+	for file in systemd/user/evswitch-clipboard@.service:$(UNITDIR) conf/menus/thunar.xml:$(MENUDIR) \
+		conf/menus/evswitch-send.desktop:$(APPDIR) conf/menus/evswitch-send-kde.desktop:$(KIODIR); do \
+		from=$${file%%:*}; \
+		sed 's|@BINDIR@|$(BINDIR)|; s|@MENUDIR@|$(MENUDIR)|' $$from | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$${file#*:}/$${from##*/} || exit; done
+
+# What an earlier build may have had and this one has not, too.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/evswitch $(DESTDIR)$(MANDIR)/man1/evswitch.1 \
 		$(DESTDIR)$(MANDIR)/man5/evswitch.conf.5 $(DESTDIR)$(DOCDIR)/evswitch.conf \
@@ -232,7 +251,12 @@ uninstall:
 		$(DESTDIR)$(USERSDIR)/evswitch.conf
 	rm -f $(DESTDIR)$(VARLINKDIR)/io.evswitch.varlink $(DESTDIR)$(BASHDIR)/evswitch \
 		$(DESTDIR)$(ZSHDIR)/_evswitch $(DESTDIR)$(FISHDIR)/evswitch.fish
-	-rmdir $(DESTDIR)$(DOCDIR)
+	rm -f $(DESTDIR)$(BINDIR)/evswitch-clipboard $(DESTDIR)$(MANDIR)/man1/evswitch-clipboard.1 \
+		$(DESTDIR)$(BASHDIR)/evswitch-clipboard $(DESTDIR)$(ZSHDIR)/_evswitch-clipboard \
+		$(DESTDIR)$(FISHDIR)/evswitch-clipboard.fish $(DESTDIR)$(MENUDIR)/send $(DESTDIR)$(MENUDIR)/thunar.xml \
+		$(DESTDIR)$(UNITDIR)/evswitch-clipboard@.service $(DESTDIR)$(APPDIR)/evswitch-send.desktop \
+		$(DESTDIR)$(KIODIR)/evswitch-send-kde.desktop
+	-rmdir $(DESTDIR)$(DOCDIR) $$(test ! -d $(DESTDIR)$(MENUDIR) || echo $(DESTDIR)$(MENUDIR))
 
 # The last commit as a tarball: the same commit gives the same bytes.
 DIST := evswitch-$(RELEASE)
@@ -254,6 +278,6 @@ deb: dist
 clean:
 	rm -rf build $(BUILD)
 
-.PHONY: all tests syntax deps demo check coverage fuzz fuzzers check-nested check-libvirt check-journey check-guest format install uninstall dist deb clean check-long
+.PHONY: all tests syntax deps demo check coverage fuzz fuzzers check-nested check-libvirt check-journey check-guest format install install-clipboard uninstall dist deb clean check-long
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLIPBOARD_OBJ:.o=.d) $(CLIPBOARD_TEST:=.d) $(TEST_LIB:.o=.d) $(TEST_PROG:=.d) $(OTHER:%=$(BUILD)/other/%.d) $(FUZZ_LIB:.o=.d) $(FUZZ_PROG:=.d)
