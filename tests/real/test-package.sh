@@ -115,7 +115,7 @@ skip() { # NUMBER WHY
 	echo "skip: $2"
 	finish
 }
-deb_of() { find "$1/deb" -maxdepth 1 -name "evswitch_$release-*.deb" 2>/dev/null; }
+deb_of() { find "$1/deb" -maxdepth 1 -name "${2:-evswitch}_$release-*.deb" 2>/dev/null; }
 
 if [[ $1 == --installs ]]; then
 	deb=$(deb_of "$2")
@@ -126,18 +126,31 @@ fi
 
 build=$1
 for tool in dpkg-buildpackage dh lintian git; do
-	command -v $tool >/dev/null || skip 8 "$tool is not installed, so no package is built: make deps"
+	command -v $tool >/dev/null || skip 13 "$tool is not installed, so no package is built: make deps"
 done
-[[ -e .git ]] || skip 8 'a package is made of a commit, and this is no repository'
+[[ -e .git ]] || skip 13 'a package is made of a commit, and this is no repository'
 tarball=evswitch-$release.tar.xz
+lacks_libraries() { # WORD...
+	local depends word
+	depends=$(dpkg-deb -f "$(deb_of "$build" evswitch-clipboard)" Depends)
+	has "$depends" libxcb1 || return 1
+	for word; do not has "$depends" "lib$word" || { echo "$depends"; return 1; }; done
+}
+files_of() { dpkg-deb -c "$(deb_of "$build" "$1")" | awk '$6 !~ /\/$/ { print $6 }' | LC_ALL=C sort; }
 list() { tar -tf "$build/$tarball" | sed "s|^evswitch-$release/||" | grep -v '/$' | grep . | LC_ALL=C sort; }
 
 check 'there is a package' test -e "$(deb_of "$build")"
+check 'there is one for the clipboard' test -e "$(deb_of "$build" evswitch-clipboard)"
+check 'what reads keyboards has no library of a desktop' not has "$(dpkg-deb -f "$(deb_of "$build")" Depends)" xcb
+check 'the clipboard'\''s program has none for devices' lacks_libraries evdev udev input inih
+check 'they have no file in common' is "$(comm -12 <(files_of evswitch) <(files_of evswitch-clipboard))" ''
 check 'make dist' make --no-print-directory "BUILD=$dir" dist
 check 'the same commit makes the same tarball' cmp "$build/$tarball" "$dir/$tarball"
 check 'it has what is committed' diff <(list) <(git ls-tree -r --name-only HEAD | LC_ALL=C sort)
 check 'one version: Debian' has "$(head -n 1 conf/packages/debian/changelog)" "evswitch ($release-"
 check 'one version: Arch' is "$(sed -n 's/^pkgver=//p' conf/packages/arch/PKGBUILD)" "$release"
 check 'the PKGBUILD is a script' bash -n conf/packages/arch/PKGBUILD
+check 'and has a function for each package' bash -c '. conf/packages/arch/PKGBUILD
+	for name in "${pkgname[@]}"; do declare -F "package_$name" || exit; done'
 check 'lintian has nothing to say' is "$(lintian --allow-root "$build/deb/evswitch_$release"-*.changes 2>&1)" ''
 finish
