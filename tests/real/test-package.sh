@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What "make dist" and "make deb" have made: the tarball is reproducible, and lintian has nothing to say. Or in a
-# VM (tests/vm/run --systemd --user NAME): installs the package, uses, upgrades and purges it, and lists what is left.
+# VM (tests/vm/run --systemd --user NAME): installs the packages, uses, upgrades and purges them, and lists what is left.
 # usage: test-package.sh BUILD_DIR, after "make deb"; test-package.sh --installs BUILD_DIR, in the VM.
 # shellcheck disable=SC2317 # check calls them
 set -uo pipefail
@@ -39,6 +39,7 @@ sc() { as_user systemctl --user "$@"; }
 traces() {
 	{
 		find /usr/bin /usr/lib/{systemd/{user,system},sysusers.d,udev/rules.d,modules-load.d} /usr/share /usr/share/{doc,varlink,man,zsh,fish} \
+			/usr/share/{applications,kio,kio/servicemenus,evswitch-clipboard} \
 			/usr/share/{bash-completion/completions,fish/vendor_completions.d,lintian/overrides} \
 			/usr/share/{man/man1,man/man5,zsh/vendor-completions} /var/lib /var/cache /var/log -maxdepth 1
 		find /etc/{systemd,udev,modules-load.d,default,init.d} /var/lib/systemd "/home/$user"
@@ -50,7 +51,7 @@ dpkg_knows() { [[ $(<"$dir/dpkg/status") == *evswitch* ]] || ls "$dir/dpkg/info/
 dpkg_do() { dpkg --admindir="$dir/dpkg" --force-depends,unsafe-io --no-triggers "$@"; }
 codes() { as_user evswitch --check --json | jq -r '.[].code' | xargs; }
 lacks_codes() { local code; for code; do not has "$codes" "$code" || { echo "$codes"; return 1; }; done; }
-install_deb() { dpkg_do -i "$deb"; }
+install_debs() { dpkg_do -i "$deb" "$clipboard_deb"; }
 config() {
 	as_user mkdir -p "/home/$user/.config/evswitch"
 	printf '[device keyboard]\nname = one that is not there\n' | as_user tee "/home/$user/.config/evswitch/evswitch.conf"
@@ -72,13 +73,15 @@ installs() {
 	groups=$(</etc/group)
 	traces >"$before"
 	check 'it is not installed' not dpkg_knows
-	check 'install' install_deb
+	check 'install' install_debs
 	check 'the version is the package'\''s' is "$(as_user evswitch --version)" "evswitch $(dpkg-deb -f "$deb" Version)"
+	check 'of the clipboard, too' is "$(as_user evswitch-clipboard --version)" "evswitch-clipboard $(dpkg-deb -f "$clipboard_deb" Version)"
 	check 'uinput is loaded' test -c /dev/uinput
 	check '/dev/uinput by the rule' is "$(stat -c '%U:%G %a' /dev/uinput)" 'root:input 660'
 	check 'nobody was put into a group' is "$(</etc/group)" "$groups"
 	sc daemon-reload
 	check 'nobody has the service by itself' is "$(sc is-enabled evswitch.service)" disabled
+	check 'nor that of the clipboard' is "$(sc is-enabled evswitch-clipboard@win10.service)" disabled
 	check 'and it does not run' is "$(sc is-active evswitch.service)" inactive
 	check 'a configuration' config
 	# An emulated machine can take longer to start a program than the unit has patience.
@@ -94,14 +97,14 @@ installs() {
 	check '--check finds the module, the rules and the service' \
 		lacks_codes EVS201 EVS202 EVS203 EVS204 EVS205 EVS304 EVS306 EVS308
 	pid=$(sc show -P MainPID evswitch.service)
-	check 'upgrade' install_deb
+	check 'upgrade' install_debs
 	check 'the service was left alone' is "$(sc show -P MainPID evswitch.service)" "$pid"
-	check 'remove' dpkg_do -r evswitch
-	check 'the program is gone' test ! -e /usr/bin/evswitch
+	check 'remove' dpkg_do -r evswitch-clipboard evswitch
+	check 'the program is gone' test ! -e /usr/bin/evswitch -a ! -e /usr/bin/evswitch-clipboard
 	check '/dev/uinput is root'\''s' is "$(stat -c '%U:%G %a' /dev/uinput)" 'root:root 600'
 	check 'the service can still be stopped' sc stop evswitch.service
 	check 'it ended' await_end "$pid"
-	check 'purge' dpkg_do -P evswitch
+	check 'purge' dpkg_do -P evswitch-clipboard evswitch
 	rm -r /run/systemd/user/evswitch.service.d
 	check 'dpkg knows no more of it' not dpkg_knows
 	# What is gone: empty directories of other packages, which this dpkg does not know.
@@ -118,8 +121,8 @@ skip() { # NUMBER WHY
 deb_of() { find "$1/deb" -maxdepth 1 -name "${2:-evswitch}_$release-*.deb" 2>/dev/null; }
 
 if [[ $1 == --installs ]]; then
-	deb=$(deb_of "$2")
-	[[ $deb ]] || skip 25 "$2/deb has no package: see make deb"
+	deb=$(deb_of "$2") clipboard_deb=$(deb_of "$2" evswitch-clipboard)
+	[[ $deb && $clipboard_deb ]] || skip 27 "$2/deb has no package: see make deb"
 	installs
 	finish
 fi
