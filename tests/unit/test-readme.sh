@@ -34,6 +34,7 @@ systemctl restart libvirtd
 systemctl restart user@X
 systemctl --user enable --now evswitch
 systemctl --user enable --now evswitch-hooks
+systemctl --user enable --now evswitch-clipboard@win10
 systemctl --user reload evswitch
 systemd-run --user --collect COMMAND
 systemd-sysusers evswitch.conf
@@ -45,6 +46,7 @@ virsh --connect qemu:///system list --all
 virsh --connect qemu:///system start'
 # Files that a command before them makes, and those of a running system.
 made='./build/deb/evswitch_*.deb
+./build/deb/evswitch-clipboard_*.deb
 build/evswitch
 build/evswitch-*.tar.xz
 /dev/uinput
@@ -73,7 +75,7 @@ awk -v tmp="$tmp" '
 	function inline(text, quote, n, i, part) {
 		n = split(text, part, quote)
 		for (i = 2; i < n; i += 2)
-			if (part[i] ~ /^(sudo|apt|evswitch|journalctl|loginctl|make|systemctl|systemd-run|udevadm|virsh)( |$)/)
+			if (part[i] ~ /^(sudo|apt|evswitch|evswitch-clipboard|journalctl|loginctl|make|systemctl|systemd-run|udevadm|virsh)( |$)/)
 				print NR "\tinline\t" part[i]
 	}' "$readme" >"$tmp/commands"
 
@@ -95,6 +97,7 @@ check_ini() { # FILE
 
 # --- commands. Each says in $why what is wrong.
 "$evswitch" --help | grep -oE '(^|[ ,|[])--?[a-z][a-z-]*' | tr -d ' ,|[' | sort -u >"$tmp/options"
+clipboard_help=$("$build/evswitch-clipboard" --help)
 one_of() { [[ " $2 " == *" $1 "* ]] || { why="$1 is none of: $2"; return 1; }; }
 check_evswitch() { # KIND LINE WORD...
 	local kind=$1 line=$2 before='' word
@@ -120,6 +123,21 @@ check_evswitch() { # KIND LINE WORD...
 	[[ ! -e $tmp/out.$line ]] || diff "$tmp/out.$line" "$tmp/out" >"$tmp/err" ||
 		{ why="prints something else: $(<"$tmp/err")"; return 1; }
 }
+check_clipboard() { # KIND WORD...
+	local kind=$1 word named=''
+	shift
+	(($#)) || [[ $kind == inline ]] || { why='of which guest?'; return 1; }
+	for word; do
+		if [[ $word == -?* ]]; then
+			grep -qE "(^|[ ,])$word( |\$)" <<<"$clipboard_help" || { why="evswitch-clipboard has no $word"; return 1; }
+		elif [[ ! $named ]]; then
+			one_of "$word" "$guests" || return 1
+			named=1
+		else
+			[[ $word == FILE && " $* " == *' --send '* ]] || { why="what is $word?"; return 1; }
+		fi
+	done
+}
 check_make() { # WORD...
 	make -n "$@" >/dev/null 2>"$tmp/err" || { why=$(tail -n 1 "$tmp/err"); return 1; }
 }
@@ -142,6 +160,7 @@ check_simple() { # KIND LINE TEXT
 	((${#words[@]})) || { why='is no command'; return 1; }
 	case ${words[0]} in
 	evswitch) check_evswitch "$1" "$2" "${words[@]:1}" ;;
+	evswitch-clipboard) check_clipboard "$1" "${words[@]:1}" ;;
 	make) check_make "${words[@]:1}" ;;
 	*) check_other "${words[@]}" ;;
 	esac
@@ -185,7 +204,9 @@ done
 if [[ ! ${2:-} ]]; then
 	for wrong in 'evswitch --chek' 'evswitch --xml other' 'evswitch --try soon' 'evswitch now' \
 		'evswitch --xml' 'evswitch --status=1' 'evswitch --check | reboot' 'evswitch --check && sudo rm -rf /' \
-		'make instal' 'sudo frobnicate' 'apt remove evswitch' 'cp conf/none build/evswitch' 'cd nowhere/at/all' \
+		'make instal' 'sudo frobnicate' 'apt remove evswitch' \
+		'evswitch-clipboard' 'evswitch-clipboard --sent win10 FILE' 'evswitch-clipboard --send other FILE' \
+		'evswitch-clipboard --send win10 FILE; reboot' 'evswitch-clipboard --status win10 FILE' 'cp conf/none build/evswitch' 'cd nowhere/at/all' \
 		'udevadm trigger /dev/nothing' 'usermod -aG $(reboot) me' 'evswitch --check; reboot' 'sudo' 'cat >>/etc/passwd <<END'; do
 		refuses "$wrong"
 	done
