@@ -312,7 +312,20 @@ pid_t scene_spawn_x_server(char display[static 16])
 	return pid;
 }
 
-void scene_start(const char *program)
+void scene_start_program(void)
+{
+	scene.program = scene_spawn(
+		(const char *const[]){ getenv("SCENE_PROGRAM"), SCENE_GUEST, NULL }, NULL, NULL);
+	scene_expect_status("desktop", "\"x11\"");
+	scene_focus(scene.focus);
+}
+
+void scene_end_program(void)
+{
+	scene_end(&scene.program);
+}
+
+void scene_start_without(const char *program)
 {
 	scene = (struct scene){ .dir = "/tmp/clipboard-XXXXXX",
 				.listener = -1,
@@ -330,10 +343,12 @@ void scene_start(const char *program)
 	scene.server = scene_spawn_x_server(scene.display);
 	setenv("DISPLAY", scene.display, 1);
 	start_evswitch();
-	scene.program =
-		scene_spawn((const char *const[]){ program, SCENE_GUEST, NULL }, NULL, NULL);
-	scene_expect_status("desktop", "\"x11\"");
-	scene_focus(SCENE_GUEST);
+}
+
+void scene_start(const char *program)
+{
+	scene_start_without(program);
+	scene_start_program();
 }
 
 void scene_stop(void)

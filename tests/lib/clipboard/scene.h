@@ -15,7 +15,13 @@
 
 /* Starts all of it. 'program' is the path of evswitch-clipboard. */
 void scene_start(const char *program);
+/* The same, but for evswitch-clipboard itself. */
+void scene_start_without(const char *program);
 void scene_stop(void);
+
+/* Starts evswitch-clipboard, which must not run, or ends it. */
+void scene_start_program(void);
+void scene_end_program(void);
 
 /* What evswitch says from now on: which target has the focus, and the guest's "when" and "direction". */
 void scene_focus(const char *focus);
