@@ -75,10 +75,10 @@ $(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
-TEST_SRC  := $(filter-out tests/unit/clipboard/%,$(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c))
+TEST_SRC  := $(filter-out tests/unit/clipboard/% tests/guest/test-clipboard.c,$(wildcard tests/unit/*/*.c tests/real/*.c tests/bench/*.c tests/guest/test-*.c))
 TEST_PROG := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 CLIPBOARD_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/clipboard/*.c))
-CLIPBOARD_TEST := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/clipboard/*.c))
+CLIPBOARD_TEST := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/clipboard/*.c) tests/guest/test-clipboard.c)
 FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*.c))
 FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
