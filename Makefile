@@ -157,9 +157,9 @@ fuzzers: $(FUZZ_PROG)
 tests: all $(BUILD)/tests/evswitch-other $(TEST_PROG) $(if $(CLIPBOARD),$(CLIPBOARD_TEST))
 
 # What the compiler has to say of the tests' sources, without compiling and linking a hundred programs.
-syntax: $(patsubst %,syntax/%,$(wildcard tests/lib/*.c tests/fuzz/*.c tests/fuzz/lib/*.c) $(TEST_SRC))
+syntax: $(patsubst %,syntax/%,$(wildcard tests/lib/*.c tests/lib/clipboard/*.c tests/unit/clipboard/*.c tests/fuzz/*.c tests/fuzz/lib/*.c) $(TEST_SRC))
 syntax/%:
-	$(Q)$(CC) -fsyntax-only $(CPPFLAGS) -Itests/lib -Itests -Itests/fuzz/lib $(CFLAGS) $*
+	$(Q)$(CC) -fsyntax-only $(CPPFLAGS) $(shell pkg-config --cflags spice-protocol) -Itests/lib -Itests -Itests/fuzz/lib $(CFLAGS) $*
 
 # What building, the demonstration and the tests need; sudo is asked only if something is missing.
 deps:

@@ -501,7 +501,7 @@ static void on_announce(struct agent *agent, struct payload payload)
 		agent->caps = caps;
 		agent->crlf = caps & CAP(GUEST_LINEEND_CRLF);
 		agent->files = !(caps & CAP(FILE_XFER_DISABLED));
-		agent->state = caps & CAP(CLIPBOARD_BY_DEMAND) ? AGENT_READY : AGENT_OLD;
+		agent->state = (caps & CAP(CLIPBOARD_BY_DEMAND)) ? AGENT_READY : AGENT_OLD;
 		limit_clipboard(agent);
 	}
 	tell_changed(agent);

@@ -213,8 +213,8 @@ static void host_sent(struct desktop_client *client, enum clip_type type, const 
 static void host_pastes(struct desktop_client *client, enum clip_type type)
 {
 	struct exchange *exchange = of_client(client);
-	int rc = exchange->guest_types & 1u << type ? agent_request(&exchange->agent, type)
-						    : -ENOENT;
+	bool offered = exchange->guest_types & 1u << type;
+	int rc = offered ? agent_request(&exchange->agent, type) : -ENOENT;
 
 	if (rc < 0 && rc != -EBUSY)
 		desktop_give(exchange->desktop, type, NULL, 0);

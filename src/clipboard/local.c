@@ -113,13 +113,13 @@ int local_init(struct local *local, struct loop *loop, const char *guest,
 	       const struct local_ops *ops)
 {
 	char dir[USOCK_PATH_MAX];
-	int rc = local_path(guest, local->path);
+	int rc = usock_dir(dir);
 
 	local->ops = ops;
 	local->loop = loop;
 	local->fd = -1;
 	if (rc == 0)
-		rc = usock_dir(dir);
+		rc = local_path(guest, local->path);
 	if (rc == 0)
 		rc = usock_listen(local->path, SOCK_STREAM, 0600);
 	if (rc < 0)
