@@ -20,6 +20,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xcb/xcb.h>
+#include <xcb/xfixes.h>
 
 #include "base/util.h"
 
@@ -207,23 +209,62 @@ void scene_copy_nothing(void)
 	scene_expect_target("");
 }
 
-/* xclip says when it has the clipboard, which is then its until another program takes it. */
+/* A connection that hears of who takes the clipboard. */
+static xcb_connection_t *observe_clipboard(const char *display)
+{
+	static const char name[] = "CLIPBOARD";
+	xcb_connection_t *conn = xcb_connect(display, NULL);
+	xcb_intern_atom_reply_t *atom;
+
+	assert_int_equal(xcb_connection_has_error(conn), 0);
+	atom = xcb_intern_atom_reply(conn, xcb_intern_atom(conn, 0, sizeof(name) - 1, name), NULL);
+	assert_non_null(atom);
+	/* XFixes serves nobody who has not asked for its version. */
+	free(xcb_xfixes_query_version_reply(conn, xcb_xfixes_query_version(conn, 5, 0), NULL));
+	xcb_xfixes_select_selection_input(
+		conn, xcb_setup_roots_iterator(xcb_get_setup(conn)).data->root, atom->atom,
+		XCB_XFIXES_SELECTION_EVENT_MASK_SET_SELECTION_OWNER);
+	free(atom);
+	/* Once this is answered, the server has done the rest. */
+	free(xcb_get_input_focus_reply(conn, xcb_get_input_focus(conn), NULL));
+	return conn;
+}
+
+static void await_owner(xcb_connection_t *conn)
+{
+	struct pollfd ready = { .fd = xcb_get_file_descriptor(conn), .events = POLLIN };
+	bool owned = false;
+
+	while (!owned) {
+		xcb_xfixes_selection_notify_event_t *event = (void *)xcb_poll_for_event(conn);
+
+		if (!event)
+			assert_int_equal(poll(&ready, 1, SCENE_WAIT_MS), 1);
+		owned = event && event->owner != XCB_NONE;
+		free(event);
+	}
+}
+
+/*
+ * The clipboard is xclip's until another program takes it. xclip says that it has it before it has asked the
+ * server for it.
+ */
 pid_t scene_spawn_copier(const char *display, const char *target, const char *path)
 {
-	const char *said = scene_file("xclip");
+	xcb_connection_t *conn = observe_clipboard(display);
 	pid_t pid = scene_spawn((const char *const[]){ "xclip", "-quiet", "-selection", "clipboard",
 						       "-t", target, "-i", path, NULL },
-				display, said);
+				display, "/dev/null");
 
-	scene_expect("grep -q Waiting %s", said);
-	unlink(said);
+	await_owner(conn);
+	xcb_disconnect(conn);
 	return pid;
 }
 
 void scene_copy_file(const char *target, const char *path)
 {
 	scene_end(&scene.copier);
-	scene.copier = scene_spawn_copier(NULL, target, path);
+	scene.copier = scene_spawn_copier(scene.display, target, path);
 }
 
 void scene_copy(const char *text)
