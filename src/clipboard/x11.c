@@ -216,7 +216,8 @@ static void owner_changed(struct x11 *x, const xcb_xfixes_selection_notify_event
 	else
 		x->withdraws = false;
 	stop_reading(x);
-	if (x->is_owner || withdrawn)
+	/* What is claimed comes later, and takes its place. */
+	if (x->is_owner || withdrawn || x->claims)
 		return;
 	if (event->owner == XCB_NONE)
 		announce(x, 0);
@@ -376,6 +377,11 @@ static int fetch(struct desktop *desktop, enum clip_type type)
 /* Has no effect if another client became the owner after us. */
 static void withdraw(struct x11 *x)
 {
+	/* What others have copied meanwhile was not looked at. */
+	if (x->claims) {
+		x->asks = true;
+		ask_time(x);
+	}
 	x->claims = false;
 	x->withdraws = x->is_owner || x->claimed;
 	if (x->withdraws)
@@ -387,6 +393,10 @@ static int offer_types(struct desktop *desktop, unsigned types)
 	struct x11 *x = x11_of(desktop);
 
 	if (types) {
+		/* What others have copied is older, and must not be announced after this. */
+		x->asks = false;
+		x11_reader_stop(&x->reader, X11_READ_TARGETS);
+		x11_reader_stop(&x->reader, X11_READ_HINT);
 		x->claims = true;
 		ask_time(x);
 	} else {
