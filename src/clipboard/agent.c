@@ -4,6 +4,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -582,8 +583,19 @@ int agent_init(struct agent *agent, struct loop *loop, const char *guest,
 	return rc < 0 ? rc : timer_init(&agent->answer, loop, answer_is_due);
 }
 
+static void send_rest(struct agent *agent)
+{
+	struct pollfd ready = { .fd = agent->watch.fd, .events = POLLOUT };
+	int64_t until_ms = now_ms() + AGENT_END_MS, left;
+
+	while (flush(agent) == 0 && !agent_is_drained(agent) && (left = until_ms - now_ms()) > 0)
+		poll(&ready, 1, (int)left);
+}
+
 void agent_fini(struct agent *agent)
 {
+	if (agent->state != AGENT_AWAY && post(agent, VD_AGENT_CLIENT_DISCONNECTED, NULL, 0) == 0)
+		send_rest(agent);
 	disconnect(agent);
 	timer_fini(&agent->stall);
 	timer_fini(&agent->answer);

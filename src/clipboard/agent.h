@@ -102,6 +102,12 @@ struct agent {
 /* Prepares it, not connected. 0 or -errno of timer_init. 'guest' must outlive it. */
 int agent_init(struct agent *agent, struct loop *loop, const char *guest,
 	       const struct agent_ops *ops);
+/*
+ * Tells the agent that its peer goes, so that nobody in the guest waits for what was offered, and waits up to
+ * AGENT_END_MS until QEMU has taken all that was sent: the next peer could not tell the rest of a message
+ * from a new one.
+ */
+#define AGENT_END_MS 3000
 void agent_fini(struct agent *agent);
 
 /*

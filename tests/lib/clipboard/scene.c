@@ -363,7 +363,12 @@ void scene_start_program(void)
 
 void scene_end_program(void)
 {
-	scene_end(&scene.program);
+	int status;
+
+	kill(scene.program, SIGTERM);
+	assert_int_equal(waitpid(scene.program, &status, 0), scene.program);
+	assert_int_equal(status, 0);
+	scene.program = 0;
 }
 
 void scene_start_without(const char *program)

@@ -341,6 +341,31 @@ static void test_agent_restarts(void **state)
 	expect_windows_grab(TEXT);
 }
 
+/* The guest hears that it ends, and has whole messages up to then: what comes next could not be read otherwise. */
+static void test_program_ends(void **state)
+{
+	const size_t size = 8000000;
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	assert_int_equal(
+		scene_run("head -c %zu /dev/zero | tr '\\0' x > %s", size, scene_file("image")), 0);
+	scene_copy_file("image/png", scene_file("image"));
+	expect_windows_grab(PNG);
+	guest_say_words(&guest, VD_AGENT_CLIPBOARD_REQUEST, PNG);
+	/* It has begun to send. */
+	assert_int_equal(
+		poll(&(struct pollfd){ .fd = guest.fd, .events = POLLIN }, 1, GUEST_WAIT_MS), 1);
+	kill(scene_program(), SIGTERM);
+	guest_expect(&guest, VD_AGENT_CLIPBOARD);
+	expect_word(PNG);
+	assert_int_equal((size_t)guest.last.size, size);
+	guest_expect(&guest, VD_AGENT_CLIENT_DISCONNECTED);
+	guest_expect_end(&guest);
+	scene_end_program();
+	scene_start_program();
+}
+
 /* --- a guest that lies --------------------------------------------------------------------- */
 
 /* The program still serves a guest afterwards: the teardown sees it go on. */
@@ -569,6 +594,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_evswitch_ends, finish),
 		cmocka_unit_test_teardown(test_guest_ends, finish),
 		cmocka_unit_test_teardown(test_agent_restarts, finish),
+		cmocka_unit_test_teardown(test_program_ends, finish),
 		cmocka_unit_test_teardown(test_hostile_grab_sizes, finish),
 		cmocka_unit_test_teardown(test_hostile_short_messages, finish),
 		cmocka_unit_test_teardown(test_hostile_more_than_announced, finish),
