@@ -592,11 +592,18 @@ static void send_rest(struct agent *agent)
 		poll(&ready, 1, (int)left);
 }
 
-void agent_fini(struct agent *agent)
+void agent_disconnect(struct agent *agent)
 {
 	if (agent->state != AGENT_AWAY && post(agent, VD_AGENT_CLIENT_DISCONNECTED, NULL, 0) == 0)
 		send_rest(agent);
 	disconnect(agent);
+	if (agent->sender)
+		agent->sender->ops->changed(agent->sender);
+}
+
+void agent_fini(struct agent *agent)
+{
+	agent_disconnect(agent);
 	timer_fini(&agent->stall);
 	timer_fini(&agent->answer);
 }

@@ -102,12 +102,6 @@ struct agent {
 /* Prepares it, not connected. 0 or -errno of timer_init. 'guest' must outlive it. */
 int agent_init(struct agent *agent, struct loop *loop, const char *guest,
 	       const struct agent_ops *ops);
-/*
- * Tells the agent that its peer goes, so that nobody in the guest waits for what was offered, and waits up to
- * AGENT_END_MS until QEMU has taken all that was sent: the next peer could not tell the rest of a message
- * from a new one.
- */
-#define AGENT_END_MS 3000
 void agent_fini(struct agent *agent);
 
 /*
@@ -115,6 +109,14 @@ void agent_fini(struct agent *agent);
  * AGENT_SILENT. A connection that is there already ends. On failure -errno, and 'fd' is closed.
  */
 int agent_connect(struct agent *agent, int fd);
+
+/*
+ * Ends the connection; agent_fini does the same. Tells the agent that its peer goes, so that nobody in the guest
+ * waits for what was offered, and waits up to AGENT_END_MS until QEMU has taken all that was sent: the next
+ * peer could not tell the rest of a message from a new one. Calls back the sender, if there is one.
+ */
+#define AGENT_END_MS 3000
+void agent_disconnect(struct agent *agent);
 
 /* These types were copied on the host; 0: what was announced is gone. No effect unless AGENT_READY. */
 void agent_grab(struct agent *agent, unsigned types);

@@ -167,6 +167,12 @@ int exchange_connect(struct exchange *exchange, int fd)
 	return rc;
 }
 
+void exchange_disconnect(struct exchange *exchange)
+{
+	agent_disconnect(&exchange->agent);
+	agent_changed(&exchange->agent);
+}
+
 /* --- the host ------------------------------------------------------------------------------ */
 
 static void host_copied(struct desktop_client *client, unsigned types)

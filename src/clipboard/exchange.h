@@ -56,8 +56,7 @@ void exchange_fini(struct exchange *exchange);
 /* Applies these rules from now on. */
 void exchange_set_rules(struct exchange *exchange, const struct exchange_rules *rules);
 
-/*
- * QEMU is connected, as agent_connect; the same for the end: the guest's clipboard is gone. 0 or -errno of
- * agent_connect.
- */
+/* QEMU is connected, as agent_connect. 0 or -errno of agent_connect. */
 int exchange_connect(struct exchange *exchange, int fd);
+/* Ends that connection. */
+void exchange_disconnect(struct exchange *exchange);

@@ -274,9 +274,10 @@ static void print_status(struct json_object *status)
 	bool connected = json_is_true(json_member(status, "connected"));
 	const char *desktop = json_text(json_member(status, "desktop"));
 
-	printf("evswitch: %s\n", json_is_true(json_member(status, "evswitch"))
-					 ? "connected"
-					 : "does not run: nothing is shared");
+	printf("evswitch: %s\n",
+	       json_is_true(json_member(status, "evswitch"))
+		       ? "connected"
+		       : "does not run: nothing is shared, unless clipboard = always");
 	printf("VM:       %s\n", connected ? "connected"
 					   : "not connected: it is off, or has no channel for the "
 					     "clipboard");

@@ -95,6 +95,8 @@ static void follow_socket(struct service *service)
 	if (strcmp(path, service->path) == 0)
 		return;
 	stop_listening(service);
+	if (service->exchange.agent.state != AGENT_AWAY)
+		exchange_disconnect(&service->exchange);
 	if (!path[0]) {
 		log_info("guest %s: evswitch's configuration has no clipboard for it",
 			 service->guest);

@@ -82,6 +82,7 @@ check 'and the host is not offered what it copies' await has "$guest" heard
 configure $'clipboard = no'
 "$evswitch" --reload >"$dir/reload.log" 2>&1
 check 'no: the socket is gone' await test ! -e "$socket"
+check 'and so is the connection' await status '.connected == false'
 check 'and so is what was offered' await status '.open == false and .offered == false'
 
 echo "$passed passed, $failed failed"
