@@ -65,13 +65,15 @@ CORE := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 
 # evswitch-clipboard is a program of its own, with libraries of its own. It is left out where these are missing;
 # CLIPBOARD=yes makes that an error, and CLIPBOARD= leaves it out anyway.
-CLIPBOARD_PKGS := json-c xcb xcb-xfixes
+CLIPBOARD_PKGS := json-c xcb xcb-xfixes gdk-pixbuf-2.0
 CLIPBOARD      ?= $(shell pkg-config --exists $(CLIPBOARD_PKGS) spice-protocol && echo yes)
+# The libraries' own headers are not held to our warnings.
+CLIPBOARD_CPPFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(CLIPBOARD_PKGS) spice-protocol 2>/dev/null))
 CLIPBOARD_OBJ  := $(CLIPBOARD_SRC:src/%.c=$(BUILD)/obj/%.o)
 CLIPBOARD_CORE := $(filter-out $(BUILD)/obj/clipboard/main.o,$(CLIPBOARD_OBJ))
 # What it shares with evswitch.
 SHARED := $(filter $(BUILD)/obj/base/%,$(OBJ)) $(BUILD)/obj/control/client.o
-$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/clipboard/%.o $(BUILD)/tests/fuzz/clipboard.o: CPPFLAGS += $(shell pkg-config --cflags spice-protocol)
+$(BUILD)/obj/clipboard/%.o $(BUILD)/tests/unit/clipboard/%.o $(BUILD)/tests/lib/clipboard/%.o $(BUILD)/tests/fuzz/clipboard.o: CPPFLAGS += $(CLIPBOARD_CPPFLAGS)
 
 # Programs of the tests. tests/unit runs anywhere, tests/real and tests/bench in the VM.
 TEST_LIB  := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(wildcard tests/lib/*.c))
@@ -83,7 +85,7 @@ FUZZ_LIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fuzz/lib/*
 FUZZ_PROG := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 
 all: $(BUILD)/evswitch $(if $(CLIPBOARD),$(BUILD)/evswitch-clipboard)
-	$(if $(CLIPBOARD)$(filter-out file,$(origin CLIPBOARD)),,@echo "  evswitch-clipboard is left out: it needs the development files of xcb, xcb-xfixes and spice-protocol")
+	$(if $(CLIPBOARD)$(filter-out file,$(origin CLIPBOARD)),,@echo "  evswitch-clipboard is left out: it needs the development files of xcb, xcb-xfixes, gdk-pixbuf and spice-protocol")
 
 $(BUILD)/evswitch: $(OBJ)
 	@echo "  LD $@"
@@ -159,7 +161,7 @@ tests: all $(BUILD)/tests/evswitch-other $(TEST_PROG) $(if $(CLIPBOARD),$(CLIPBO
 # What the compiler has to say of the tests' sources, without compiling and linking a hundred programs.
 syntax: $(patsubst %,syntax/%,$(wildcard tests/lib/*.c tests/lib/clipboard/*.c tests/unit/clipboard/*.c tests/fuzz/*.c tests/fuzz/lib/*.c) $(TEST_SRC))
 syntax/%:
-	$(Q)$(CC) -fsyntax-only $(CPPFLAGS) $(shell pkg-config --cflags spice-protocol) -Itests/lib -Itests -Itests/fuzz/lib $(CFLAGS) $*
+	$(Q)$(CC) -fsyntax-only $(CPPFLAGS) $(CLIPBOARD_CPPFLAGS) -Itests/lib -Itests -Itests/fuzz/lib $(CFLAGS) $*
 
 # What building, the demonstration and the tests need; sudo is asked only if something is missing.
 deps:

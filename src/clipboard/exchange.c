@@ -54,7 +54,10 @@ static void offer_to_host(struct exchange *exchange, unsigned types)
 	if (types == 0 && exchange->guest_types == 0)
 		return;
 	exchange->guest_types = 0;
-	rc = desktop_offer(exchange->desktop, types);
+	exchange->png_is_wanted = false;
+	picture_stop(&exchange->picture);
+	rc = desktop_offer(exchange->desktop,
+			   types | (types & 1u << CLIP_BMP ? 1u << CLIP_PNG : 0));
 	if (rc < 0) {
 		log_limited(&exchange->agent.limit, LOG_LEVEL_WARN,
 			    "cannot offer on the desktop what the guest has: %s", strerror(-rc));
@@ -140,6 +143,21 @@ static void guest_pastes(struct agent *agent, enum clip_type type)
 		agent_give(agent, type, NULL, 0);
 }
 
+static void picture_made(struct picture *picture, const void *png, size_t size)
+{
+	struct exchange *exchange = container_of(picture, struct exchange, picture);
+
+	desktop_give(exchange->desktop, CLIP_PNG, png, size);
+}
+
+/* The guest has sent the BMP of which the host wants PNG. */
+static void make_png(struct exchange *exchange, const void *bmp, size_t size)
+{
+	exchange->png_is_wanted = false;
+	if (!bmp || picture_start(&exchange->picture, exchange->loop, bmp, size, picture_made) < 0)
+		desktop_give(exchange->desktop, CLIP_PNG, NULL, 0);
+}
+
 /* What a program on the host pastes. */
 static void guest_sent(struct agent *agent, enum clip_type type, const void *data, size_t size)
 {
@@ -151,6 +169,8 @@ static void guest_sent(struct agent *agent, enum clip_type type, const void *dat
 		data = text;
 	}
 	desktop_give(exchange->desktop, type, data, size);
+	if (type == CLIP_BMP && exchange->png_is_wanted)
+		make_png(exchange, data, size);
 }
 
 static const struct agent_ops agent_ops = { .changed = agent_changed,
@@ -180,6 +200,8 @@ static void host_copied(struct desktop_client *client, unsigned types)
 	struct exchange *exchange = of_client(client);
 
 	drop_late(exchange);
+	picture_stop(&exchange->picture);
+	exchange->png_is_wanted = false;
 	exchange->guest_types = 0;
 	exchange->host_types = types;
 	exchange->host_is_newest = true;
@@ -220,10 +242,15 @@ static void host_pastes(struct desktop_client *client, enum clip_type type)
 {
 	struct exchange *exchange = of_client(client);
 	bool offered = exchange->guest_types & 1u << type;
-	int rc = offered ? agent_request(&exchange->agent, type) : -ENOENT;
+	bool converts = !offered && type == CLIP_PNG && exchange->guest_types & 1u << CLIP_BMP;
+	int rc = -ENOENT;
 
+	if (offered || converts)
+		rc = agent_request(&exchange->agent, converts ? CLIP_BMP : type);
 	if (rc < 0 && rc != -EBUSY)
 		desktop_give(exchange->desktop, type, NULL, 0);
+	else
+		exchange->png_is_wanted |= converts;
 }
 
 static void desktop_gone(struct desktop_client *client)
@@ -251,6 +278,7 @@ int exchange_init(struct exchange *exchange, struct loop *loop, const char *gues
 
 void exchange_fini(struct exchange *exchange)
 {
+	picture_stop(&exchange->picture);
 	desktop_close(exchange->desktop);
 	drop_late(exchange);
 	agent_fini(&exchange->agent);

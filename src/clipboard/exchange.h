@@ -7,6 +7,8 @@
  * While the clipboard is open (usually, while the guest has the focus), what was copied on the host is
  * offered to the guest, and what is copied in the guest is taken. It closes EXCHANGE_GRACE_MS later than
  * the rules say: an application may take that long to copy, and the user is already on the way.
+ *
+ * A guest that offers BMP and no PNG has PNG offered for it, since few programs take BMP.
  */
 #pragma once
 
@@ -16,6 +18,7 @@
 #include "base/loop.h"
 #include "clipboard/agent.h"
 #include "clipboard/desktop.h"
+#include "clipboard/picture.h"
 
 #define EXCHANGE_GRACE_MS 1000
 
@@ -33,10 +36,12 @@ struct exchange {
 	/* Internal. */
 	struct loop *loop;
 	struct exchange_rules rules;
-	bool open;             /* rules.open, and a while longer */
-	struct timer grace;    /* armed for that while */
-	unsigned host_types;   /* copied on the host, and not by us */
-	unsigned guest_types;  /* copied in the guest, and offered on the desktop */
+	bool open;            /* rules.open, and a while longer */
+	struct timer grace;   /* armed for that while */
+	unsigned host_types;  /* copied on the host, and not by us */
+	unsigned guest_types; /* copied in the guest, and offered on the desktop */
+	bool png_is_wanted;   /* it has only BMP: make PNG of it when that comes */
+	struct picture picture;
 	bool host_is_newest;   /* what was copied last was copied on the host */
 	unsigned offered;      /* types that the guest was told of */
 	unsigned fetching;     /* bit 1u << type: desktop_fetch waits for an answer */

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "clipboard/picture.h"
 #include "clipboard/send.h"
 #include "clipboard/service.h"
 
@@ -110,6 +111,9 @@ int main(int argc, char **argv)
 	int code;
 
 	log_set_name("evswitch-clipboard");
+	/* Not an option for users: picture_start runs this program so. */
+	if (argc == 2 && strcmp(argv[1], PICTURE_OPTION) == 0)
+		return picture_main();
 	code = parse(argc, argv, &arguments);
 	if (code != EX_OK)
 		return code < 0 ? EX_OK : code;

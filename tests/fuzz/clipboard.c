@@ -107,6 +107,30 @@ static void paste(struct fuzz *fuzz)
 	scene.desktop.client->ops->wanted(scene.desktop.client, type);
 }
 
+/* Its process is not started here: the picture is made in the next turn, or never. */
+int picture_start(struct picture *picture, struct loop *loop, const void *bmp, size_t size,
+		  picture_fn made)
+{
+	(void)loop;
+	(void)bmp;
+	picture->made = made;
+	return size % 3 ? 0 : -ENOMEM;
+}
+
+void picture_stop(struct picture *picture)
+{
+	picture->made = NULL;
+}
+
+static void make_picture(void)
+{
+	picture_fn made = scene.exchange.picture.made;
+
+	scene.exchange.picture.made = NULL;
+	if (made)
+		made(&scene.exchange.picture, "png", 3);
+}
+
 /* --- the guest ----------------------------------------------------------------------------- */
 
 /* What it was sent has to be messages of the protocol. */
@@ -269,6 +293,7 @@ static void act(struct fuzz *fuzz)
 		break;
 	case 10:
 		read_agent();
+		make_picture();
 		break;
 	default:
 		say(fuzz);
@@ -290,6 +315,7 @@ void fuzz_one(struct fuzz *fuzz)
 		act(fuzz);
 	/* A paste on the host is answered, whatever the guest does. */
 	fuzz_pass(&scene.loop, 2 * CLIP_STALL_MS);
+	make_picture();
 	FUZZ_CHECK(scene.desktop.wanted == 0, "pastes of types %u wait for ever",
 		   scene.desktop.wanted);
 	transfers_fini(&scene.transfers);

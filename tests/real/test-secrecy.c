@@ -136,7 +136,7 @@ static void say_files(void)
 static void hide_chance(char *text)
 {
 	static const char *const patterns[] = {
-		"event[0-9]+", "evswitch-test-[A-Za-z0-9]{6}",
+		"event[0-9]+", "evswitch-(test|run)-[A-Za-z0-9]{6}",
 		"\"[a-z0-9_]*(pid|_ns|second|seconds|_us|late|early)\": *[0-9.]+", "pid [0-9]+",
 		"[0-9.]+ (us|ms|s)\\b"
 	};

@@ -133,6 +133,51 @@ static void test_windows_pastes_an_image(void **state)
 	assert_memory_equal(guest.last.data, expected, sizeof(expected));
 }
 
+/* An agent that has only BMP: two points, red and blue, 24 bits each, as PNG on the host; and BMP as it was. */
+static void test_windows_copies_bmp(void **state)
+{
+	static const unsigned char bmp[] = { 'B', 'M', 62, 0, 0,   0,   0, 0, 0, 0, 54, 0, 0,
+					     0,   40,  0,  0, 0,   2,   0, 0, 0, 1, 0,  0, 0,
+					     1,   0,   24, 0, 0,   0,   0, 0, 8, 0, 0,  0, 0,
+					     0,   0,   0,  0, 0,   0,   0, 0, 0, 0, 0,  0, 0,
+					     0,   0,   0,  0, 255, 255, 0, 0, 0, 0 };
+	char data[4 + sizeof(bmp)] = { VD_AGENT_CLIPBOARD_IMAGE_BMP };
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	memcpy(data + 4, bmp, sizeof(bmp));
+	guest_say_words(&guest, VD_AGENT_CLIPBOARD_GRAB, VD_AGENT_CLIPBOARD_IMAGE_BMP);
+	scene_expect_target("image/bmp");
+	scene_expect_target("image/png");
+	unlink(scene_file("png"));
+	scene_run("xclip -selection clipboard -o -t image/png > %s &", scene_file("png"));
+	guest_expect(&guest, VD_AGENT_CLIPBOARD_REQUEST);
+	expect_word(VD_AGENT_CLIPBOARD_IMAGE_BMP);
+	guest_say(&guest, VD_AGENT_CLIPBOARD, data, sizeof(data));
+	/* Two points of red and blue, as pngtopnm would print them. */
+	scene_expect("pngtopnm -plain %s 2>/dev/null | tr -s ' \\n' ' ' | grep -q 'P3 2 1 255 255 "
+		     "0 0 0 0 255'",
+		     scene_file("png"));
+}
+
+/* What is no picture is none on the host, either, and nobody waits for it. */
+static void test_windows_copies_no_bmp(void **state)
+{
+	char data[100] = { VD_AGENT_CLIPBOARD_IMAGE_BMP, 0, 0, 0, 'B', 'M' };
+
+	(void)state;
+	begin(GUEST_WINDOWS);
+	guest_say_words(&guest, VD_AGENT_CLIPBOARD_GRAB, VD_AGENT_CLIPBOARD_IMAGE_BMP);
+	scene_expect_target("image/png");
+	scene_run(
+		"{ xclip -selection clipboard -o -t image/png > %s 2>/dev/null; echo $? > %s; } &",
+		scene_file("png"), scene_file("ended"));
+	guest_expect(&guest, VD_AGENT_CLIPBOARD_REQUEST);
+	guest_say(&guest, VD_AGENT_CLIPBOARD, data, sizeof(data));
+	scene_expect("test -s %s", scene_file("ended"));
+	assert_int_equal(scene_run("test ! -s %s", scene_file("png")), 0);
+}
+
 /* Windows waits three seconds. xclip is stopped: it owns the clipboard and does not answer. */
 static void test_windows_is_not_kept_waiting(void **state)
 {
@@ -581,6 +626,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_windows_pastes, finish),
 		cmocka_unit_test_teardown(test_windows_copies, finish),
 		cmocka_unit_test_teardown(test_windows_pastes_an_image, finish),
+		cmocka_unit_test_teardown(test_windows_copies_bmp, finish),
+		cmocka_unit_test_teardown(test_windows_copies_no_bmp, finish),
 		cmocka_unit_test_teardown(test_windows_is_not_kept_waiting, finish),
 		cmocka_unit_test_teardown(test_linux_serials, finish),
 		cmocka_unit_test_teardown(test_linux_grab_that_has_lost, finish),
