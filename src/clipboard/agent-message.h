@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The messages between a guest's agent and its peer, as they pass through the virtio-serial port
- * "com.redhat.spice.0": VDIChunkHeader and VDAgentMessage of spice-1/spice/vd_agent.h of spice-protocol, little-endian.
- * A message is cut into chunks, and nothing but a message's size says where it ends. spice-vdagent sends
- * a message as one chunk, of whatever size. Pure: has no descriptor and no clock.
+ * "com.redhat.spice.0": VDIChunkHeader and VDAgentMessage of spice-1/spice/vd_agent.h, little-endian.
+ * A message is cut into chunks, and nothing but its size says where it ends. spice-vdagent sends a
+ * message as one chunk, whatever its size. Pure: has no descriptor and no clock.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The agent in a guest (spice-vdagent, or Windows' vdagent), as its peer by the protocol of
- * spice-1/spice/vd_agent.h of spice-protocol: who has the clipboard, its data, and files for the guest. The connection
- * comes from QEMU, which keeps it whether or not an agent runs.
+ * The agent in a guest (spice-vdagent, or Windows' vdagent), whose peer this is: who has the clipboard, its
+ * data, and files for the guest. The protocol is spice-protocol's, spice-1/spice/vd_agent.h. The
+ * connection comes from QEMU, which keeps it whether or not an agent runs.
  *
  * The guest is not trusted: nothing that arrives costs more than one message of its size limit, makes
  * us wait, or ends more than the connection. Embedded in its owner; owns the connection.
@@ -87,8 +87,7 @@ struct agent {
 	uint32_t serial;    /* of the next VD_AGENT_CLIPBOARD_GRAB */
 	struct agent_reader reader;
 	struct agent_queue queue;
-	struct timer
-		stall; /* while we wait for the guest: for an answer, or the rest of a message */
+	struct timer stall;  /* while an answer, or the rest of a message, is to come */
 	struct timer answer; /* while requests wait: fires for the oldest */
 	unsigned n_requests; /* that the owner has not answered */
 	struct agent_wait {
@@ -111,9 +110,10 @@ void agent_fini(struct agent *agent);
 int agent_connect(struct agent *agent, int fd);
 
 /*
- * Ends the connection; agent_fini does the same. Tells the agent that its peer goes, so that nobody in the guest
- * waits for what was offered, and waits up to AGENT_END_MS until QEMU has taken all that was sent: the next
- * peer could not tell the rest of a message from a new one. Calls back the sender, if there is one.
+ * Ends the connection; agent_fini does the same. Tells the agent that its peer goes, so that nobody in
+ * the guest waits for what was offered, and waits up to AGENT_END_MS until QEMU has taken all that was
+ * sent: the agent could not tell the next peer's message from the rest of one. Calls back the sender, if
+ * there is one.
  */
 #define AGENT_END_MS 3000
 void agent_disconnect(struct agent *agent);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plays the agent in a guest, by spice-1/spice/vd_agent.h of spice-protocol: Windows' (capabilities of vdagent 0.8.0, CRLF, no
- * selections), spice-vdagent's, or one that lies. Fails the test after GUEST_WAIT_MS without what is expected.
+ * Plays the agent in a guest, by spice-1/spice/vd_agent.h: Windows' (capabilities of vdagent 0.8.0, CRLF, no
+ * selections), spice-vdagent's, or one that lies. Fails the test after GUEST_WAIT_MS without what is
+ * expected.
  */
 #pragma once
 
