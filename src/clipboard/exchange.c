@@ -57,7 +57,7 @@ static void offer_to_host(struct exchange *exchange, unsigned types)
 	exchange->png_is_wanted = false;
 	picture_stop(&exchange->picture);
 	rc = desktop_offer(exchange->desktop,
-			   types | (types & 1u << CLIP_BMP ? 1u << CLIP_PNG : 0));
+			   types | ((types & 1u << CLIP_BMP) ? 1u << CLIP_PNG : 0));
 	if (rc < 0) {
 		log_limited(&exchange->agent.limit, LOG_LEVEL_WARN,
 			    "cannot offer on the desktop what the guest has: %s", strerror(-rc));
