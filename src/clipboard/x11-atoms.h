@@ -28,3 +28,13 @@ enum x11_atom {
 	X11_PROPERTY, /* the first of those for reads */
 	X11_ATOMS = X11_PROPERTY + X11_READS * X11_READ_TURNS,
 };
+
+/* The targets of each type, the best first. */
+static const struct {
+	enum x11_atom target;
+	enum clip_type type;
+} x11_targets[] = {
+	{ X11_UTF8_STRING, CLIP_TEXT }, { X11_TEXT_UTF8, CLIP_TEXT }, { X11_TEXT_PLAIN, CLIP_TEXT },
+	{ X11_PNG, CLIP_PNG },          { X11_BMP, CLIP_BMP },        { X11_X_BMP, CLIP_BMP },
+	{ X11_MS_BMP, CLIP_BMP },
+};

@@ -240,34 +240,25 @@ void x11_offer_give(struct x11_offer *offer, enum clip_type type, const void *da
 			answer(offer, &request, request.target, 8, data, size);
 }
 
-static const struct {
-	enum x11_atom target;
-	enum clip_type type;
-} served[] = {
-	{ X11_UTF8_STRING, CLIP_TEXT }, { X11_TEXT_UTF8, CLIP_TEXT }, { X11_TEXT_PLAIN, CLIP_TEXT },
-	{ X11_PNG, CLIP_PNG },          { X11_BMP, CLIP_BMP },        { X11_X_BMP, CLIP_BMP },
-	{ X11_MS_BMP, CLIP_BMP },
-};
-
 static void answer_targets(struct x11_offer *offer, const struct x11_request *request)
 {
-	xcb_atom_t targets[2 + ARRAY_SIZE(served)] = { offer->atoms[X11_TARGETS],
-						       offer->atoms[X11_TIMESTAMP] };
+	xcb_atom_t targets[2 + ARRAY_SIZE(x11_targets)] = { offer->atoms[X11_TARGETS],
+							    offer->atoms[X11_TIMESTAMP] };
 	size_t n = 2;
 
-	for (size_t i = 0; i < ARRAY_SIZE(served); i++)
-		if (offer->types & 1u << served[i].type)
-			targets[n++] = offer->atoms[served[i].target];
+	for (size_t i = 0; i < ARRAY_SIZE(x11_targets); i++)
+		if (offer->types & 1u << x11_targets[i].type)
+			targets[n++] = offer->atoms[x11_targets[i].target];
 	answer(offer, request, XCB_ATOM_ATOM, 32, targets, n);
 }
 
 /* False if nothing of the kind is offered. */
 static bool find_type(const struct x11_offer *offer, xcb_atom_t target, enum clip_type *type)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(served); i++) {
-		if (target != offer->atoms[served[i].target])
+	for (size_t i = 0; i < ARRAY_SIZE(x11_targets); i++) {
+		if (target != offer->atoms[x11_targets[i].target])
 			continue;
-		*type = served[i].type;
+		*type = x11_targets[i].type;
 		return offer->types & 1u << *type;
 	}
 	return false;

@@ -70,16 +70,6 @@ static void announce(struct x11 *x, unsigned types)
 	client->ops->copied(client, types);
 }
 
-static const struct {
-	enum x11_atom target;
-	enum clip_type type;
-} known[] = {
-	/* The best of each type first. */
-	{ X11_UTF8_STRING, CLIP_TEXT }, { X11_TEXT_UTF8, CLIP_TEXT }, { X11_TEXT_PLAIN, CLIP_TEXT },
-	{ X11_PNG, CLIP_PNG },          { X11_BMP, CLIP_BMP },        { X11_X_BMP, CLIP_BMP },
-	{ X11_MS_BMP, CLIP_BMP },
-};
-
 static bool has_target(const struct x11_bytes *data, xcb_atom_t target)
 {
 	const xcb_atom_t *targets = (const xcb_atom_t *)data->bytes;
@@ -95,13 +85,13 @@ static unsigned find_types(struct x11 *x, const struct x11_bytes *data)
 {
 	unsigned types = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		unsigned bit = 1u << known[i].type;
+	for (size_t i = 0; i < ARRAY_SIZE(x11_targets); i++) {
+		unsigned bit = 1u << x11_targets[i].type;
 
-		if (types & bit || !has_target(data, x->atoms[known[i].target]))
+		if (types & bit || !has_target(data, x->atoms[x11_targets[i].target]))
 			continue;
 		types |= bit;
-		x->targets[known[i].type] = x->atoms[known[i].target];
+		x->targets[x11_targets[i].type] = x->atoms[x11_targets[i].target];
 	}
 	if (!(types & 1u << CLIP_TEXT) && has_target(data, XCB_ATOM_STRING)) {
 		types |= 1u << CLIP_TEXT;
