@@ -67,15 +67,14 @@ static void stop_listening(struct service *service)
 	service->path[0] = '\0';
 }
 
-/* The directory's mode restricts who can connect, and qemu_connected checks the peer. */
+/*
+ * The directory's mode restricts who can connect, and qemu_connected checks the peer. local_init has made
+ * the default one; another one is the user's to make.
+ */
 static int start_listening(struct service *service, const char *path)
 {
-	char dir[USOCK_PATH_MAX];
-	int rc = usock_dir(dir); /* the default; another one is the user's to make */
+	int rc = usock_listen(path, SOCK_STREAM, 0666);
 
-	if (rc < 0 && rc != -EEXIST)
-		log_debug("%s: %s", dir, strerror(-rc));
-	rc = usock_listen(path, SOCK_STREAM, 0666);
 	if (rc < 0)
 		return rc;
 	service->listen_fd = rc;
