@@ -31,7 +31,7 @@ struct picture {
 
 /*
  * Starts with a copy of 'size' bytes of BMP; an earlier one that is not made yet is forgotten. 'made' is called in
- * a later turn. 0, or -errno of memfd_create(), write() and program_start().
+ * a later turn. 0, or -errno of program_input() and program_start().
  */
 int picture_start(struct picture *picture, struct loop *loop, const void *bmp, size_t size,
 		  picture_fn made);

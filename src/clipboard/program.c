@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -189,6 +190,24 @@ static int watch_all(struct program *program, struct loop *loop, int *output)
 			timer_arm(&program->stall, program->stall_ms, 0);
 	}
 	return rc;
+}
+
+int program_input(const void *data, size_t size)
+{
+	autoclose int fd = memfd_create("evswitch-clipboard", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return steal_fd(&fd);
 }
 
 int program_start(struct program *program, struct loop *loop, const struct program_how *how,

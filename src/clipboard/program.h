@@ -52,6 +52,12 @@ struct program {
 };
 
 /*
+ * For program_how.input: a descriptor, the caller's, that reads a copy of these bytes. Or -errno of memfd_create()
+ * and write().
+ */
+int program_input(const void *data, size_t size);
+
+/*
  * The program of 'program' must not run; zeroed if there was none. 0, or -errno of pipe2(), fork(),
  * pidfd_open(), timerfd_create() or epoll_ctl().
  */

@@ -451,25 +451,6 @@ static void ask(struct timer *timer)
 		client->ops->wanted(client, w->asked);
 }
 
-/* A descriptor that reads these bytes, or -errno. */
-static int memory_with(const unsigned char *data, size_t size)
-{
-	autoclose int fd = memfd_create("evswitch-clipboard", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, data + done, size - done);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return steal_fd(&fd);
-}
-
 static void give(struct desktop *desktop, enum clip_type type, const void *data, size_t size)
 {
 	struct wayland *w = wayland_of(desktop);
@@ -478,7 +459,7 @@ static void give(struct desktop *desktop, enum clip_type type, const void *data,
 	if (!w->asks || type != w->asked)
 		return;
 	w->asks = false;
-	memory = data && size <= CLIP_SIZE_MAX ? memory_with(data, size) : -ENODATA;
+	memory = data && size <= CLIP_SIZE_MAX ? program_input(data, size) : -ENODATA;
 	if (memory < 0) {
 		withdraw(w);
 		return;
