@@ -21,90 +21,33 @@
 #include "base/util.h"
 #include "clipboard/local.h"
 #include "clipboard/transfer.h"
+#include "control/client.h"
 
 #define ANSWER_MS   10000
 #define PROGRESS_US 100000
 #define MIB         (1024.0 * 1024.0)
 
-struct answers {
-	int fd;
-	size_t used;
-	char buffer[LOCAL_REQUEST_MAX];
-	struct json_object *last; /* owned */
-};
-
-/* --- messages ------------------------------------------------------------------------------ */
-
-/* Takes a whole message out of the buffer: 1, 0 or -EPROTO. */
-static int take_answer(struct answers *answers)
-{
-	char *end = memchr(answers->buffer, '\0', answers->used);
-	const char *fault;
-	size_t size;
-
-	if (!end)
-		return answers->used == sizeof(answers->buffer) ? -EPROTO : 0;
-	size = (size_t)(end - answers->buffer);
-	json_object_put(answers->last);
-	answers->last = json_parse_object(answers->buffer, size, &fault);
-	answers->used -= size + 1;
-	memmove(answers->buffer, end + 1, answers->used);
-	return answers->last ? 1 : -EPROTO;
-}
-
-/* Waits for a message, -1: without limit. 0; -ETIMEDOUT; -ECONNRESET; -EPROTO; or another -errno. */
-static int wait_answer(struct answers *answers, int timeout_ms)
-{
-	struct pollfd ready = { .fd = answers->fd, .events = POLLIN };
-	int rc;
-
-	while ((rc = take_answer(answers)) == 0) {
-		ssize_t got;
-
-		rc = poll(&ready, 1, timeout_ms);
-		if (rc == 0)
-			return -ETIMEDOUT;
-		got = rc < 0 ? -1
-			     : recv(answers->fd, answers->buffer + answers->used,
-				    sizeof(answers->buffer) - answers->used, 0);
-		if (got == 0)
-			return -ECONNRESET;
-		if (got < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
-		answers->used += got > 0 ? (size_t)got : 0;
-	}
-	return rc < 0 ? rc : 0;
-}
-
-static void close_answers(struct answers *answers)
-{
-	json_object_put(steal_ptr(&answers->last));
-	close_fd(&answers->fd);
-}
-
 /* Connects, and sends the request, which it takes over. EX_OK, or another exit code, logged. */
-static int ask(struct answers *answers, const char *guest, struct json_object *request)
+static int ask(struct client *client, const char *guest, struct json_object *request)
 {
 	char path[USOCK_PATH_MAX];
 	const char *text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
 	int rc = local_path(guest, path);
 
-	*answers = (struct answers){ .fd = -1 };
+	*client = (struct client)CLIENT_INIT;
 	if (rc == 0)
-		rc = usock_connect(path, SOCK_STREAM);
-	if (rc >= 0) {
-		answers->fd = rc;
-		rc = send(rc, text, strlen(text) + 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
-	}
+		rc = client_open_at(client, path);
+	if (rc == 0 && send(client->fd, text, strlen(text) + 1, MSG_NOSIGNAL) < 0)
+		rc = -errno;
 	json_object_put(request);
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
+	if (rc == -ENOENT)
 		log_error("no evswitch-clipboard runs for guest %s: systemctl --user start "
 			  "evswitch-clipboard@%s",
 			  log_str(guest).text, log_str(guest).text);
 	else if (rc < 0)
 		log_error("%s: %s", log_str(path).text, strerror(-rc));
 	if (rc < 0)
-		close_answers(answers);
+		client_close(client);
 	return rc < 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
@@ -137,28 +80,28 @@ static void end_line(struct progress *progress)
 }
 
 /* Why the guest does not take it; NULL: it does. */
-static const char *refusal(const struct answers *answers, const char *expected)
+static const char *refusal(const struct client *client, const char *expected)
 {
-	const char *error = json_text(json_member(answers->last, "error"));
+	const char *error = json_text(json_member(client->reply, "error"));
 
 	if (error[0])
 		return error;
-	return json_is_true(json_member(answers->last, expected)) ? NULL : "unexpected answer";
+	return json_is_true(json_member(client->reply, expected)) ? NULL : "unexpected answer";
 }
 
 /* Sends a part as the guest takes it. 0; 1: there is a message to be read; or -errno. */
-static int send_part(struct answers *answers, const char *part, size_t size,
+static int send_part(struct client *client, const char *part, size_t size,
 		     struct progress *progress)
 {
 	while (size > 0) {
-		struct pollfd ready = { .fd = answers->fd, .events = POLLIN | POLLOUT };
+		struct pollfd ready = { .fd = client->fd, .events = POLLIN | POLLOUT };
 		ssize_t sent;
 
 		if (poll(&ready, 1, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (ready.revents & POLLIN)
 			return 1;
-		sent = send(answers->fd, part, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = send(client->fd, part, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		if (sent > 0) {
@@ -172,7 +115,7 @@ static int send_part(struct answers *answers, const char *part, size_t size,
 }
 
 /* Sends what the file had when it was announced. 0; 1 as send_part; -ENODATA: it has become shorter. */
-static int send_contents(struct answers *answers, int file, struct progress *progress)
+static int send_contents(struct client *client, int file, struct progress *progress)
 {
 	char part[TRANSFER_PART];
 
@@ -185,7 +128,7 @@ static int send_contents(struct answers *answers, int file, struct progress *pro
 			continue;
 		if (got <= 0)
 			return got < 0 ? -errno : -ENODATA;
-		rc = send_part(answers, part, (size_t)got, progress);
+		rc = send_part(client, part, (size_t)got, progress);
 		if (rc != 0)
 			return rc;
 	}
@@ -193,20 +136,20 @@ static int send_contents(struct answers *answers, int file, struct progress *pro
 }
 
 /* EX_OK, or another exit code, logged. */
-static int exchange_file(struct answers *answers, int file, struct progress *progress)
+static int exchange_file(struct client *client, int file, struct progress *progress)
 {
 	const char *why = NULL;
-	int rc = wait_answer(answers, TRANSFER_START_MS + ANSWER_MS);
+	int rc = client_wait(client, TRANSFER_START_MS + ANSWER_MS);
 
 	if (rc == 0)
-		why = refusal(answers, "go");
+		why = refusal(client, "go");
 	if (rc == 0 && !why) {
-		rc = send_contents(answers, file, progress);
+		rc = send_contents(client, file, progress);
 		show_progress(progress, progress->sent == progress->size);
 		if (rc >= 0)
-			rc = wait_answer(answers, -1);
+			rc = client_wait(client, -1);
 		if (rc == 0)
-			why = refusal(answers, "done");
+			why = refusal(client, "done");
 	}
 	end_line(progress);
 	if (rc == -ENODATA || rc == -EIO) {
@@ -227,7 +170,7 @@ static int send_file(const char *guest, const char *path)
 	struct progress progress = { .file = shown.text, .wanted = isatty(STDERR_FILENO) };
 	autoclose int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct json_object *request;
-	struct answers answers;
+	struct client client;
 	struct stat status;
 	int code;
 
@@ -244,10 +187,10 @@ static int send_file(const char *guest, const char *path)
 	json_object_object_add(request, "ask", json_object_new_string("send"));
 	json_add_name(request, "name", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
 	json_object_object_add(request, "size", json_object_new_int64(status.st_size));
-	code = ask(&answers, guest, request);
+	code = ask(&client, guest, request);
 	if (code == EX_OK) {
-		code = exchange_file(&answers, file, &progress);
-		close_answers(&answers);
+		code = exchange_file(&client, file, &progress);
+		client_close(&client);
 	}
 	return code;
 }
@@ -293,23 +236,23 @@ static void print_status(struct json_object *status)
 int send_status(const char *guest, bool json)
 {
 	struct json_object *request = json_object_new_object();
-	struct answers answers;
+	struct client client;
 	int code, rc;
 
 	json_object_object_add(request, "ask", json_object_new_string("status"));
-	code = ask(&answers, guest, request);
+	code = ask(&client, guest, request);
 	if (code != EX_OK)
 		return code;
-	rc = wait_answer(&answers, ANSWER_MS);
+	rc = client_wait(&client, ANSWER_MS);
 	if (rc < 0) {
 		log_error("evswitch-clipboard does not answer: %s", strerror(-rc));
 		code = EX_PROTOCOL;
 	} else if (json) {
-		json_print(stdout, answers.last);
+		json_print(stdout, client.reply);
 	} else {
-		print_status(answers.last);
+		print_status(client.reply);
 	}
-	close_answers(&answers);
+	client_close(&client);
 	return code;
 }
 

@@ -90,13 +90,18 @@ static int prepare(struct client *client)
 	return client->buffer ? 0 : -ENOMEM;
 }
 
-int client_open_system(struct client *client)
+int client_open_at(struct client *client, const char *path)
 {
 	int rc = prepare(client);
 
 	if (rc == 0)
-		rc = try_path(client, CONTROL_SYSTEM_SOCKET);
+		rc = try_path(client, path);
 	return is_absent(rc) ? -ENOENT : rc;
+}
+
+int client_open_system(struct client *client)
+{
+	return client_open_at(client, CONTROL_SYSTEM_SOCKET);
 }
 
 int client_open(struct client *client)

@@ -35,6 +35,11 @@ struct client {
 int client_open(struct client *client);
 /* The same for the system service, whoever runs one of their own. */
 int client_open_system(struct client *client);
+/*
+ * The same for another server whose messages are JSON objects, each ended by a NUL, at this path. Its requests
+ * are the caller's to send, on client->fd; the reply is client->reply.
+ */
+int client_open_at(struct client *client, const char *path);
 void client_close(struct client *client);
 
 /*
