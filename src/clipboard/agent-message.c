@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a message's memory, at first; doubled as data arrives. */
+#include "clipboard/bytes.h"
+
+/* Of the memory of what is sent, at first. */
 #define FIRST_CAPACITY 4096
 
 /* Fills a header with what there is. True once it is whole. */
@@ -64,36 +66,15 @@ static int begin_message(struct agent_reader *reader)
 	return 0;
 }
 
-/* Room for 'more' bytes; not for what the header announces, which nobody may ever send. */
-static int make_room(struct agent_reader *reader, size_t more)
-{
-	size_t needed = reader->data_used + more, capacity = reader->capacity;
-	uint8_t *data;
-
-	if (needed <= capacity)
-		return 0;
-	capacity = capacity ? capacity : FIRST_CAPACITY;
-	while (capacity < needed)
-		capacity *= 2;
-	data = realloc(reader->data, capacity);
-	if (!data)
-		return -ENOMEM;
-	reader->data = data;
-	reader->capacity = capacity;
-	return 0;
-}
-
+/* Memory grows with what has come, not with what the header announces, which nobody may ever send. */
 static int take_data(struct agent_reader *reader, const uint8_t *bytes, size_t size)
 {
-	int rc = 0;
-
-	if (!reader->skips && size > 0) {
-		rc = make_room(reader, size);
-		if (rc == 0)
-			memcpy(reader->data + reader->data_used, bytes, size);
-	}
-	reader->data_used += size;
-	return rc;
+	if (reader->skips)
+		reader->data_used += size;
+	else if (size > 0 && !bytes_append(&reader->data, &reader->data_used, &reader->capacity,
+					   AGENT_CLIPBOARD_MAX, bytes, size))
+		return -ENOMEM;
+	return 0;
 }
 
 /* Takes the part of a chunk that is there. A chunk has data of one message only. */

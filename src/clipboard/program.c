@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/util.h"
+#include "clipboard/bytes.h"
 
 #define READ_SIZE (64 * 1024) /* bytes in a turn of the loop: what a pipe holds */
 
@@ -88,34 +89,14 @@ static void give_up(struct program *program)
 	finish_if_over(program);
 }
 
-static bool append(struct program *program, const void *bytes, size_t size)
-{
-	size_t room = program->room ? program->room : 4096;
-	unsigned char *larger;
-
-	if (size > program->max - program->size)
-		return false;
-	while (room < program->size + size)
-		room *= 2;
-	if (room > program->room) {
-		larger = realloc(program->data, room);
-		if (!larger)
-			return false;
-		program->data = larger;
-		program->room = room;
-	}
-	memcpy(program->data + program->size, bytes, size);
-	program->size += size;
-	return true;
-}
-
 static void take_output(struct program *program, const void *bytes, size_t size)
 {
 	if (program->stall_ms)
 		timer_arm(&program->stall, program->stall_ms, 0);
 	if (program->ops->said)
 		program->ops->said(program);
-	else if (!append(program, bytes, size))
+	else if (!bytes_append(&program->data, &program->size, &program->room, program->max, bytes,
+			       size))
 		give_up(program);
 }
 

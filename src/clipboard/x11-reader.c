@@ -6,6 +6,7 @@
 #include <xcb/xcbext.h>
 
 #include "base/util.h"
+#include "clipboard/bytes.h"
 
 /* Of a property in one request, in bytes. The reply is read at once, and the server has it complete. */
 #define PIECE_SIZE (256 * 1024)
@@ -94,23 +95,8 @@ static void request_piece(struct x11_reader *reader, struct x11_read *read)
 
 static bool append(struct x11_read *read, const void *bytes, size_t size)
 {
-	size_t room = read->room ? read->room : 4096;
-	unsigned char *larger;
-
-	if (size > read->max - read->data.size)
-		return false;
-	while (room < read->data.size + size)
-		room *= 2;
-	if (room > read->room) {
-		larger = realloc(read->data.bytes, room);
-		if (!larger)
-			return false;
-		read->data.bytes = larger;
-		read->room = room;
-	}
-	memcpy(read->data.bytes + read->data.size, bytes, size);
-	read->data.size += size;
-	return true;
+	return bytes_append(&read->data.bytes, &read->data.size, &read->room, read->max, bytes,
+			    size);
 }
 
 /* A value of the property is complete, and deleted. */
