@@ -56,21 +56,39 @@ int node_open_guard(struct node *node)
 	return 0;
 }
 
+static void note_host_leds(struct node *node, const struct input_event *ev, ssize_t size)
+{
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++) {
+		uint16_t led;
+
+		if (ev[i].type != EV_LED || ev[i].code > LED_SCROLLL)
+			continue;
+		led = (uint16_t)(1U << ev[i].code);
+		node->by_host |= led;
+		node->host_leds &= (uint16_t)~led;
+		if (ev[i].value)
+			node->host_leds |= led;
+	}
+}
+
 /* True if the guard had anything to read. Bounded: a client's buffer holds a few hundred events. */
-static bool guard_heard(const struct node *node)
+static bool guard_heard(struct node *node)
 {
 	struct pollfd guard = { .fd = node->guard_fd, .events = POLLIN };
 	struct input_event ev[64];
 	bool heard = false;
+	ssize_t size;
 
 	/*
 	 * poll() first: the keeper shares the open file description and may have cleared
 	 * O_NONBLOCK.
 	 */
 	for (unsigned i = 0; i < 16 && poll(&guard, 1, 0) == 1 && guard.revents & POLLIN &&
-			     read(node->guard_fd, ev, sizeof(ev)) > 0;
-	     i++)
+			     (size = read(node->guard_fd, ev, sizeof(ev))) > 0;
+	     i++) {
+		note_host_leds(node, ev, size);
 		heard = true;
+	}
 	return heard;
 }
 
@@ -82,7 +100,7 @@ static bool guard_is_quiet(const struct node *node)
 	return poll(&guard, 1, 0) == 0;
 }
 
-bool node_check(const struct node *node)
+bool node_check(struct node *node)
 {
 	/*
 	 * No client acts on SYN_MT_REPORT, and the input core passes it to handlers only.
@@ -129,7 +147,11 @@ void node_leave(struct node *node)
 	watch_stop(&node->guard);
 }
 
-/* LED writes count only while the node is grabbed; otherwise they come from the host's console. */
+/*
+ * LED writes count only while the node is grabbed; otherwise they come from the host's console. As
+ * this may run some time after the write, the node can have been grabbed since: what the guard
+ * heard tells.
+ */
 static void leds_changed(struct uinput_leds *leds, uint16_t changed)
 {
 	struct node *node = container_of(leds, struct node, leds);
@@ -137,6 +159,8 @@ static void leds_changed(struct uinput_leds *leds, uint16_t changed)
 	(void)changed;
 	if (!node_check(node))
 		leds->mask = 0;
+	leds->mask &= (uint16_t) ~(node->by_host & ~(leds->kernel ^ node->host_leds));
+	node->by_host = 0;
 	node->ops->leds(node);
 }
 

@@ -42,6 +42,8 @@ struct node {
 	int guard_fd;            /* -1: not open, usually for lack of permission so far */
 	struct watch guard;      /* active while the node is held and has the focus */
 	struct uinput_leds leds; /* as set by the holder */
+	uint16_t by_host;        /* LEDs written while nobody held the node, not yet looked at */
+	uint16_t host_leds;      /* what those were set to */
 };
 
 #define NODE_INIT                                                                                  \
@@ -75,7 +77,7 @@ int node_open_guard(struct node *node);
  * True if the node is grabbed now; false without a guard. Does not change the node's state: events
  * that the guard received since node_enter still lead to ops->lost.
  */
-bool node_check(const struct node *node);
+bool node_check(struct node *node);
 
 /*
  * Call when the guest gets the focus, and again to check whether the node has been grabbed since.

@@ -258,8 +258,8 @@ static void why_not_grabbed(const struct sink_uinput *uinput, struct guest_why *
 
 static void why_down(struct sink *sink, struct guest_why *why)
 {
-	const struct sink_uinput *uinput = to_uinput(sink);
-	const struct node *node = uinput->node;
+	struct sink_uinput *uinput = to_uinput(sink);
+	struct node *node = uinput->node;
 
 	if (!has_guards(uinput) && uinput->guard_error && uinput->guard_error != -EACCES)
 		guest_why_set(why, GUEST_FAILED, "its nodes could not be opened: %s",
