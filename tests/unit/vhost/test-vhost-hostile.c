@@ -434,7 +434,7 @@ static void flood_of_messages(struct stand *stand)
 
 static void comes_and_goes(struct stand *stand)
 {
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < 600; i++) {
 		frontend_close(&stand->fe);
 		frontend_connect(&stand->fe, stand->backend.path[DEVICE]);
 	}
@@ -2193,7 +2193,7 @@ static void status_flood(struct stand *stand)
 	struct backend_state state;
 
 	frontend_sync(fe);
-	for (unsigned i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < 10000; i++) {
 		uint16_t type = (uint16_t)(xorshift(&random) % 2 ? EV_LED : xorshift(&random));
 		uint16_t code = (uint16_t)(xorshift(&random) % 4 ? xorshift(&random) % 16
 								 : xorshift(&random));
