@@ -241,14 +241,11 @@ void puppet_expect_leds(struct puppet *puppet, unsigned *leds, unsigned expected
 {
 	long deadline = now_ms() + timeout_ms;
 
-	do {
-		while (*leds != expected)
-			if (!puppet_read_leds(puppet, leds, (int)(deadline - now_ms())))
-				fail_msg("the device's LEDs are 0x%x instead of 0x%x", *leds,
-					 expected);
-		if (now_ms() >= deadline)
-			fail_msg("the device's LEDs do not settle at 0x%x", expected);
-	} while (puppet_read_leds(puppet, leds, WORLD_QUIET_MS));
+	while (*leds != expected)
+		if (!puppet_read_leds(puppet, leds, (int)(deadline - now_ms())))
+			fail_msg("the device's LEDs are 0x%x instead of 0x%x", *leds, expected);
+	puppet_read_leds(puppet, leds, WORLD_QUIET_MS);
+	assert_int_equal(*leds, expected);
 }
 
 void puppet_unplug(struct puppet *puppet)

@@ -53,10 +53,7 @@ void puppet_type(struct puppet *puppet, unsigned code);
 void puppet_move(struct puppet *puppet, int dx, int dy);
 /* The mask of LEDs that were written into the device since the last call, applied to *leds. */
 bool puppet_read_leds(struct puppet *puppet, unsigned *leds, int timeout_ms);
-/*
- * Its LEDs, *leds so far, settle at these within timeout_ms. What another wrote in between may show
- * until it is put right.
- */
+/* Its LEDs, *leds so far, become these within timeout_ms, and stay so. */
 void puppet_expect_leds(struct puppet *puppet, unsigned *leds, unsigned expected, int timeout_ms);
 void puppet_unplug(struct puppet *puppet);
 
