@@ -589,6 +589,19 @@ static void expect_leds(struct stage *stage, unsigned *leds, unsigned wanted)
 	puppet_expect_leds(&stage->keyboard, leds, wanted, WORLD_MS);
 }
 
+/* Reads on until the real keyboard was given this. */
+static void await_led(struct stage *stage, unsigned code, int value)
+{
+	struct pollfd in = { .fd = stage->keyboard.uinput.fd, .events = POLLIN };
+	struct input_event ev;
+
+	do {
+		if (poll(&in, 1, WORLD_MS) != 1)
+			fail_msg("LED %u did not become %d", code, value);
+		assert_int_equal(read(in.fd, &ev, sizeof(ev)), sizeof(ev));
+	} while (ev.type != EV_LED || ev.code != code || ev.value != value);
+}
+
 #define CAPS (1U << LED_CAPSL)
 #define NUM  (1U << LED_NUML)
 
@@ -614,6 +627,8 @@ static void test_leds(void **state)
 	write_led(stage.guest_keyboard.devnode, LED_NUML, 1);
 	expect_leds(&stage, &leds, NUM);
 	write_led(stage.keyboard.uinput.devnode, LED_CAPSL, 1);
+	await_led(&stage, LED_CAPSL, 1);
+	await_led(&stage, LED_CAPSL, 0);
 	expect_leds(&stage, &leds, NUM);
 	write_led(stage.host_keyboard.devnode, LED_SCROLLL, 1); /* the host's, not shown now */
 	expect_leds(&stage, &leds, NUM);
@@ -637,19 +652,6 @@ static void hide_leds(const struct observer *observer)
 				   .codes_ptr = (uintptr_t)none };
 
 	assert_int_equal(ioctl(observer->fd, EVIOCSMASK, &mask), 0);
-}
-
-/* Reads on until the real keyboard was given this. */
-static void await_led(struct stage *stage, unsigned code, int value)
-{
-	struct pollfd in = { .fd = stage->keyboard.uinput.fd, .events = POLLIN };
-	struct input_event ev;
-
-	do {
-		if (poll(&in, 1, WORLD_MS) != 1)
-			fail_msg("LED %u did not become %d", code, value);
-		assert_int_equal(read(in.fd, &ev, sizeof(ev)), sizeof(ev));
-	} while (ev.type != EV_LED || ev.code != code || ev.value != value);
 }
 
 /*
