@@ -56,21 +56,6 @@ int node_open_guard(struct node *node)
 	return 0;
 }
 
-static void note_host_leds(struct node *node, const struct input_event *ev, ssize_t size)
-{
-	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*ev); i++) {
-		uint16_t led;
-
-		if (ev[i].type != EV_LED || ev[i].code > LED_SCROLLL)
-			continue;
-		led = (uint16_t)(1U << ev[i].code);
-		node->by_host |= led;
-		node->host_leds &= (uint16_t)~led;
-		if (ev[i].value)
-			node->host_leds |= led;
-	}
-}
-
 /* True if the guard had anything to read. Bounded: a client's buffer holds a few hundred events. */
 static bool guard_heard(struct node *node)
 {
@@ -86,7 +71,8 @@ static bool guard_heard(struct node *node)
 	for (unsigned i = 0; i < 16 && poll(&guard, 1, 0) == 1 && guard.revents & POLLIN &&
 			     (size = read(node->guard_fd, ev, sizeof(ev))) > 0;
 	     i++) {
-		note_host_leds(node, ev, size);
+		for (ssize_t n = 0; n < size / (ssize_t)sizeof(*ev); n++)
+			node->by_host |= uinput_apply_led(&ev[n], &node->host_leds);
 		heard = true;
 	}
 	return heard;

@@ -74,7 +74,7 @@ int node_adopt(struct node *node, struct loop *loop, enum shape_node which, int 
 int node_open_guard(struct node *node);
 
 /*
- * True if the node is grabbed now; false without a guard. Does not change the node's state: events
+ * True if the node is grabbed now; false without a guard. Whether it is held stays as it is: events
  * that the guard received since node_enter still lead to ops->lost.
  */
 bool node_check(struct node *node);

@@ -63,19 +63,25 @@ int uinput_send(int fd, const struct frame *frame)
 	return written < 0 ? -errno : -EIO;
 }
 
+uint16_t uinput_apply_led(const struct input_event *ev, uint16_t *leds)
+{
+	uint16_t led;
+
+	if (ev->type != EV_LED || ev->code > LED_MAX)
+		return 0;
+	led = (uint16_t)(1U << ev->code);
+	*leds = (uint16_t)(ev->value ? *leds | led : *leds & ~led);
+	return led;
+}
+
 /* uinput queues 16 events and overruns silently, so LED events alone are not reliable. */
 static bool apply_events(struct uinput_leds *leds)
 {
 	struct input_event ev[16];
 	ssize_t size = read(leds->watch.fd, ev, sizeof(ev));
 
-	for (ssize_t i = 0; leds->evdev_fd < 0 && i < size / (ssize_t)sizeof(*ev); i++) {
-		if (ev[i].type != EV_LED || ev[i].code > LED_MAX)
-			continue;
-		leds->mask &= (uint16_t) ~(1U << ev[i].code);
-		if (ev[i].value)
-			leds->mask |= (uint16_t)(1U << ev[i].code);
-	}
+	for (ssize_t i = 0; leds->evdev_fd < 0 && i < size / (ssize_t)sizeof(*ev); i++)
+		uinput_apply_led(&ev[i], &leds->mask);
 	return size > 0;
 }
 

@@ -51,6 +51,12 @@ struct uinput_leds;
 typedef void (*uinput_leds_fn)(struct uinput_leds *leds, uint16_t changed);
 
 /*
+ * Applies a written LED to the mask *leds (bit n is LED code n). Its bit, or 0 if the event is of
+ * another type or code.
+ */
+uint16_t uinput_apply_led(const struct input_event *ev, uint16_t *leds);
+
+/*
  * Tracks the LEDs that other programs set on a device of ours. Changes are reported at most every
  * UINPUT_LEDS_MS, however frequent they are. With an evdev client to query the state
  * (uinput_leds_by), changes in between do not even wake this process. Embedded in the owner, who
